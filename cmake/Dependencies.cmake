@@ -1,0 +1,30 @@
+# Debian 12's packages; newer ones work too. Each library is used in the rooms that name it.
+find_package(Threads REQUIRED)
+find_package(TBB REQUIRED COMPONENTS tbb)
+find_package(xtensor REQUIRED)
+find_package(xsimd REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_package(tomlplusplus QUIET)
+if(NOT TARGET tomlplusplus::tomlplusplus)
+    pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+    add_library(tomlplusplus::tomlplusplus ALIAS PkgConfig::tomlplusplus)
+endif()
+pkg_check_modules(spng REQUIRED IMPORTED_TARGET spng)
+
+# HDF5's own CMake package and FindHDF5 give different targets: one name for both.
+add_library(narrows_hdf5 INTERFACE)
+target_include_directories(narrows_hdf5 SYSTEM INTERFACE $<BUILD_INTERFACE:${HDF5_INCLUDE_DIRS}>)
+target_compile_definitions(narrows_hdf5 INTERFACE ${HDF5_DEFINITIONS})
+target_link_libraries(narrows_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+# Random123 is headers without a package file.
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)

@@ -1,0 +1,93 @@
+// Samples out of any file that narrows reads, as rows of floats. One rule: a Dataset is read-only
+// and thread-safe, rows are addressed by number, and its memory is bounded (a budget, else a
+// temporary file that is already unlinked).
+#pragma once
+
+#include <filesystem>
+
+#include "pipeline/node.hpp"
+#include "pipeline/storage/array_file.hpp"
+
+namespace narrows::datasets {
+
+// DATA on the command line: FILE[:/dataset][@first:last], and the options beside it.
+struct DataSpec {
+    std::string file;
+    std::string dataset;
+    std::optional<std::int64_t> first, last;
+    std::string format;                       // "" = by content
+    std::vector<std::int64_t> shape;          // raw binary: of a sample
+    std::string type;                         // raw binary: "f32", ">f4"-style names not needed
+    std::string label_column;                 // CSV: name, index, "none"; "" = by name
+    std::string columns;                      // CSV: "a,b,3-7"
+    std::int64_t window = 0, stride = 0;      // cut long series into samples
+};
+// Splits "FILE[:/dataset][@first:last]"; a leading "./" escapes odd names.
+NARROWS_PUBLIC DataSpec parse_data(std::string_view text);
+
+class NARROWS_PUBLIC Dataset {
+public:
+    virtual ~Dataset();
+    virtual std::int64_t rows() const = 0;
+    virtual const Shape& sample() const = 0;
+    virtual storage::Numeric type() const = 0;         // as stored
+    virtual std::string name() const = 0;              // file's name without folder, with dataset
+    // Unscaled values. `read` for runs of rows, `gather` for any rows (row numbers of this dataset).
+    virtual void read(std::int64_t first, std::int64_t count, float* out) const = 0;
+    virtual void gather(std::span<const std::int64_t> rows, float* out) const = 0;
+    // Values as stored, for verbatim copies (`import`); same layout as type().
+    virtual void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const = 0;
+    virtual std::vector<std::int64_t> labels() const { return {}; }     // per row, or empty
+    virtual std::vector<std::string> label_names() const { return {}; } // when labels were names
+    virtual std::vector<std::int64_t> ids() const { return {}; }
+};
+
+// Opens one or several DATA, concatenated in order. Throws Error{Fault::input} that lists what is
+// there when a dataset must be named.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget = 192u << 20);
+
+// Labels alone: an IDX, CSV, NPY or HDF5 file of one integer (or name) per row.
+struct Labels {
+    std::vector<std::int64_t> values;
+    std::vector<std::string> names;           // when they were names: values index them
+};
+NARROWS_PUBLIC Labels open_labels(const DataSpec& spec);
+
+// One pass over the data: range, mean, deviation, rows that are not finite.
+struct Summary {
+    std::int64_t rows = 0;
+    Shape sample;
+    storage::Numeric type = storage::Numeric::f32;
+    float low = 0, high = 0;
+    std::vector<float> feature_low, feature_high, mean, deviation;
+    std::int64_t bad_rows = 0;
+    std::vector<std::int64_t> first_bad;      // at most 8 row numbers
+    std::int64_t constant_features = 0;
+};
+NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1);
+
+// Order of training samples: a keyed permutation of blocks of `block_rows`, then a shuffle inside
+// `window_rows`. A pure function of its arguments.
+class NARROWS_PUBLIC SampleOrder {
+public:
+    SampleOrder(RandomKey key, std::int64_t rows, std::int64_t block_rows, std::int64_t window_rows);
+    // Rows at places first ... first+count-1 of the epoch's order.
+    void rows(std::uint32_t epoch, std::int64_t first, std::span<std::int64_t> out) const;
+
+private:
+    RandomKey key_;
+    std::int64_t rows_, block_rows_, window_rows_;
+};
+
+// Procedural data, a pure function of (kind, seed, row): "digits", "waves", "fields", "blobs".
+struct Generated {
+    Shape sample;
+    storage::Numeric type = storage::Numeric::u8;
+    std::vector<std::string> label_names;
+};
+NARROWS_PUBLIC Generated generated_layout(std::string_view kind);   // throws with suggestions
+// Rows first ... first+count-1 as stored values and labels.
+NARROWS_PUBLIC void generate(std::string_view kind, std::uint64_t seed, std::int64_t first, std::int64_t count,
+              std::byte* samples, std::int64_t* labels);
+
+}  // namespace narrows::datasets

@@ -1,0 +1,111 @@
+// The one public header for the author of a layer. A layer is a function of a batch with
+// parameters; forward and backward stand side by side. One rule: forward and backward never
+// allocate; everything that must live until the update lies in the pass's workspace.
+//
+// How a training step meets a layer: forward(x -> y); backward(dy -> dz in place, dx); then, after
+// all of the model's backward passes, update(): the gradient of each tile of a parameter is
+// computed over the whole batch, rows in increasing order, and handed to the optimiser's rule at
+// once, so that no gradient array exists unless a rule wants one (clipping).
+#pragma once
+
+#include <xtensor/xtensor.hpp>
+
+#include "pipeline/node.hpp"
+#include "pipeline/simd/kernels.hpp"
+
+namespace narrows::layers {
+
+// One optimiser step over consecutive values of a parameter.
+struct UpdateBlock {
+    float* weight = nullptr;
+    const float* gradient = nullptr;
+    float* state[2] = {nullptr, nullptr};  // as many as the rule has, laid out as the weight
+    std::size_t count = 0;
+    bool decays = false;                   // weight decay applies (matrices, not biases)
+    std::size_t offset = 0;                // of `weight` in the parameter's storage
+    const class Parameter* parameter = nullptr;
+};
+class NARROWS_PUBLIC UpdateRule {
+public:
+    virtual ~UpdateRule();
+    virtual int states() const = 0;        // arrays beside the weights: adam 2, momentum 1, sgd 0
+    virtual void apply(const UpdateBlock& block) const = 0;  // called from many threads at once
+};
+
+// A parameter: its storage is the layer's business (matrices in panels, with a packed transpose);
+// outside it is seen as a canonical row-major array.
+class NARROWS_PUBLIC Parameter {
+public:
+    // matrix [inputs, outputs] in panels, or a plain vector/array of `shape`
+    Parameter(std::string name, Shape shape, bool matrix, bool decays);
+    const std::string& name() const { return name_; }
+    const Shape& shape() const { return shape_; }     // canonical
+    std::size_t count() const { return static_cast<std::size_t>(shape_.elements()); }
+    bool matrix() const { return matrix_; }
+    bool decays() const { return decays_; }
+    bool frozen = false;                              // [[stage]] freeze: no update
+    bool trained = true;                              // false: statistics (batch norm's running mean)
+
+    float* data() { return data_.data(); }            // panels, or the plain array
+    const float* data() const { return data_.data(); }
+    std::size_t stored() const { return data_.size(); }
+    const float* transposed() const { return transposed_.data(); }  // panels of the transpose
+    float* transposed() { return transposed_.data(); }
+    float* state(int which) { return state_[which].empty() ? nullptr : state_[which].data(); }
+    void make_states(int count);                      // zeroed
+
+    // Canonical row-major values, for files, tests and people; which: -1 weight, 0 and 1 states.
+    xt::xtensor<float, 1> values(int which = -1) const;
+    void set_values(std::span<const float> values, int which = -1);  // repacks
+
+private:
+    std::string name_;
+    Shape shape_;
+    bool matrix_, decays_;
+    std::vector<float> data_, transposed_, state_[2];  // 64-byte aligned storage, see parameter.cpp
+};
+
+// What a layer works with during one batch.
+struct Pass {
+    const Loop* loop = nullptr;
+    Phase phase = Phase::streaming;
+    RandomKey key;                 // of the node; layers add their index
+    std::uint32_t epoch = 0;
+    std::span<const std::int64_t> sample_ids;
+    std::size_t rows = 0;
+    std::byte* workspace = nullptr;   // this layer's part, as large as workspace_bytes() said
+};
+
+// A batch that went through a layer, kept until the update: x [rows, in], dz [rows, out].
+struct Trace {
+    Pass pass;
+    const float* x = nullptr;
+    const float* y = nullptr;
+    const float* dz = nullptr;     // what backward() left in dy
+};
+
+class NARROWS_PUBLIC Layer : public Component {
+public:
+    ~Layer() override;
+    // Per-sample shapes; throws Error when the input does not fit. Called once, before all else.
+    virtual Shape configure(const Shape& input) = 0;
+    virtual std::vector<Parameter*> parameters() { return {}; }
+    virtual void initialise(RandomKey) {}       // randomness by (key, layer index in key.node)
+    virtual std::size_t workspace_bytes(std::size_t /*max_rows*/, bool /*training*/) const { return 0; }
+    // y = f(x); x [rows, in], y [rows, out], both dense. In Phase::streaming and validation
+    // dropout is off and batch norm uses its running statistics.
+    virtual void forward(const Pass&, const float* x, float* y) = 0;
+    // dy becomes dz in place (what update() needs); dx, if not null, is overwritten.
+    virtual void backward(const Pass&, const float* x, const float* y, float* dy, float* dx) = 0;
+    // Gradient of each parameter over all traces, in order, handed to the rule tile by tile.
+    virtual void update(const Loop&, std::span<const Trace>, const UpdateRule&) {}
+    // A last activation that a loss may want to skip: null, or where forward() leaves z when
+    // `skip_activation` is set and backward() then takes dy as dz.
+    virtual std::optional<simd::Activation> activation() const { return std::nullopt; }
+    virtual void skip_activation(bool) {}
+    // How an encoder's layer is mirrored: the settings of the decoder's layer, or nothing to mirror.
+    virtual std::optional<LayerSpec> mirror(const Shape& /*input*/) const { return std::nullopt; }
+    virtual std::string describe() const = 0;   // "dense 256 relu"
+};
+
+}  // namespace narrows::layers

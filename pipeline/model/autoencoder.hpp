@@ -1,0 +1,99 @@
+// The model that encode and decode nodes bind: an encoder and a decoder, each a stack of layers,
+// the scaling of its data, and the optimiser's state. One rule: the values (weights, scaling,
+// architecture) decide every output; nothing else in here does.
+#pragma once
+
+#include <xtensor/xtensor.hpp>
+
+#include "pipeline/layers/layer.hpp"
+
+namespace narrows::model {
+
+// x_scaled = (x - shift) * factor, per feature or one pair for all; fitted at training.
+struct Scaling {
+    std::string kind = "none";       // "none", "unit" (u8 / 255), "minmax", "standard"
+    std::string source_type;         // type of the training data: "u8", "f32", ...
+    std::vector<float> shift, factor;  // size 0 (none), 1 or features
+    std::vector<float> low, high;      // range seen at training, raw units: 1 or features
+    std::vector<float> mean, deviation;  // per feature, raw units (drift, new data guard)
+};
+
+struct NamedValues {                 // for storage: canonical row-major
+    std::string name;                // "encoder.0.weight"
+    Shape shape;
+    xt::xtensor<float, 1> values;
+};
+
+// A run of layers; buffers for one batch are planned once and live in a packet's workspace.
+class NARROWS_PUBLIC Stack {
+public:
+    void add(std::unique_ptr<layers::Layer> layer, LayerSpec spec);
+    Shape configure(const Shape& input);        // throws Error naming the layer by number
+    bool configured() const { return configured_; }
+    const Shape& input() const { return input_; }
+    const Shape& output() const { return output_; }
+    std::size_t size() const { return layers_.size(); }
+    layers::Layer& layer(std::size_t i) { return *layers_[i]; }
+    const LayerSpec& spec(std::size_t i) const { return specs_[i]; }
+
+    std::size_t workspace_bytes(std::size_t max_rows, bool training) const;
+    // y of the last layer goes to `y`. When training, what backward and update need is kept in
+    // `workspace`. skip_last: leave out the last layer's activation (logits).
+    void forward(const layers::Pass& pass, std::byte* workspace, const float* x, float* y,
+                 bool skip_last_activation = false);
+    // dy is consumed; dx may be null. Leaves a trace for update().
+    void backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
+                  float* dy, float* dx, bool skip_last_activation = false);
+    void update(const Loop& loop, const layers::UpdateRule& rule);  // all traces, then forgets them
+    std::vector<layers::Parameter*> parameters();
+    std::vector<std::string> parameter_names(std::string_view prefix) const;
+
+private:
+    std::vector<std::unique_ptr<layers::Layer>> layers_;
+    std::vector<LayerSpec> specs_;
+    std::vector<std::vector<layers::Trace>> traces_;
+    Shape input_, output_;
+    bool configured_ = false;
+};
+
+class NARROWS_PUBLIC Autoencoder final : public Model {
+public:
+    static void describe(Schema& schema);       // model type "autoencoder"
+    void build(const ModelSpec& spec, const Factory& factory, std::uint64_t seed) override;
+    std::uint64_t bytes() const override;
+    std::string describe() const override;
+
+    // Fixes shapes and initialises weights (unless they came from a file); a second call checks
+    // that the shape is the same. Throws Error with both shapes.
+    void configure(const Shape& sample);
+    bool configured() const;
+    Stack& encoder() { return encoder_; }
+    Stack& decoder() { return decoder_; }
+    Shape code_shape() const;
+
+    // After the backward passes of a batch. max_norm > 0 clips the global norm (sum over
+    // parameters in order, double). Returns the gradient's norm when clipping, else 0.
+    double update(const Loop& loop, const layers::UpdateRule& rule, double max_norm = 0);
+    void make_states(int count);
+
+    std::vector<layers::Parameter*> parameters();          // encoder then decoder, trained or not
+    std::vector<NamedValues> weights(int which = -1) const;  // -1 weights, 0/1 optimiser state
+    void set_weights(std::span<const NamedValues> values, int which = -1);  // throws on mismatch
+    std::uint64_t parameter_count() const;                 // trained ones
+    bool weights_finite(std::string& which) const;         // names the first that is not
+
+    const std::optional<Scaling>& scaling() const { return scaling_; }
+    void set_scaling(Scaling scaling) { scaling_ = std::move(scaling); }
+    std::string architecture() const;   // canonical JSON: shapes, layers with all their settings
+    std::string sha256() const;         // over architecture, scaling, weights (little-endian)
+    bool from_file() const { return from_file_; }
+
+private:
+    Stack encoder_, decoder_;
+    std::optional<Scaling> scaling_;
+    bool from_file_ = false;
+    std::vector<NamedValues> pending_;  // from a file, until shapes are fixed
+    std::uint64_t seed_ = 0;
+};
+
+}  // namespace narrows::model

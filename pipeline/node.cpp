@@ -1,0 +1,26 @@
+#include "pipeline/node.hpp"
+
+namespace narrows {
+
+Error::Error(Fault fault, const std::string& text, std::string hint, Position position)
+    : std::runtime_error(text), fault_(fault), hint_(std::move(hint)), position_(position) {}
+
+// Defined here, once, so that casts and exceptions work across plugin borders.
+Error::~Error() = default;
+Loop::~Loop() = default;
+Component::~Component() = default;
+Schema::~Schema() = default;
+Factory::~Factory() = default;
+OpenContext::~OpenContext() = default;
+Context::~Context() = default;
+RunContext::~RunContext() = default;
+Node::~Node() = default;
+
+std::string to_string(const Shape& shape) {
+    std::string text = "[";
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+        text += (axis ? ", " : "") + std::to_string(shape[axis]);
+    return text + "]";
+}
+
+}  // namespace narrows

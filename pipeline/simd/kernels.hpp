@@ -1,0 +1,162 @@
+// The hot loops, written once over xsimd batches and compiled per instruction level; one table of
+// functions, chosen at first use. One rule: every level gives the same bits - one fused chain per
+// output in increasing order, our own polynomials instead of libm, a fixed number of virtual lanes
+// in every reduction (16). All functions are thread-safe, allocate nothing and throw nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "pipeline/node.hpp"
+
+namespace narrows::simd {
+
+enum class Level : std::uint8_t { portable, avx2, avx512, neon };
+enum class Activation : std::uint8_t {
+    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus
+};
+// gelu's derivative needs z (before the activation); all others' needs y (after it).
+constexpr bool derivative_needs_input(Activation a) { return a == Activation::gelu; }
+
+// A matrix B [k, n] is kept in column panels of 32: panel p holds columns 32p ... 32p+31 as
+// [k][32] row after row; columns beyond n are zero.
+inline constexpr std::size_t panel_width = 32;
+constexpr std::size_t panel_count(std::size_t columns) {
+    return (columns + panel_width - 1) / panel_width;
+}
+constexpr std::size_t panels_size(std::size_t k, std::size_t n) {  // floats
+    return panel_count(n) * k * panel_width;
+}
+
+// C[m, n] = activation(A[m, k] * B + bias): each element one fused chain from 0 in increasing k,
+// then + bias, then the activation. Rows are dense with the given strides (in floats).
+struct Product {
+    const float* a = nullptr;
+    std::size_t a_stride = 0, rows = 0, depth = 0;
+    const float* panels = nullptr;           // B packed
+    std::size_t columns = 0;                 // n
+    std::size_t first_panel = 0, last_panel = 0;  // do these panels only
+    float* c = nullptr;
+    std::size_t c_stride = 0;
+    const float* bias = nullptr;             // [n] or null
+    Activation activation = Activation::linear;
+    float alpha = 0;                         // slope of leaky_relu, scale of elu
+    float* before = nullptr;                 // if not null: A*B + bias, laid out as C
+};
+
+// One term of a weight gradient: sum over r of a[r, i] * b[r, j].
+struct OuterTerm {
+    const float* a = nullptr;
+    std::size_t a_stride = 0;
+    const float* b = nullptr;
+    std::size_t b_stride = 0;
+    std::size_t rows = 0;
+};
+
+struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter 2019
+    float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+    float correction1 = 1, correction2 = 1;  // 1 / (1 - beta^t)
+    float decay = 0;                         // adds decay * w to the gradient (L2)
+    float decoupled_decay = 0;               // w -= rate * decoupled_decay * w
+    float gradient_scale = 1;                // clipping
+};
+struct MomentumStep {
+    float rate = 1e-2f, momentum = 0, decay = 0, gradient_scale = 1;
+    bool nesterov = false;
+};
+
+struct RandomStream {  // Philox4x32-10 (Salmon et al. 2011): counter (element/4, sample lo, sample hi, epoch)
+    std::uint64_t seed = 0;
+    std::uint32_t node = 0, epoch = 0;   // key = (seed lo ^ node * odd constant, seed hi); see random.hpp
+    std::uint64_t sample = 0;
+};
+
+struct Kernels {
+    Level level;
+    std::string_view name;
+
+    // -- products
+    void (*product)(const Product&);
+    // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
+    // i < count <= 8; columns beyond `columns` give 0.
+    void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
+                            std::size_t panel, std::size_t columns, float* tile);
+    // Writes rows first ... first+count-1 (count <= 8) of panel `panel` of B [k, n], given as a
+    // tile [count][32], into the panels of B^T [n, k].
+    void (*transpose_tile)(const float* tile, std::size_t first, std::size_t count,
+                           std::size_t panel, std::size_t k, std::size_t n, float* transposed);
+    // sums[j] = chain over r of x[r, j], for first <= j < last
+    void (*column_sums)(const float* x, std::size_t stride, std::size_t rows, std::size_t first,
+                        std::size_t last, float* sums);
+
+    // -- elementwise; y may be x
+    void (*activate)(Activation, float alpha, const float* x, float* y, std::size_t n);
+    // dz = dy * act'(...), `saved` is z for gelu and y for all others; dz may be dy
+    void (*activation_gradient)(Activation, float alpha, const float* saved, const float* dy,
+                                float* dz, std::size_t n);
+    void (*exponential)(const float* x, float* y, std::size_t n);
+    void (*logarithm)(const float* x, float* y, std::size_t n);
+    void (*add)(const float* x, float* y, std::size_t n);                  // y += x
+    void (*multiply)(const float* x, float* y, std::size_t n);             // y *= x
+    void (*scale)(float factor, float* y, std::size_t n);                  // y *= factor
+    // y = (x - shift) * factor, per feature (features repeat over rows), or one pair for all
+    void (*affine)(const float* x, const float* shift, const float* factor, std::size_t features,
+                   std::size_t rows, float* y);
+    // y = x * a + b, in one fused step
+    void (*scale_shift)(const float* x, float a, float b, float* y, std::size_t n);
+
+    // -- conversions to float: y = float(x) * factor (one rounding of the product)
+    void (*from_u8)(const std::uint8_t* x, float factor, float* y, std::size_t n);
+
+    // -- reductions of one row, in double, 16 virtual lanes, fixed tree
+    double (*sum)(const float* x, std::size_t n);
+    double (*sum_squares)(const float* x, std::size_t n);
+    double (*squared_distance)(const float* x, const float* y, std::size_t n);
+    bool (*all_finite)(const float* x, std::size_t n);
+
+    // -- losses of one row: returns the sum over elements; if gradient is not null, writes
+    //    scale * d(sum)/d(prediction)
+    double (*squared_error)(const float* prediction, const float* target, float scale,
+                            float* gradient, std::size_t n);
+    double (*bce_logits)(const float* logits, const float* target, float scale, float* gradient,
+                         std::size_t n);
+    double (*bce)(const float* probability, const float* target, float scale, float* gradient,
+                  std::size_t n);  // probabilities clamped to [1e-7, 1 - 1e-7]
+    double (*huber)(const float* prediction, const float* target, float delta, float scale,
+                    float* gradient, std::size_t n);
+
+    // -- optimisers, one pass
+    void (*adam)(const AdamStep&, float* w, const float* g, float* m, float* v, std::size_t n);
+    void (*momentum)(const MomentumStep&, float* w, const float* g, float* m, std::size_t n);
+
+    // -- randomness: element e of a sample gets the same number whatever is asked beside it
+    void (*uniform)(const RandomStream&, std::size_t first, float* y, std::size_t n);  // [0, 1)
+    void (*normal)(const RandomStream&, std::size_t first, float* y, std::size_t n);
+    void (*add_gaussian)(const RandomStream&, float sigma, const float* x, float* y, std::size_t n);
+    // y = u < rate ? value : x * keep_factor
+    void (*mask)(const RandomStream&, float rate, float value, float keep_factor, const float* x,
+                 float* y, std::size_t n);
+    void (*salt_and_pepper)(const RandomStream&, float rate, float low, float high, const float* x,
+                            float* y, std::size_t n);
+
+    // -- for `bench`: fused multiply-adds done by a loop that never leaves the registers
+    double (*peak)(std::size_t iterations);  // returns flops done
+};
+
+// The table in use: the best level of this machine, or what select() chose.
+NARROWS_PUBLIC const Kernels& kernels();
+// Forces a level (`--kernel`); false if this machine or build has it not. Call before any work.
+NARROWS_PUBLIC bool select(Level level);
+NARROWS_PUBLIC const Kernels* table(Level level);  // null if not available here
+NARROWS_PUBLIC std::span<const Level> available();
+NARROWS_PUBLIC std::optional<Level> level_from(std::string_view name);
+
+// Plain packing (set-up and loading; the training step repacks tile by tile).
+NARROWS_PUBLIC void pack(const float* b, std::size_t k, std::size_t n, float* panels);             // b row-major [k, n]
+NARROWS_PUBLIC void unpack(const float* panels, std::size_t k, std::size_t n, float* b);
+NARROWS_PUBLIC void pack_transposed(const float* b, std::size_t k, std::size_t n, float* panels);  // panels of B^T
+
+}  // namespace narrows::simd

@@ -1,0 +1,111 @@
+// Reading and writing datasets and codes in HDF5. One rule: an HDF5 file is never open for writing
+// while a run computes: it is laid out, closed, and filled by positioned writes, or written to a
+// temporary in one go. Readers are thread-safe.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <variant>
+
+#include "pipeline/node.hpp"
+#include "pipeline/storage/bundle.hpp"
+
+namespace narrows::storage {
+
+enum class Numeric : std::uint8_t { i8, u8, i16, u16, i32, u32, i64, u64, f16, f32, f64 };
+NARROWS_PUBLIC std::string to_string(Numeric type);
+NARROWS_PUBLIC std::size_t size_of(Numeric type);
+
+struct ArrayInfo {
+    std::string path;                       // "/samples"
+    Numeric type = Numeric::f32;
+    bool big_endian = false;
+    Shape shape;
+    bool numeric = true;                    // else text: fixed-length strings
+    std::vector<std::int64_t> chunk;        // empty: contiguous
+    std::string filters;                    // "shuffle+deflate-4"
+    std::uint64_t stored_bytes = 0;
+    double scale_factor = 1, add_offset = 0;   // CF packing
+    std::optional<double> fill_value;
+    std::string bounds_of;                  // CF: is the `bounds` of that variable
+};
+
+struct FileInfo {
+    std::string format;                     // root attribute, may be empty
+    std::vector<std::pair<std::string, Attribute>> attributes;  // of the root
+    std::vector<ArrayInfo> arrays;          // all datasets, depth first, by name
+    std::uint64_t bytes = 0;
+};
+
+// Looks at an HDF5 or netCDF-4 file. Throws Error{Fault::input}.
+NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
+NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
+
+// Rows of one dataset. Thread-safe; contiguous and uncompressed data by positioned reads, all
+// else through the library under one process-wide lock with a cache of decoded chunks.
+class NARROWS_PUBLIC ArrayReader {
+public:
+    virtual ~ArrayReader();
+    virtual const ArrayInfo& info() const = 0;
+    // Values as stored (native byte order), rows first ... first+count-1.
+    virtual void read(std::int64_t first, std::int64_t count, std::byte* out) const = 0;
+    // Converted to float: stored value (CF packing applied when `unpack`).
+    virtual void read(std::int64_t first, std::int64_t count, float* out, bool unpack) const = 0;
+    virtual std::vector<std::string> read_text(std::int64_t first, std::int64_t count) const = 0;
+};
+NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path, const std::string& dataset);
+
+// Writes a narrows-dataset with rows appended in order; sizes need not be known. Contiguous when
+// `rows` is known and no compression is asked for, else chunked with shuffle + deflate.
+struct DatasetLayout {
+    Shape sample;
+    Numeric type = Numeric::f32;
+    std::int64_t rows = -1;                 // -1: unknown
+    int level = 0;                          // deflate level, 0: none
+    std::vector<std::pair<std::string, Attribute>> attributes;  // of the root
+};
+class NARROWS_PUBLIC DatasetWriter {
+public:
+    DatasetWriter(const std::filesystem::path& path, const DatasetLayout& layout);
+    ~DatasetWriter();
+    void append(std::span<const std::byte> rows);            // whole rows, as layout.type
+    void append_labels(std::span<const std::int64_t> labels);
+    void label_names(std::vector<std::string> names);        // of the integers 0, 1, ...
+    void append_ids(std::span<const std::int64_t> ids);
+    void commit();                                           // publishes; throws on rows missing
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Codes and their companions (narrows-codes): laid out and closed as `Z.h5.partial`, rows written
+// in place, a two-slot row counter committed every 16 MiB or 5 s, renamed to `Z.h5` at the end.
+struct CodesColumn {
+    std::string name;                       // "/codes", "/ids", "/sse", ...
+    Type type = Type::f32;
+    Shape sample;                           // per row; rank 0: one value
+};
+struct CodesLayout {
+    std::int64_t rows = 0;
+    std::vector<CodesColumn> columns;
+    std::string format = "narrows-codes";
+    std::vector<std::pair<std::string, Attribute>> attributes;  // model hash, source, seed ...
+};
+class NARROWS_PUBLIC CodesWriter {
+public:
+    // resume: an equal layout goes on (done() rows are there); another run's file is refused.
+    CodesWriter(const std::filesystem::path& path, const CodesLayout& layout, bool resume);
+    ~CodesWriter();                         // leaves the partial file as it is (committed rows)
+    std::int64_t done() const;
+    void write(std::size_t column, std::int64_t first, std::int64_t count, const void* rows);
+    void rows_written(std::int64_t up_to);  // all columns of rows below are written; may commit
+    void commit();                          // complete: counter, flag, fsync, rename
+    void discard() noexcept;                // removes the partial file
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace narrows::storage

@@ -1,0 +1,30 @@
+// Outputs appear under their name when they are whole: temp beside the place, fsync, rename, fsync
+// of the folder. One rule: whatever is killed, the old file or the new one is there, never a mix.
+#pragma once
+
+#include <filesystem>
+
+#include "pipeline/node.hpp"
+
+namespace narrows::storage {
+
+class NARROWS_PUBLIC AtomicFile {
+public:
+    // Makes a temporary name beside `path` and checks that the folder can be written (Error,
+    // Fault::usage, "output not writable"). Removes temporaries that dead processes left behind.
+    explicit AtomicFile(std::filesystem::path path);
+    ~AtomicFile();                                   // removes the temporary unless committed
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+    const std::filesystem::path& temporary() const { return temporary_; }
+    const std::filesystem::path& path() const { return path_; }
+    void commit();                                   // fsync, rename, fsync(folder); throws Error
+
+private:
+    std::filesystem::path path_, temporary_;
+    bool committed_ = false;
+};
+
+NARROWS_PUBLIC void write_text_atomically(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace narrows::storage
