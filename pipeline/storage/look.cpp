@@ -198,6 +198,7 @@ FileInfo look(const std::filesystem::path& path) {
     info.attributes = h5::get_all(file);
     info.format = h5::text_or(h5::get(file, "format"));
     Walk walk{path, info, {}, {}, "", 0, {}};
+    first_visit(file, walk);  // the root: links may lead back to it
     enter(file, walk);
     if (walk.failure) std::rethrow_exception(walk.failure);
     for (const auto& [variable, bounds] : walk.bounds)
