@@ -8,6 +8,7 @@
 
 #include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/difference.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
 
@@ -94,6 +95,11 @@ void compare_attributes(hid_t file, const CodesLayout& layout, const fs::path& p
     const auto there = h5::get_all(file);
     const auto differ = [&](const std::string& name, const Attribute* a, const Attribute* b) {
         if (a != nullptr && b != nullptr && *a == *b) return;
+        const auto* there_text = a == nullptr ? nullptr : std::get_if<std::string>(a);
+        const auto* here_text = b == nullptr ? nullptr : std::get_if<std::string>(b);
+        if (there_text != nullptr && here_text != nullptr &&
+            there_text->find('\n') != std::string::npos)
+            another_run(path, "in its " + name + ", " + first_difference(*there_text, *here_text));
         another_run(path, name + " is " + shown(a) + " there, " + shown(b) + " here");
     };
     const Attribute format = layout.format;
