@@ -1,7 +1,9 @@
 #include "tests/storage/support.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,19 +91,34 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 int start_helper(const std::string& name, const fs::path& path) {
+    int ready[2] = {-1, -1};
+    if (::pipe(ready) != 0) throw std::runtime_error("no pipe");
     const int process = ::fork();
-    if (process != 0) return process;
-    ::setenv("NARROWS_TEST_PATH", path.c_str(), 1);
-    const int nowhere = ::open("/dev/null", O_WRONLY);
-    ::dup2(nowhere, 1);
-    ::dup2(nowhere, 2);
-    ::execl("/proc/self/exe", "test_storage", name.c_str(), static_cast<char*>(nullptr));
-    ::_exit(127);
+    if (process == 0) {
+        ::setenv("NARROWS_TEST_PATH", path.c_str(), 1);
+        ::setenv("NARROWS_TEST_READY", std::to_string(ready[1]).c_str(), 1);
+        const int nowhere = ::open("/dev/null", O_WRONLY);
+        ::dup2(nowhere, 1);
+        ::dup2(nowhere, 2);
+        ::execl("/proc/self/exe", "test_storage", name.c_str(), static_cast<char*>(nullptr));
+        ::_exit(127);
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    const bool up = ::read(ready[0], &byte, 1) == 1;  // however long its start takes
+    ::close(ready[0]);
+    if (!up) throw std::runtime_error("the helper did not start");
+    return process;
 }
 
 fs::path helper_path() {
-    const char* path = std::getenv("NARROWS_TEST_PATH");
-    return path == nullptr ? fs::path() : fs::path(path);
+    static const fs::path path = [] {
+        const char* const ready = std::getenv("NARROWS_TEST_READY");
+        if (ready != nullptr && ::write(std::atoi(ready), "+", 1) != 1) ::_exit(126);
+        const char* const given = std::getenv("NARROWS_TEST_PATH");
+        return given == nullptr ? fs::path() : fs::path(given);
+    }();
+    return path;
 }
 
 int wait_for(int process) {
@@ -129,6 +146,24 @@ int with_file_limit(std::uint64_t bytes, const std::function<void()>& action) {
         code = static_cast<int>(error.fault());
     } catch (...) {
         code = 99;
+    }
+    ::_exit(code);
+}
+
+int on_small_disk(const fs::path& folder, std::uint64_t bytes,
+                  const std::function<int()>& action) {
+    const int process = ::fork();
+    if (process != 0) return wait_for(process);
+    const std::string size = "size=" + std::to_string(bytes);
+    // Private mounts: nobody else sees the disk, and it goes with this process.
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", folder.c_str(), "tmpfs", 0, size.c_str()) != 0)
+        ::_exit(no_small_disk);
+    int code = 99;
+    try {
+        code = action();
+    } catch (...) {
     }
     ::_exit(code);
 }

@@ -35,7 +35,8 @@ std::string python(const std::filesystem::path& path, const std::string& code);
 // The error that `action` throws: "fault|text"; "none" when it throws nothing.
 std::string error_of(const std::function<void()>& action);
 
-// Starts this program again with the hidden test case `name` and NARROWS_TEST_PATH = path.
+// Starts this program again with the hidden test case `name`; returns when that has called
+// helper_path(), which is `path` there.
 int start_helper(const std::string& name, const std::filesystem::path& path);
 std::filesystem::path helper_path();
 // Kills the helper after so many microseconds (or lets it end by itself), waits for it.
@@ -45,6 +46,12 @@ int wait_for(int process);  // exit code, or 128 + signal
 // In a child process: the exit code of `action` (0, or the fault when an Error is thrown) under a
 // limit for file sizes.
 int with_file_limit(std::uint64_t bytes, const std::function<void()>& action);
+
+// In a child process, with a disk of so many bytes at `folder`: what `action` returns, or
+// no_small_disk where mounting is not allowed.
+inline constexpr int no_small_disk = 77;
+int on_small_disk(const std::filesystem::path& folder, std::uint64_t bytes,
+                  const std::function<int()>& action);
 
 narrows::storage::Bundle sample_bundle(std::uint64_t step, std::size_t values = 4000);
 

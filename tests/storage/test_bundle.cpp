@@ -197,6 +197,7 @@ TEST_CASE("checkpoints are numbered, pruned, and the newest whole one is found",
 
 TEST_CASE("helper: saves checkpoints until it is killed", "[.helper]") {
     const storage::Checkpoints checkpoints{helper_path()};
+    REQUIRE(!checkpoints.folder.empty());
     for (std::uint64_t step = 1;; ++step) checkpoints.save(sample_bundle(step, 40000));
 }
 
@@ -208,19 +209,21 @@ TEST_CASE("killed at any moment, the latest checkpoint is whole", "[checkpoints]
     for (unsigned trial = 0; trial < 20; ++trial) {
         const int process =
             start_helper("helper: saves checkpoints until it is killed", checkpoints.folder);
-        kill_after(process, 30000 + trial * 1709);
+        kill_after(process, 10000 + trial * 1709);
         if (const std::optional<Bundle> latest = checkpoints.latest()) {
             ++found;
             CHECK(equal(*latest, sample_bundle(latest->step, 40000)));
         }
-        for (const auto& entry : std::filesystem::directory_iterator(checkpoints.folder))
+        std::error_code none_yet;
+        for (const auto& entry :
+             std::filesystem::directory_iterator(checkpoints.folder, none_yet))
             if (entry.path().filename().string().starts_with("ckpt-"))
                 CHECK(error_of([&] {
                           (void)storage::read_bundle(entry.path(), "narrows-checkpoint");
                       }) == "none");
     }
 
-    CHECK(found >= 15);
+    CHECK(found >= 10);
     checkpoints.save(sample_bundle(1u << 30));
     for (const auto& entry : std::filesystem::directory_iterator(checkpoints.folder))
         CHECK(entry.path().filename().string().starts_with("ckpt-"));  // leftovers are gone

@@ -248,7 +248,7 @@ TEST_CASE("killed at any moment, an old or a new dataset is there", "[dataset][k
 
     for (unsigned trial = 0; trial < 20; ++trial) {
         kill_after(start_helper("helper: writes datasets until it is killed", path),
-                   20000 + trial * 2711);
+                   5000 + trial * 2711);
         const auto reader = storage::open_array(path, "/samples");
         std::vector<std::uint16_t> back(
             static_cast<std::size_t>(reader->info().shape.elements()));
