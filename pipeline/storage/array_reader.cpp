@@ -120,6 +120,8 @@ RowBlocks::RowBlocks(const std::filesystem::path& path, const std::string& datas
     dataset_ = h5::Handle(H5Dopen2(file_, dataset.c_str(), list));
     h5::read_ok(dataset_, path, "dataset " + dataset + " cannot be opened");
     type_ = h5::Handle(H5Dget_type(dataset_));
+    chunks_ = ChunkReader::make(path, file_, dataset_, dataset);
+    H5Eclear2(H5E_DEFAULT);
 }
 
 RowBlocks::~RowBlocks() {
@@ -130,6 +132,7 @@ RowBlocks::~RowBlocks() {
 }
 
 void RowBlocks::decode(std::int64_t first, std::int64_t count, std::byte* out) const {
+    if (chunks_) return chunks_->read(first, count, out);
     const h5::Library library;
     const h5::Handle space(H5Dget_space(dataset_));
     hsize_t start[H5S_MAX_RANK] = {}, size[H5S_MAX_RANK] = {};
@@ -168,7 +171,7 @@ ChunkedReader::Block ChunkedReader::find(std::int64_t number) const {
 
 ChunkedReader::Block ChunkedReader::block(std::int64_t number) const {
     if (Block present = find(number)) return present;
-    const std::lock_guard one(decoding_);
+    const std::lock_guard one(decoding_[static_cast<std::size_t>(number) % decoding_.size()]);
     if (Block present = find(number)) return present;
 
     const std::int64_t first = number * block_rows_;

@@ -1,11 +1,13 @@
 // How rows are fetched: by positioned reads, or block by block through a decoder. Private to the
-// storage room. A faster decoder (chunk addresses, pread, libdeflate) replaces RowBlocks only.
+// storage room.
 #pragma once
 
+#include <array>
 #include <list>
 #include <unordered_map>
 
 #include "pipeline/storage/array_info.hpp"
+#include "pipeline/storage/chunk_reader.hpp"
 #include "pipeline/storage/file.hpp"
 
 namespace narrows::storage {
@@ -50,7 +52,8 @@ private:
     std::uint64_t offset_;
 };
 
-// An open dataset and how ranges of its rows are decoded, under the library's lock.
+// An open dataset and how ranges of its rows are decoded: by our own reader of chunks where it can,
+// else by the library under its lock.
 class RowBlocks {
 public:
     RowBlocks(const std::filesystem::path& path, const std::string& dataset, bool library_cache);
@@ -61,6 +64,7 @@ private:
     std::filesystem::path path_;
     std::string name_;
     h5::Handle file_, dataset_, type_;
+    std::unique_ptr<ChunkReader> chunks_;      // null: the library reads
 };
 
 // Chunked data. Whole rows of chunks go straight to the caller; parts of them come from a bounded
@@ -82,7 +86,7 @@ private:
     std::int64_t block_rows_ = 0;                  // 0: no cache, every range is decoded alone
     std::unique_ptr<RowBlocks> source_;
     mutable std::mutex mutex_;                     // of the cache; never held while decoding
-    mutable std::mutex decoding_;                  // one decoder: nobody decodes a block twice
+    mutable std::array<std::mutex, 16> decoding_;  // by block: nobody decodes one twice
     mutable std::list<std::pair<std::int64_t, Block>> recent_;  // newest first
     mutable std::unordered_map<std::int64_t, std::list<std::pair<std::int64_t, Block>>::iterator>
         places_;

@@ -1,5 +1,5 @@
 #include <cstring>
-#include <limits>
+#include <sstream>
 #include <thread>
 
 #include "pipeline/storage/array_file.hpp"
@@ -259,4 +259,42 @@ TEST_CASE("killed at any moment, an old or a new dataset is there", "[dataset][k
 
     write_dataset(path, 5, true, 0);
     CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("a damaged compressed chunk is an error, never other values", "[dataset][damage][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    write_dataset(folder / "x.h5", 60000, false, 1);
+    std::istringstream place(python(folder / "x.h5", R"(
+c = h5py.File(path)['/samples'].id.get_chunk_info(1)
+print(c.byte_offset, c.size)
+)"));
+    std::size_t offset = 0, size = 0;
+    REQUIRE(place >> offset >> size);
+    const std::vector<std::byte> good = bytes_of(folder / "x.h5");
+    const std::int64_t row = storage::open_array(folder / "x.h5", "samples")->info().chunk[0];
+
+    std::size_t tried = 0, refused = 0, wrong = 0;
+    std::vector<std::uint16_t> block(static_cast<std::size_t>(row) * 35);
+    for (std::size_t at = 0; at < size; at += 1 + size / 200) {
+        std::vector<std::byte> bad = good;
+        bad[offset + at] ^= std::byte{4};
+        put_bytes(folder / "bad.h5", bad);
+        const auto reader = storage::open_array(folder / "bad.h5", "samples");
+        std::uint16_t out[35];
+        const std::string error =
+            error_of([&] { reader->read(row, row, reinterpret_cast<std::byte*>(block.data())); });
+        ++tried;
+        refused += error == "4|\"" + (folder / "bad.h5").string() +
+                                "\": a chunk of /samples is damaged";
+        // A few bits of a deflate stream mean nothing: then the values are the right ones.
+        for (std::size_t i = 0; error == "none" && i < block.size(); ++i)
+            wrong += block[i] != value_at(static_cast<std::size_t>(row) * 35 + i);
+        reader->read(0, 1, reinterpret_cast<std::byte*>(out));  // the others are as they were
+        CHECK(out[34] == value_at(34));
+    }
+
+    CHECK(tried > 100);
+    CHECK(refused > tried * 9 / 10);
+    CHECK(wrong == 0);
 }
