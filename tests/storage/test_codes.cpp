@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "pipeline/storage/array_file.hpp"
@@ -233,4 +234,24 @@ TEST_CASE("killed again and again, codes are resumed to identical bytes", "[code
     write_codes(path, true);
 
     CHECK(bytes_of(path) == bytes_of(folder / "straight.h5"));
+}
+
+TEST_CASE("commits of one run alternate between the two slots of the counter", "[codes]") {
+    const Folder folder;
+    CodesLayout layout;
+    layout.rows = 2100;
+    layout.columns = {{"/codes", Type::f32, {4096}}};  // 16 KiB a row: a commit each 1024 rows
+    {
+        CodesWriter writer(folder / "z.h5", layout, false);
+        const std::vector<float> row(4096, 1.0f);
+        for (std::int64_t r = 0; r < 2048; ++r) {
+            writer.write(0, r, 1, row.data());
+            writer.rows_written(r + 1);
+        }
+    }
+
+    const std::vector<std::byte> bytes = bytes_of(folder / "z.h5.partial");
+    const std::uint64_t slots[4] = {1024, ~std::uint64_t{1024}, 2048, ~std::uint64_t{2048}};
+    const std::span<const std::byte> wanted = std::as_bytes(std::span(slots));
+    CHECK(std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end()) != bytes.end());
 }
