@@ -26,8 +26,8 @@ void RowReader::check_range(std::int64_t first, std::int64_t count) const {
     if (first < 0 || count < 0 || first > rows() - count)
         throw Error(Fault::input,
                     quoted(path_) + ": rows " + std::to_string(first) + " to " +
-                        std::to_string(first + count) + " of " + info_.path + " were asked for, it has " +
-                        std::to_string(rows()),
+                        std::to_string(first + count) + " of " + info_.path +
+                        " were asked for, it has " + std::to_string(rows()),
                     "choose rows inside");
 }
 
@@ -52,7 +52,8 @@ void RowReader::read(std::int64_t first, std::int64_t count, float* out, bool un
     if (row_bytes() == 0) return;
     // By pieces that stay in the cache; chunked data in whole blocks where they fit.
     constexpr std::size_t piece_bytes = 4u << 20;
-    const auto piece = static_cast<std::int64_t>(std::max<std::size_t>(1, piece_bytes / row_bytes()));
+    const auto piece =
+        static_cast<std::int64_t>(std::max<std::size_t>(1, piece_bytes / row_bytes()));
     std::vector<std::byte> stored(static_cast<std::size_t>(std::min(piece, count)) * row_bytes());
     for (std::int64_t done = 0; done < count; done += piece) {
         const std::int64_t here = std::min(piece, count - done);
@@ -142,10 +143,12 @@ void RowBlocks::decode(std::int64_t first, std::int64_t count, std::byte* out) c
         size[0] = static_cast<hsize_t>(count);
         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, size, nullptr);
     }
-    const h5::Handle memory(rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, size, nullptr));
+    const h5::Handle memory(rank == 0 ? H5Screate(H5S_SCALAR)
+                                      : H5Screate_simple(rank, size, nullptr));
     if (H5Dread(dataset_, type_, memory, space, H5P_DEFAULT, out) < 0)
-        h5::fail_read(path_, "rows " + std::to_string(first) + " to " + std::to_string(first + count) +
-                                 " of " + name_ + " cannot be read");
+        h5::fail_read(path_, "rows " + std::to_string(first) + " to " +
+                                 std::to_string(first + count) + " of " + name_ +
+                                 " cannot be read");
 }
 
 ChunkedReader::ChunkedReader(std::filesystem::path path, ArrayInfo info, std::size_t bytes_of_value)
@@ -153,7 +156,8 @@ ChunkedReader::ChunkedReader(std::filesystem::path path, ArrayInfo info, std::si
     bool huge = false;
     if (!info_.chunk.empty()) {
         block_rows_ = std::min(info_.chunk[0], rows());
-        huge = static_cast<std::size_t>(block_rows_) > cache_bytes / 2 / std::max<std::size_t>(1, row_bytes());
+        huge = static_cast<std::size_t>(block_rows_) >
+               cache_bytes / 2 / std::max<std::size_t>(1, row_bytes());
         if (huge) block_rows_ = 0;
     }
     source_ = std::make_unique<RowBlocks>(path_, info_.path, huge && !info_.filters.empty());
@@ -176,7 +180,8 @@ ChunkedReader::Block ChunkedReader::block(std::int64_t number) const {
 
     const std::int64_t first = number * block_rows_;
     const std::int64_t count = std::min(block_rows_, rows() - first);
-    auto made = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(count) * row_bytes());
+    auto made =
+        std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(count) * row_bytes());
     source_->decode(first, count, made->data());
 
     const std::lock_guard lock(mutex_);

@@ -64,11 +64,12 @@ private:
     std::filesystem::path path_;
     std::string name_;
     h5::Handle file_, dataset_, type_;
-    std::unique_ptr<ChunkReader> chunks_;      // null: the library reads
+    std::unique_ptr<ChunkReader> chunks_;  // null: the library reads
 };
 
 // Chunked data. Whole rows of chunks go straight to the caller; parts of them come from a bounded
-// cache of decoded ones, so that neither small batches nor single rows decode a chunk twice in a row.
+// cache of decoded ones, so that neither small batches nor single rows decode a chunk twice in a
+// row.
 class ChunkedReader final : public RowReader {
 public:
     static constexpr std::size_t cache_bytes = 64u << 20;
@@ -80,10 +81,10 @@ protected:
 
 private:
     using Block = std::shared_ptr<const std::vector<std::byte>>;
-    Block find(std::int64_t number) const;         // null: not there
+    Block find(std::int64_t number) const;  // null: not there
     Block block(std::int64_t number) const;
 
-    std::int64_t block_rows_ = 0;                  // 0: no cache, every range is decoded alone
+    std::int64_t block_rows_ = 0;  // 0: no cache, every range is decoded alone
     std::unique_ptr<RowBlocks> source_;
     mutable std::mutex mutex_;                     // of the cache; never held while decoding
     mutable std::array<std::mutex, 16> decoding_;  // by block: nobody decodes one twice

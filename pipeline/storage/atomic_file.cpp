@@ -25,11 +25,14 @@ fs::path folder_of(const fs::path& path) {
     return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-std::string prefix_of(const fs::path& path) { return "." + path.filename().string() + ".tmp-"; }
+std::string prefix_of(const fs::path& path) {
+    return "." + path.filename().string() + ".tmp-";
+}
 
 // Another process may sweep between our open and our lock: the name must still be this file.
 bool still_named(int file, const fs::path& path) {
-    struct stat mine {}, named {};
+    struct stat mine {
+    }, named{};
     return ::fstat(file, &mine) == 0 && ::stat(path.c_str(), &named) == 0 &&
            mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
 }
@@ -74,7 +77,8 @@ void AtomicFile::commit() {
     // Readers take a shared lock: from the rename on they must get it.
     ::flock(lock_, LOCK_SH | LOCK_NB);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-        throw Error(Fault::run, "cannot put " + quoted(path_) + " in its place: " + system_text(errno),
+        throw Error(Fault::run,
+                    "cannot put " + quoted(path_) + " in its place: " + system_text(errno),
                     "check its folder");
     committed_ = true;
     sync_folder_of(path_);

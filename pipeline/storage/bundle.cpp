@@ -41,10 +41,9 @@ std::vector<h5::Place> lay_out(const std::filesystem::path& temporary, int file,
                     path);
             places.push_back(h5::place_of(dataset));
             if (places.back().bytes != array.bytes.size())
-                throw Error(Fault::run, "array " + array.path + " has " +
-                                            std::to_string(array.bytes.size()) +
-                                            " bytes, its shape " + to_string(array.shape) +
-                                            " asks for others");
+                throw Error(Fault::run,
+                            "array " + array.path + " has " + std::to_string(array.bytes.size()) +
+                                " bytes, its shape " + to_string(array.shape) + " asks for others");
         }
     } catch (...) {
         target.abandon();  // closing would write to what is already given up

@@ -29,10 +29,14 @@ void unshuffle_values(const std::byte* from, std::size_t values, std::byte* to) 
 void unshuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes, std::byte* to) {
     const std::size_t values = bytes / value_bytes;
     switch (value_bytes) {
-        case 2: return unshuffle_values<2>(from, values, to);
-        case 4: return unshuffle_values<4>(from, values, to);
-        case 8: return unshuffle_values<8>(from, values, to);
-        default: break;
+        case 2:
+            return unshuffle_values<2>(from, values, to);
+        case 4:
+            return unshuffle_values<4>(from, values, to);
+        case 8:
+            return unshuffle_values<8>(from, values, to);
+        default:
+            break;
     }
     for (std::size_t i = 0; i < values; ++i)
         for (std::size_t part = 0; part < value_bytes; ++part)
@@ -47,9 +51,12 @@ bool known_filters(hid_t list, int& shuffle, int& deflate) {
         std::size_t none = 0;
         const H5Z_filter_t filter = H5Pget_filter2(list, static_cast<unsigned>(i), &flags, &none,
                                                    nullptr, 0, nullptr, nullptr);
-        if (filter == H5Z_FILTER_SHUFFLE && shuffle < 0 && deflate < 0) shuffle = i;
-        else if (filter == H5Z_FILTER_DEFLATE && deflate < 0) deflate = i;
-        else return false;
+        if (filter == H5Z_FILTER_SHUFFLE && shuffle < 0 && deflate < 0)
+            shuffle = i;
+        else if (filter == H5Z_FILTER_DEFLATE && deflate < 0)
+            deflate = i;
+        else
+            return false;
     }
     return true;
 }
@@ -188,7 +195,8 @@ void ChunkReader::read_chunk(std::size_t number, const hsize_t* corner, const Ro
         whole ? rows.out + (corner[0] - static_cast<hsize_t>(rows.first)) * row_bytes_
               : scratch.data(),
         chunk_bytes_);
-    if (place.bytes > 0) unpack(place, chunk);
+    if (place.bytes > 0)
+        unpack(place, chunk);
     else
         for (std::size_t at = 0; at < chunk.size(); at += value_bytes_)
             std::memcpy(chunk.data() + at, fill_.data(), value_bytes_);

@@ -36,11 +36,11 @@ private:
     std::string name_;
     Descriptor file_;
     std::uint64_t file_bytes_ = 0;
-    hid_t dataset_ = H5I_INVALID_HID;          // borrowed
+    hid_t dataset_ = H5I_INVALID_HID;  // borrowed
     std::size_t rank_ = 0, value_bytes_ = 0, chunk_bytes_ = 0, row_bytes_ = 0;
     std::vector<hsize_t> extent_, chunk_, grid_;  // grid: chunks along each axis
-    int shuffle_ = -1, deflate_ = -1;          // their numbers in the pipeline
-    std::vector<std::byte> fill_;              // one value
+    int shuffle_ = -1, deflate_ = -1;             // their numbers in the pipeline
+    std::vector<std::byte> fill_;                 // one value
     mutable std::mutex mutex_;
     mutable std::vector<std::optional<Place>> places_;
 };

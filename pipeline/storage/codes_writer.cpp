@@ -33,7 +33,9 @@ struct Places {
     std::uint64_t counter = 0, complete = 0;
 };
 
-fs::path partial_of(const fs::path& path) { return path.string() + ".partial"; }
+fs::path partial_of(const fs::path& path) {
+    return path.string() + ".partial";
+}
 
 std::size_t row_bytes(const CodesColumn& column) {
     return static_cast<std::size_t>(column.sample.elements()) * size_of(column.type);
@@ -125,8 +127,8 @@ Places find_places(const fs::path& path, const CodesLayout& layout) {
         const h5::Handle found(H5Dget_type(dataset));
         const Shape there = h5::extents(dataset);
         if (!(there == shape))
-            another_run(path, name + " is " + to_string(there) + " there, " + to_string(shape) +
-                                  " here");
+            another_run(path,
+                        name + " is " + to_string(there) + " there, " + to_string(shape) + " here");
         if (H5Tequal(found, type) <= 0) another_run(path, name + " is of another type");
         return h5::place_of(dataset).offset;
     };
@@ -156,10 +158,10 @@ struct CodesWriter::Impl {
     CodesLayout layout;
     Descriptor file;
     Places places;
-    std::mutex mutex;               // of what follows
+    std::mutex mutex;  // of what follows
     std::int64_t done = 0, committed = 0;
-    int slot = 0;                   // the next one to write
-    bool complete = false;          // an equal run has finished before, or this one has
+    int slot = 0;           // the next one to write
+    bool complete = false;  // an equal run has finished before, or this one has
     Clock::time_point last_commit = Clock::now();
     std::uint64_t bytes_per_row = 0;
 
@@ -174,9 +176,12 @@ struct CodesWriter::Impl {
             file = open_to_write(partial);
             claim(file.number(), partial);
         }
-        if (resume && started) go_on();
-        else if (resume && fs::exists(path, ignored)) accept_finished();
-        else begin();
+        if (resume && started)
+            go_on();
+        else if (resume && fs::exists(path, ignored))
+            accept_finished();
+        else
+            begin();
     }
 
     void begin() {
@@ -223,8 +228,8 @@ struct CodesWriter::Impl {
         sync_data(file.number(), partial);
         const auto rows = static_cast<std::uint64_t>(done);
         const std::uint64_t pair[2] = {rows, ~rows};
-        write_at(file.number(), pair, sizeof pair, places.counter + sizeof pair * static_cast<std::size_t>(slot),
-                 partial);
+        write_at(file.number(), pair, sizeof pair,
+                 places.counter + sizeof pair * static_cast<std::size_t>(slot), partial);
         slot = 1 - slot;
         committed = done;
         last_commit = Clock::now();

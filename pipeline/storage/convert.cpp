@@ -63,23 +63,35 @@ float half_to_float(std::uint16_t bits) {
 void to_float(Numeric type, const std::byte* from, std::size_t count, const Packing& packing,
               float* to) {
     switch (type) {
-        case Numeric::i8: return convert<std::int8_t>(from, count, packing, to);
-        case Numeric::u8: return convert<std::uint8_t>(from, count, packing, to);
-        case Numeric::i16: return convert<std::int16_t>(from, count, packing, to);
-        case Numeric::u16: return convert<std::uint16_t>(from, count, packing, to);
-        case Numeric::i32: return convert<std::int32_t>(from, count, packing, to);
-        case Numeric::u32: return convert<std::uint32_t>(from, count, packing, to);
-        case Numeric::i64: return convert<std::int64_t>(from, count, packing, to);
-        case Numeric::u64: return convert<std::uint64_t>(from, count, packing, to);
-        case Numeric::f16: return convert<Half>(from, count, packing, to);
-        case Numeric::f32: return convert<float>(from, count, packing, to);
-        case Numeric::f64: return convert<double>(from, count, packing, to);
+        case Numeric::i8:
+            return convert<std::int8_t>(from, count, packing, to);
+        case Numeric::u8:
+            return convert<std::uint8_t>(from, count, packing, to);
+        case Numeric::i16:
+            return convert<std::int16_t>(from, count, packing, to);
+        case Numeric::u16:
+            return convert<std::uint16_t>(from, count, packing, to);
+        case Numeric::i32:
+            return convert<std::int32_t>(from, count, packing, to);
+        case Numeric::u32:
+            return convert<std::uint32_t>(from, count, packing, to);
+        case Numeric::i64:
+            return convert<std::int64_t>(from, count, packing, to);
+        case Numeric::u64:
+            return convert<std::uint64_t>(from, count, packing, to);
+        case Numeric::f16:
+            return convert<Half>(from, count, packing, to);
+        case Numeric::f32:
+            return convert<float>(from, count, packing, to);
+        case Numeric::f64:
+            return convert<double>(from, count, packing, to);
     }
 }
 
 void swap_bytes(std::byte* values, std::size_t count, std::size_t value_bytes) {
     for (std::size_t i = 0; i < count; ++i, values += value_bytes)
-        for (std::size_t a = 0, b = value_bytes - 1; a < b; ++a, --b) std::swap(values[a], values[b]);
+        for (std::size_t a = 0, b = value_bytes - 1; a < b; ++a, --b)
+            std::swap(values[a], values[b]);
 }
 
 }  // namespace narrows::storage

@@ -10,7 +10,7 @@ namespace narrows::storage {
 
 struct Packing {
     double scale = 1, offset = 0;
-    std::optional<double> fill;     // becomes NaN
+    std::optional<double> fill;  // becomes NaN
     bool identity() const { return scale == 1 && offset == 0 && !fill; }
 };
 

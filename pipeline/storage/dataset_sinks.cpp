@@ -47,8 +47,8 @@ public:
 
     void append(std::span<const std::byte> rows) override {
         if (written_ + rows.size() > place_.bytes)
-            throw Error(Fault::run, "more rows for " + quoted(target_.path) + " than announced: " +
-                                        std::to_string(target_.layout.rows));
+            throw Error(Fault::run, "more rows for " + quoted(target_.path) +
+                                        " than announced: " + std::to_string(target_.layout.rows));
         write_at(target_.file, rows.data(), rows.size(), place_.offset + written_, target_.path);
         written_ += rows.size();
     }
@@ -93,8 +93,9 @@ public:
         if (target.layout.rows > 0) chunk_rows_ = std::min(chunk_rows_, target.layout.rows);
         chunk_.resize(static_cast<std::size_t>(chunk_rows_) * target.row_bytes);
         if (target.row_bytes == 0 || chunk_.size() >= 0xffffffffu)
-            throw Error(Fault::usage, "samples of " + std::to_string(target.row_bytes) +
-                                          " bytes cannot be stored in chunks",
+            throw Error(Fault::usage,
+                        "samples of " + std::to_string(target.row_bytes) +
+                            " bytes cannot be stored in chunks",
                         "use compression level 0 and a known number of rows");
         if (target.layout.level > 0) {
             compressor_.reset(libdeflate_alloc_compressor(target.layout.level));
@@ -136,7 +137,8 @@ private:
     void make_dataset() {
         const h5::Library library;
         const Shape shape = target_.layout.sample.with_batch(0);
-        hsize_t sizes[Shape::max_rank] = {}, most[Shape::max_rank] = {}, chunk[Shape::max_rank] = {};
+        hsize_t sizes[Shape::max_rank] = {}, most[Shape::max_rank] = {},
+                chunk[Shape::max_rank] = {};
         for (std::size_t axis = 0; axis < shape.rank(); ++axis)
             sizes[axis] = most[axis] = chunk[axis] = static_cast<hsize_t>(shape[axis]);
         most[0] = H5S_UNLIMITED;

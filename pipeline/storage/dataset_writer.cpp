@@ -12,14 +12,20 @@ constexpr std::int64_t check_rows = 4096;  // rows under one hash of /check/samp
 
 std::string dims_of(const Shape& sample) {
     switch (sample.rank()) {
-        case 0: return "sample";
-        case 1: return "sample,feature";
-        case 2: return "sample,row,col";
-        case 3: return "sample,channel,row,col";
-        default: break;
+        case 0:
+            return "sample";
+        case 1:
+            return "sample,feature";
+        case 2:
+            return "sample,row,col";
+        case 3:
+            return "sample,channel,row,col";
+        default:
+            break;
     }
     std::string text = "sample";
-    for (std::size_t axis = 1; axis <= sample.rank(); ++axis) text += ",axis" + std::to_string(axis);
+    for (std::size_t axis = 1; axis <= sample.rank(); ++axis)
+        text += ",axis" + std::to_string(axis);
     return text;
 }
 
@@ -33,7 +39,7 @@ struct DatasetWriter::Impl {
     std::unique_ptr<RowSink> sink;
     std::int64_t rows = 0;
     HashStream whole, block;
-    std::vector<std::uint64_t> blocks;          // low and high of each
+    std::vector<std::uint64_t> blocks;  // low and high of each
     std::vector<std::int64_t> labels, ids;
     std::vector<std::string> names;
 

@@ -27,7 +27,9 @@ void Descriptor::close() noexcept {
     number_ = -1;
 }
 
-std::string quoted(const std::filesystem::path& path) { return "\"" + path.string() + "\""; }
+std::string quoted(const std::filesystem::path& path) {
+    return "\"" + path.string() + "\"";
+}
 
 std::string system_text(int error) {
     if (error == EFBIG) return "the file would exceed the limit for file sizes";
@@ -40,8 +42,9 @@ std::string system_text(int error) {
 Descriptor open_to_read(const std::filesystem::path& path) {
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file)
-        throw Error(Fault::input, "cannot open " + quoted(path) + ": " + system_text(errno),
-                    errno == ENOENT ? "check the spelling and the folder" : "check its permissions");
+        throw Error(
+            Fault::input, "cannot open " + quoted(path) + ": " + system_text(errno),
+            errno == ENOENT ? "check the spelling and the folder" : "check its permissions");
     struct stat status {};
     if (::fstat(file.number(), &status) != 0 || S_ISDIR(status.st_mode))
         throw Error(Fault::input, quoted(path) + " is a folder, not a file", "name a file in it");
@@ -106,7 +109,8 @@ void reserve(int file, std::uint64_t bytes, const std::filesystem::path& path) {
 
     int error = 0;
     do {
-        error = ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+        error =
+            ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
     } while (error == EINTR);
     if (error == 0) return;
     if (error != EOPNOTSUPP && error != ENOSYS) fail_write(path, error);

@@ -56,9 +56,10 @@ void fail_read(const std::filesystem::path& path, const std::string& what) {
 
 void fail_write(const std::filesystem::path& path, const std::string& what) {
     const std::string why = library_text();
-    throw Error(Fault::run,
-                "cannot write " + quoted(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
-                "check the disk and its free space");
+    throw Error(
+        Fault::run,
+        "cannot write " + quoted(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
+        "check the disk and its free space");
 }
 
 hid_t read_ok(hid_t id, const std::filesystem::path& path, const std::string& what) {
@@ -157,8 +158,7 @@ Handle make_dataset(hid_t file, const std::string& name, hid_t type, const Shape
          slash = name.find('/', slash + 1)) {
         const std::string group = name.substr(0, slash);
         if (H5Lexists(file, group.c_str(), H5P_DEFAULT) > 0) continue;
-        const Handle made(
-            H5Gcreate2(file, group.c_str(), H5P_DEFAULT, group_list(), H5P_DEFAULT));
+        const Handle made(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, group_list(), H5P_DEFAULT));
         write_ok(made, path, "group " + group);
     }
     hsize_t sizes[Shape::max_rank] = {};
@@ -166,8 +166,8 @@ Handle make_dataset(hid_t file, const std::string& name, hid_t type, const Shape
     const Handle space(shape.rank() == 0
                            ? H5Screate(H5S_SCALAR)
                            : H5Screate_simple(static_cast<int>(shape.rank()), sizes, nullptr));
-    Handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation_list,
-                              H5P_DEFAULT));
+    Handle dataset(
+        H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation_list, H5P_DEFAULT));
     write_ok(dataset, path, "dataset " + name);
     return dataset;
 }

@@ -59,14 +59,14 @@ Handle open(const std::filesystem::path& path);
 // A new file (truncated) in the layout of all our files: checksummed metadata, no object times.
 struct FileOptions {
     hsize_t user_block = 0;
-    hsize_t alignment = 0;          // of datasets of at least that size
+    hsize_t alignment = 0;  // of datasets of at least that size
 };
 Handle create(const std::filesystem::path& path, const FileOptions& options);
 Handle open_to_change(const std::filesystem::path& path, const FileOptions& options);
-Handle group_list();                // creation properties of a group: order kept, no times
-Handle dataset_list();              // of a dataset: no times, no fill
+Handle group_list();    // creation properties of a group: order kept, no times
+Handle dataset_list();  // of a dataset: no times, no fill
 
-hid_t stored_type(Numeric type);    // little-endian; not owned
+hid_t stored_type(Numeric type);  // little-endian; not owned
 hid_t stored_type(Type type);
 std::optional<Numeric> numeric_of(hid_t type);  // none: not one of ours
 
@@ -86,11 +86,11 @@ void put_identity(hid_t file, const std::string& format,
 // A narrows file of a newer version than this one reads is refused (Fault::input).
 void check_version(hid_t file, const std::filesystem::path& path);
 
-Shape extents(hid_t dataset);       // throws beyond 8 dimensions
+Shape extents(hid_t dataset);  // throws beyond 8 dimensions
 
 // Contiguous, allocated but not written. Makes the groups on its path.
 struct Place {
-    std::uint64_t offset = 0;       // in the file; 0 when there are no bytes
+    std::uint64_t offset = 0;  // in the file; 0 when there are no bytes
     std::uint64_t bytes = 0;
 };
 Handle make_dataset(hid_t file, const std::string& name, hid_t type, const Shape& shape,

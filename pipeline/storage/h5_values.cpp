@@ -70,7 +70,8 @@ std::optional<Attribute> read_value(hid_t attribute) {
     if (H5Sget_simple_extent_type(space) == H5S_NULL || H5Sget_simple_extent_npoints(space) != 1)
         return std::nullopt;
     switch (H5Tget_class(type)) {
-        case H5T_STRING: return read_text(attribute, type);
+        case H5T_STRING:
+            return read_text(attribute, type);
         case H5T_INTEGER: {
             std::int64_t value = 0;
             if (H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0) return std::nullopt;
@@ -81,7 +82,8 @@ std::optional<Attribute> read_value(hid_t attribute) {
             if (H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0) return std::nullopt;
             return value;
         }
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -96,11 +98,16 @@ hid_t stored_type(Numeric type) {
 
 hid_t stored_type(Type type) {
     switch (type) {
-        case Type::f32: return H5T_IEEE_F32LE;
-        case Type::f64: return H5T_IEEE_F64LE;
-        case Type::i64: return H5T_STD_I64LE;
-        case Type::i32: return H5T_STD_I32LE;
-        case Type::u8: break;
+        case Type::f32:
+            return H5T_IEEE_F32LE;
+        case Type::f64:
+            return H5T_IEEE_F64LE;
+        case Type::i64:
+            return H5T_STD_I64LE;
+        case Type::i32:
+            return H5T_STD_I32LE;
+        case Type::u8:
+            break;
     }
     return H5T_STD_U8LE;
 }
@@ -114,8 +121,7 @@ std::optional<Numeric> numeric_of(hid_t type) {
         // Single bytes have no order: the big-endian ones are the same.
         if (H5Tequal(little, stored_type(ours)) > 0) return ours;
         if (size_of(ours) == 1 && kind == H5T_INTEGER && H5Tget_size(type) == 1 &&
-            H5Tget_precision(type) == 8 &&
-            H5Tget_sign(type) == H5Tget_sign(stored_type(ours)))
+            H5Tget_precision(type) == 8 && H5Tget_sign(type) == H5Tget_sign(stored_type(ours)))
             return ours;
     }
     return std::nullopt;
@@ -141,8 +147,7 @@ void put(hid_t object, const std::string& name, const Attribute& value,
         data = text.data();
     }
     const Handle space(H5Screate(H5S_SCALAR));
-    const Handle attribute(
-        H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT));
+    const Handle attribute(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT));
     if (!attribute.valid() || H5Awrite(attribute, type, data) < 0)
         fail_write(path, "attribute " + name);
 }

@@ -9,17 +9,26 @@ namespace narrows::storage {
 
 std::string to_text(std::uint64_t hash) {
     std::string text(16, '0');
-    for (std::size_t digit = 16; digit-- > 0; hash >>= 4) text[digit] = "0123456789abcdef"[hash & 15];
+    for (std::size_t digit = 16; digit-- > 0; hash >>= 4)
+        text[digit] = "0123456789abcdef"[hash & 15];
     return text;
 }
 
-std::string to_text(Hash128 hash) { return to_text(hash.high) + to_text(hash.low); }
+std::string to_text(Hash128 hash) {
+    return to_text(hash.high) + to_text(hash.low);
+}
 
-std::uint64_t hash_64(const void* data, std::size_t bytes) { return XXH3_64bits(data, bytes); }
+std::uint64_t hash_64(const void* data, std::size_t bytes) {
+    return XXH3_64bits(data, bytes);
+}
 
-HashStream::HashStream() : state_(XXH3_createState()) { restart(); }
+HashStream::HashStream() : state_(XXH3_createState()) {
+    restart();
+}
 
-void HashStream::restart() { XXH3_128bits_reset(state_.get()); }
+void HashStream::restart() {
+    XXH3_128bits_reset(state_.get());
+}
 
 void HashStream::add(const void* data, std::size_t bytes) {
     XXH3_128bits_update(state_.get(), data, bytes);

@@ -14,7 +14,7 @@ struct Hash128 {
     std::uint64_t low = 0, high = 0;
     friend bool operator==(const Hash128&, const Hash128&) = default;
 };
-std::string to_text(Hash128 hash);      // 32 hexadecimal digits, most significant first
+std::string to_text(Hash128 hash);  // 32 hexadecimal digits, most significant first
 std::string to_text(std::uint64_t hash);
 std::uint64_t hash_64(const void* data, std::size_t bytes);
 

@@ -17,16 +17,18 @@ constexpr std::uint32_t header_version = 1;
 struct Block {
     char magic[8];
     std::uint32_t version;
-    std::uint32_t bytes;            // of this block
+    std::uint32_t bytes;  // of this block
     std::uint64_t payload_bytes;
     std::uint64_t payload_low, payload_high;  // XXH3-128
     std::uint64_t step;
-    std::byte reserved[456];        // zero
-    std::uint64_t check;            // XXH3-64 of all above
+    std::byte reserved[456];  // zero
+    std::uint64_t check;      // XXH3-64 of all above
 };
 static_assert(sizeof(Block) == header_bytes);
 
-std::uint64_t check_of(const Block& block) { return hash_64(&block, offsetof(Block, check)); }
+std::uint64_t check_of(const Block& block) {
+    return hash_64(&block, offsetof(Block, check));
+}
 
 [[noreturn]] void damaged(const std::filesystem::path& path, const std::string& what) {
     throw Error(Fault::input, quoted(path) + " is damaged: " + what,
@@ -43,8 +45,7 @@ bool has_header(int file) {
 
 Header verify_header(int file, const std::filesystem::path& path) {
     const std::uint64_t size = file_bytes(file, path);
-    if (size < header_bytes)
-        damaged(path, "it is truncated to " + std::to_string(size) + " bytes");
+    if (size < header_bytes) damaged(path, "it is truncated to " + std::to_string(size) + " bytes");
 
     Block block{};
     read_at(file, &block, sizeof block, 0, path);
@@ -52,7 +53,8 @@ Header verify_header(int file, const std::filesystem::path& path) {
         throw Error(Fault::input,
                     quoted(path) + " is no narrows model or checkpoint, or its header is damaged",
                     "name a file that narrows train wrote");
-    if (block.check != check_of(block)) damaged(path, "its header (bytes 0-511) fails its checksum");
+    if (block.check != check_of(block))
+        damaged(path, "its header (bytes 0-511) fails its checksum");
     if (block.version > header_version)
         throw Error(Fault::input,
                     quoted(path) + " has a header of version " + std::to_string(block.version) +
@@ -65,11 +67,10 @@ Header verify_header(int file, const std::filesystem::path& path) {
     if (size < whole)
         damaged(path, "it is truncated: " + std::to_string(size) + " of " + std::to_string(whole) +
                           " bytes are there");
-    if (size > whole)
-        damaged(path, std::to_string(size - whole) + " bytes stand behind its end");
+    if (size > whole) damaged(path, std::to_string(size - whole) + " bytes stand behind its end");
     if (hash_file(file, header_bytes, size, path) != Hash128{block.payload_low, block.payload_high})
-        damaged(path, "its contents (bytes 512-" + std::to_string(size - 1) +
-                          ") fail their checksum");
+        damaged(path,
+                "its contents (bytes 512-" + std::to_string(size - 1) + ") fail their checksum");
     return {block.step};
 }
 

@@ -24,10 +24,14 @@ std::string filters_of(hid_t creation_list) {
             H5Pget_filter2(creation_list, static_cast<unsigned>(i), &flags, &value_count, values,
                            sizeof name, name, nullptr);
         if (!text.empty()) text += "+";
-        if (filter == H5Z_FILTER_DEFLATE) text += "deflate-" + std::to_string(values[0]);
-        else if (filter == H5Z_FILTER_SHUFFLE) text += "shuffle";
-        else if (filter == H5Z_FILTER_FLETCHER32) text += "fletcher32";
-        else text += "filter-" + std::to_string(filter);
+        if (filter == H5Z_FILTER_DEFLATE)
+            text += "deflate-" + std::to_string(values[0]);
+        else if (filter == H5Z_FILTER_SHUFFLE)
+            text += "shuffle";
+        else if (filter == H5Z_FILTER_FLETCHER32)
+            text += "fletcher32";
+        else
+            text += "filter-" + std::to_string(filter);
     }
     return text;
 }
@@ -176,10 +180,10 @@ void check_usable(hid_t file, const std::filesystem::path& path) {
     std::uint64_t rows = 0;
     for (int slot = 0; slot < 4; slot += 2)
         if (slots[slot] == ~slots[slot + 1]) rows = std::max(rows, slots[slot]);
-    throw Error(Fault::input,
-                quoted(path) + " is not complete: " + std::to_string(rows) +
-                    " rows are written so far",
-                "finish it with --resume, or make it again");
+    throw Error(
+        Fault::input,
+        quoted(path) + " is not complete: " + std::to_string(rows) + " rows are written so far",
+        "finish it with --resume, or make it again");
 }
 
 void check_contents(const std::filesystem::path& path) {

@@ -50,9 +50,9 @@ void StoreCheckpoint::open(OpenContext& context) {
     checkpoints_.folder = folder_for(file_);
 }
 
-void StoreCheckpoint::check_pipeline(const storage::Bundle& bundle, const std::string& where) const {
-    const std::string difference =
-        storage::first_difference(text_of(bundle, "/config"), pipeline_);
+void StoreCheckpoint::check_pipeline(const storage::Bundle& bundle,
+                                     const std::string& where) const {
+    const std::string difference = storage::first_difference(text_of(bundle, "/config"), pipeline_);
     if (!difference.empty())
         throw Error(Fault::usage,
                     "\"" + where + "\" belongs to another run: in its pipeline, " + difference,
@@ -99,13 +99,13 @@ void StoreCheckpoint::start(RunContext& run) {
 void StoreCheckpoint::refuse_bad_weights(model::Autoencoder& model) const {
     std::string which;
     if (model.weights_finite(which)) return;
-    throw Error(Fault::run,
-                "weights of " + which + " are not finite after step " +
-                    std::to_string(progress_.step),
-                (saved_ ? "the last good checkpoint is that of step " + std::to_string(*saved_) +
-                              " in " + checkpoints_.folder.string() + "; "
-                        : std::string()) +
-                    "lower the learning rate, or set clip on the optimiser");
+    throw Error(
+        Fault::run,
+        "weights of " + which + " are not finite after step " + std::to_string(progress_.step),
+        (saved_ ? "the last good checkpoint is that of step " + std::to_string(*saved_) + " in " +
+                      checkpoints_.folder.string() + "; "
+                : std::string()) +
+            "lower the learning rate, or set clip on the optimiser");
 }
 
 void StoreCheckpoint::save(model::Autoencoder& model) {
@@ -121,8 +121,7 @@ void StoreCheckpoint::process(Context& context) {
     if (place.phase != Phase::training) return;
     progress_.step = place.step + 1;
     progress_.samples_seen += static_cast<std::uint64_t>(place.count);
-    if (!every_epochs_ && progress_.step % every_ == 0)
-        save(*bound_autoencoder(context.model()));
+    if (!every_epochs_ && progress_.step % every_ == 0) save(*bound_autoencoder(context.model()));
 }
 
 void StoreCheckpoint::epoch_end(RunContext& run) {

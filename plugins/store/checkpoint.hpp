@@ -1,5 +1,6 @@
-// store.checkpoint: keeps a training run safe and publishes its model. Checkpoints stand in a folder
-// beside the model's file (dae.h5: dae.ckpt/); the file itself appears when the run is complete.
+// store.checkpoint: keeps a training run safe and publishes its model. Checkpoints stand in a
+// folder beside the model's file (dae.h5: dae.ckpt/); the file itself appears when the run is
+// complete.
 #pragma once
 
 #include "pipeline/storage/bundle.hpp"
@@ -35,9 +36,9 @@ private:
 
     storage::Checkpoints checkpoints_;
     std::string pipeline_;
-    Progress progress_;                    // as of the last packet
-    std::uint64_t best_step_ = 0;          // of the checkpoint that holds the best epoch; 0: none
-    std::optional<std::uint64_t> saved_;   // step of the last good checkpoint of this run
+    Progress progress_;                   // as of the last packet
+    std::uint64_t best_step_ = 0;         // of the checkpoint that holds the best epoch; 0: none
+    std::optional<std::uint64_t> saved_;  // step of the last good checkpoint of this run
     bool finished_before_ = false;
 };
 

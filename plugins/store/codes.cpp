@@ -65,7 +65,11 @@ void StoreCodes::finish(RunContext&) {
 }
 
 // Committed rows stay as FILE.partial, for --resume.
-void StoreCodes::stopped(RunContext&) { writer_.reset(); }
-void StoreCodes::abandon(RunContext&) noexcept { writer_.reset(); }
+void StoreCodes::stopped(RunContext&) {
+    writer_.reset();
+}
+void StoreCodes::abandon(RunContext&) noexcept {
+    writer_.reset();
+}
 
 }  // namespace narrows::plugins

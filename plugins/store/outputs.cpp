@@ -30,8 +30,8 @@ std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunConte
 
 void refuse_gap(const Context& context, std::int64_t done, const std::string& file) {
     if (context.place().first <= done) return;
-    context.fail("rows " + std::to_string(done) + " to " + std::to_string(context.place().first - 1) +
-                     " of \"" + file + "\" never came",
+    context.fail("rows " + std::to_string(done) + " to " +
+                     std::to_string(context.place().first - 1) + " of \"" + file + "\" never came",
                  "every sample must reach this node: do not drop rows on the way");
 }
 

@@ -26,7 +26,8 @@ std::optional<Numeric> type_named(std::string_view name) {
 // To the nearest integer (halves to even), held inside the type's range.
 template <class T>
 T stored(float value) {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
+    if constexpr (std::is_floating_point_v<T>)
+        return static_cast<T>(value);
     else {
         const double low = static_cast<double>(std::numeric_limits<T>::lowest());
         const double high = static_cast<double>(std::numeric_limits<T>::max());
@@ -49,17 +50,27 @@ std::vector<std::byte> pack(std::span<const float> values) {
 
 std::vector<std::byte> pack_as(Numeric type, std::span<const float> values) {
     switch (type) {
-        case Numeric::i8: return pack<std::int8_t>(values);
-        case Numeric::u8: return pack<std::uint8_t>(values);
-        case Numeric::i16: return pack<std::int16_t>(values);
-        case Numeric::u16: return pack<std::uint16_t>(values);
-        case Numeric::i32: return pack<std::int32_t>(values);
-        case Numeric::u32: return pack<std::uint32_t>(values);
-        case Numeric::i64: return pack<std::int64_t>(values);
-        case Numeric::u64: return pack<std::uint64_t>(values);
-        case Numeric::f64: return pack<double>(values);
+        case Numeric::i8:
+            return pack<std::int8_t>(values);
+        case Numeric::u8:
+            return pack<std::uint8_t>(values);
+        case Numeric::i16:
+            return pack<std::int16_t>(values);
+        case Numeric::u16:
+            return pack<std::uint16_t>(values);
+        case Numeric::i32:
+            return pack<std::int32_t>(values);
+        case Numeric::u32:
+            return pack<std::uint32_t>(values);
+        case Numeric::i64:
+            return pack<std::int64_t>(values);
+        case Numeric::u64:
+            return pack<std::uint64_t>(values);
+        case Numeric::f64:
+            return pack<double>(values);
         case Numeric::f16:
-        case Numeric::f32: break;
+        case Numeric::f32:
+            break;
     }
     return pack<float>(values);
 }
@@ -73,8 +84,9 @@ void StoreSamples::describe(Schema& schema) {
         .in("x", "f32[batch, ...]", "samples, become /samples")
         .in("labels", "i64[batch]", "labels, become /labels", Need::optional)
         .text<&StoreSamples::file_>("file", "", "HDF5 file of the dataset", Need::required)
-        .choice<&StoreSamples::type_>("type", "auto", "auto|f32|f64|i8|u8|i16|u16|i32|u32|i64|u64",
-                                      "stored type; auto: of the model's data with restore, else f32")
+        .choice<&StoreSamples::type_>(
+            "type", "auto", "auto|f32|f64|i8|u8|i16|u16|i32|u32|i64|u64",
+            "stored type; auto: of the model's data with restore, else f32")
         .integer<&StoreSamples::level_>("level", 0, 0, 12, "deflate level; 0 stores uncompressed")
         .flag<&StoreSamples::restore_>("restore", false,
                                        "undo the model's scaling: back to the units of its data");
@@ -117,7 +129,8 @@ void StoreSamples::start(RunContext& run) {
 std::vector<float> StoreSamples::unscaled(Context& context) const {
     const Tensor<const float> x = context.in("x");
     const auto features = static_cast<std::size_t>(x.row_size());
-    std::vector<float> values(x.data, x.data + static_cast<std::size_t>(context.place().count) * features);
+    std::vector<float> values(x.data,
+                              x.data + static_cast<std::size_t>(context.place().count) * features);
     if (shift_.empty()) return values;
     for (std::size_t i = 0; i < values.size(); ++i) {
         const std::size_t feature = shift_.size() == 1 ? 0 : i % features;
@@ -135,11 +148,13 @@ void StoreSamples::process(Context& context) {
     const bool whole = stored_ != Numeric::f32 && stored_ != Numeric::f64;
     for (std::size_t i = 0; whole && i < values.size(); ++i)
         if (std::isnan(values[i]))
-            context.fail("sample " +
-                             std::to_string(context.sample_ids()[i * static_cast<std::size_t>(context.place().count) /
-                                                                 values.size()]) +
-                             " is not a number, it cannot be stored as " + storage::to_string(stored_),
-                         "use type = \"f32\"");
+            context.fail(
+                "sample " +
+                    std::to_string(
+                        context.sample_ids()[i * static_cast<std::size_t>(context.place().count) /
+                                             values.size()]) +
+                    " is not a number, it cannot be stored as " + storage::to_string(stored_),
+                "use type = \"f32\"");
     writer_->append(pack_as(stored_, values));
     writer_->append_ids(context.sample_ids());
     if (has_labels_) {
@@ -153,6 +168,8 @@ void StoreSamples::finish(RunContext&) {
     writer_.reset();
 }
 
-void StoreSamples::abandon(RunContext&) noexcept { writer_.reset(); }
+void StoreSamples::abandon(RunContext&) noexcept {
+    writer_.reset();
+}
 
 }  // namespace narrows::plugins

@@ -25,7 +25,7 @@ private:
     std::int64_t level_ = 0;
     bool restore_ = false, has_labels_ = false;
     storage::Numeric stored_ = storage::Numeric::f32;
-    std::vector<float> shift_, factor_;   // of the model's scaling: none, one, or per feature
+    std::vector<float> shift_, factor_;  // of the model's scaling: none, one, or per feature
     std::unique_ptr<storage::DatasetWriter> writer_;
 };
 

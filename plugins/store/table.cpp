@@ -55,8 +55,10 @@ void StoreTable::open(OpenContext& context) {
 
 void StoreTable::start(RunContext& run) {
     check_output(file_, run);
-    if (file_.ends_with(".h5")) start_arrays(run);
-    else start_text();
+    if (file_.ends_with(".h5"))
+        start_arrays(run);
+    else
+        start_text();
 }
 
 void StoreTable::start_text() {
@@ -78,8 +80,10 @@ void StoreTable::start_arrays(const RunContext& run) {
 }
 
 void StoreTable::process(Context& context) {
-    if (arrays_) write_arrays(context);
-    else write_text(context);
+    if (arrays_)
+        write_arrays(context);
+    else
+        write_text(context);
 }
 
 void StoreTable::write_text(Context& context) {

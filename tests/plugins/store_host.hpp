@@ -10,8 +10,8 @@
 
 namespace store_test {
 
-using Values = std::map<std::string, std::variant<std::string, std::int64_t, bool,
-                                                  std::vector<std::string>>>;
+using Values =
+    std::map<std::string, std::variant<std::string, std::int64_t, bool, std::vector<std::string>>>;
 
 // A node of the plugin with these parameters, all others at their defaults.
 std::unique_ptr<narrows::Node> make_node(const std::string& type, const Values& values);

@@ -60,8 +60,11 @@ struct Rows {
         }
         packet.place.first = first;
         packet.place.count = count;
-        packet.inputs = {{port, x.data()}, {"sse", one.data()}, {"labels", labels.data()},
-                         {"row", one.data()}, {"second", x.data()}};
+        packet.inputs = {{port, x.data()},
+                         {"sse", one.data()},
+                         {"labels", labels.data()},
+                         {"row", one.data()},
+                         {"second", x.data()}};
     }
 };
 
@@ -99,7 +102,8 @@ TEST_CASE("store.codes writes codes, row numbers and errors", "[store]") {
     std::vector<std::int64_t> ids(rows);
     storage::open_array(folder / "z.h5", "/codes")->read(0, rows, codes.data(), false);
     storage::open_array(folder / "z.h5", "/sse")->read(0, rows, sse.data(), false);
-    storage::open_array(folder / "z.h5", "/ids")->read(0, rows, reinterpret_cast<std::byte*>(ids.data()));
+    storage::open_array(folder / "z.h5", "/ids")
+        ->read(0, rows, reinterpret_cast<std::byte*>(ids.data()));
     CHECK(codes[3 * 777 + 2] == value_at(777, 2));
     CHECK(sse[640] == 80.0f);
     CHECK(ids[999] == 9990);
@@ -122,8 +126,9 @@ TEST_CASE("store.codes goes on where a stopped run ended, to the same bytes", "[
     other.pipeline = "schema = 1\n[run]\nseed = 2\n";
     const auto stranger = make_node("store.codes", {{"file", folder / "z.h5"}});
     open(*stranger, other);
-    CHECK(error_of([&] { restore(*stranger, other); })
-              .find("in its pipeline, line 3 is \"seed = 1\" there, \"seed = 2\" here") !=
+    CHECK(error_of([&] {
+              restore(*stranger, other);
+          }).find("in its pipeline, line 3 is \"seed = 1\" there, \"seed = 2\" here") !=
           std::string::npos);
 
     Run run = codes_run();
@@ -154,9 +159,9 @@ TEST_CASE("store.samples writes a dataset of the wanted type", "[store]") {
         Run run;
         run.samples = rows;
         run.shapes = {{"x", {batch, 3}}, {"labels", {batch}}};
-        const auto node = make_node("store.samples", {{"file", folder / "x.h5"},
-                                                      {"type", std::string("u8")},
-                                                      {"level", level}});
+        const auto node =
+            make_node("store.samples",
+                      {{"file", folder / "x.h5"}, {"type", std::string("u8")}, {"level", level}});
         open(*node, run);
         start(*node, run);
         stream(*node, run, "x", 0, rows);
@@ -166,10 +171,10 @@ TEST_CASE("store.samples writes a dataset of the wanted type", "[store]") {
         std::vector<std::uint8_t> samples(rows * 3);
         storage::open_array(folder / "x.h5", "/samples")
             ->read(0, rows, reinterpret_cast<std::byte*>(samples.data()));
-        CHECK(samples[3 * 7 + 1] == 7);    // 7.25
-        CHECK(samples[3 * 7 + 2] == 8);    // 7.5, to even
-        CHECK(samples[3 * 8 + 2] == 8);    // 8.5, to even
-        CHECK(samples[3 * 900] == 255);    // held inside the range
+        CHECK(samples[3 * 7 + 1] == 7);  // 7.25
+        CHECK(samples[3 * 7 + 2] == 8);  // 7.5, to even
+        CHECK(samples[3 * 8 + 2] == 8);  // 8.5, to even
+        CHECK(samples[3 * 900] == 255);  // held inside the range
         std::vector<std::int64_t> labels(rows);
         storage::open_array(folder / "x.h5", "/labels")
             ->read(0, rows, reinterpret_cast<std::byte*>(labels.data()));
@@ -185,8 +190,8 @@ TEST_CASE("store.table writes CSV that reads back exactly, or columns in HDF5", 
         run.samples = 100;
         run.shapes = {{"row", {batch}}, {"second", {batch}}};
         const auto node = make_node(
-            "store.table", {{"file", folder / name},
-                            {"columns", std::vector<std::string>{"score", "first"}}});
+            "store.table",
+            {{"file", folder / name}, {"columns", std::vector<std::string>{"score", "first"}}});
         open(*node, run);
         start(*node, run);
         stream(*node, run, "x", 0, 100);
@@ -217,8 +222,8 @@ TEST_CASE("sinks refuse outputs before the run, and leave nothing of a failed on
     const auto nowhere = make_node("store.table", {{"file", folder / "no/t.csv"}});
     open(*nowhere, run);
     CHECK(error_of([&] { start(*nowhere, run); }).find("is not writable") != std::string::npos);
-    const auto named = make_node("store.table", {{"file", folder / "t.csv"},
-                                                 {"columns", std::vector<std::string>{"id"}}});
+    const auto named = make_node(
+        "store.table", {{"file", folder / "t.csv"}, {"columns", std::vector<std::string>{"id"}}});
     CHECK(error_of([&] { open(*named, run); }) == "2|\"id\" cannot name a column");
 
     const auto failing = make_node("store.table", {{"file", folder / "t.csv"}});

@@ -66,7 +66,9 @@ const std::string& python_name() {
 
 }  // namespace
 
-bool has_h5py() { return !python_name().empty(); }
+bool has_h5py() {
+    return !python_name().empty();
+}
 
 std::string python(const fs::path& path, const std::string& code) {
     Folder folder;
@@ -137,7 +139,7 @@ int with_file_limit(std::uint64_t bytes, const std::function<void()>& action) {
     const int process = ::fork();
     if (process != 0) return wait_for(process);
     ::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limit {bytes, bytes};
+    const struct rlimit limit { bytes, bytes };
     ::setrlimit(RLIMIT_FSIZE, &limit);
     int code = 0;
     try {
@@ -150,8 +152,7 @@ int with_file_limit(std::uint64_t bytes, const std::function<void()>& action) {
     ::_exit(code);
 }
 
-int on_small_disk(const fs::path& folder, std::uint64_t bytes,
-                  const std::function<int()>& action) {
+int on_small_disk(const fs::path& folder, std::uint64_t bytes, const std::function<int()>& action) {
     const int process = ::fork();
     if (process != 0) return wait_for(process);
     const std::string size = "size=" + std::to_string(bytes);
@@ -173,7 +174,8 @@ narrows::storage::Bundle sample_bundle(std::uint64_t step, std::size_t values) {
     storage::Bundle bundle;
     bundle.format = "narrows-checkpoint";
     bundle.step = step;
-    bundle.attributes = {{"epoch", std::int64_t{3}}, {"best_loss", 0.125}, {"name", std::string("Übung")}};
+    bundle.attributes = {
+        {"epoch", std::int64_t{3}}, {"best_loss", 0.125}, {"name", std::string("Übung")}};
     std::vector<float> weights(values);
     for (std::size_t i = 0; i < values; ++i)
         weights[i] = static_cast<float>(i) * 0.5f + static_cast<float>(step);

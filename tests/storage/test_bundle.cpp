@@ -47,9 +47,9 @@ TEST_CASE("many attributes and deep groups come back in order", "[bundle]") {
         bundle.attributes.emplace_back("z" + std::to_string(40 - i), std::int64_t{i});
     bundle.attributes.emplace_back("long", std::string(50000, 'x'));
     for (int i = 0; i < 40; ++i)
-        bundle.arrays.push_back(storage::Array::of<float>(
-            "/model/layer" + std::to_string(99 - i) + "/deep/weight", Shape{2},
-            std::vector<float>{static_cast<float>(i), 0}));
+        bundle.arrays.push_back(
+            storage::Array::of<float>("/model/layer" + std::to_string(99 - i) + "/deep/weight",
+                                      Shape{2}, std::vector<float>{static_cast<float>(i), 0}));
 
     storage::write_bundle(folder / "m.h5", bundle);
 
@@ -163,9 +163,8 @@ TEST_CASE("a disk that fills up leaves the old model and a clear error", "[bundl
 
     for (int part = 0; part < 20; ++part) {
         const std::uint64_t limit = old.size() * static_cast<std::uint64_t>(part) / 20;
-        const int code = with_file_limit(limit, [&] {
-            storage::write_bundle(folder / "m.h5", sample_bundle(2, 100000));
-        });
+        const int code = with_file_limit(
+            limit, [&] { storage::write_bundle(folder / "m.h5", sample_bundle(2, 100000)); });
         CHECK(code == 1);
         CHECK(bytes_of(folder / "m.h5") == old);
         CHECK(entries(folder.path()) == 1);
@@ -215,8 +214,7 @@ TEST_CASE("killed at any moment, the latest checkpoint is whole", "[checkpoints]
             CHECK(equal(*latest, sample_bundle(latest->step, 40000)));
         }
         std::error_code none_yet;
-        for (const auto& entry :
-             std::filesystem::directory_iterator(checkpoints.folder, none_yet))
+        for (const auto& entry : std::filesystem::directory_iterator(checkpoints.folder, none_yet))
             if (entry.path().filename().string().starts_with("ckpt-"))
                 CHECK(error_of([&] {
                           (void)storage::read_bundle(entry.path(), "narrows-checkpoint");

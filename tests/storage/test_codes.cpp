@@ -17,8 +17,8 @@ constexpr std::int64_t all_rows = 60000, code_size = 32, batch = 500;
 CodesLayout layout_of(const std::string& model = "abc") {
     CodesLayout layout;
     layout.rows = all_rows;
-    layout.columns = {{"/codes", Type::f32, {code_size}}, {"/ids", Type::i64, {}},
-                      {"/sse", Type::f32, {}}};
+    layout.columns = {
+        {"/codes", Type::f32, {code_size}}, {"/ids", Type::i64, {}}, {"/sse", Type::f32, {}}};
     layout.attributes = {{"model_sha256", model}, {"seed", std::int64_t{1}}};
     return layout;
 }
@@ -99,10 +99,10 @@ TEST_CASE("h5py reads codes at any moment", "[codes][h5py]") {
     CHECK(python(folder / "z.h5.partial", check_partial) == "1000 0");
     write_codes(folder / "z.h5", true);
     CHECK(python(folder / "z.h5", check_partial) == "60000 1");
-    CHECK(python(folder / "z.h5", "f = h5py.File(path)\n"
-                                  "assert f['codes'].chunks is None\n"
-                                  "print(f.attrs['model_sha256'].decode(), f.attrs['seed'])") ==
-          "abc 1");
+    CHECK(python(folder / "z.h5",
+                 "f = h5py.File(path)\n"
+                 "assert f['codes'].chunks is None\n"
+                 "print(f.attrs['model_sha256'].decode(), f.attrs['seed'])") == "abc 1");
 }
 
 TEST_CASE("an incomplete codes file is refused with the rows that it has", "[codes]") {
@@ -122,8 +122,8 @@ TEST_CASE("resumed codes are identical to those written in one go", "[codes]") {
     const Folder folder;
     write_codes(folder / "straight.h5");
     std::int64_t expected = 0;
-    for (const std::int64_t stop : {std::int64_t{500}, std::int64_t{20000}, std::int64_t{20500},
-                                    std::int64_t{60000}}) {
+    for (const std::int64_t stop :
+         {std::int64_t{500}, std::int64_t{20000}, std::int64_t{20500}, std::int64_t{60000}}) {
         CodesWriter writer(folder / "z.h5", layout_of(), true);
         CHECK(writer.done() == expected);
         write_rows(writer, writer.done(), stop);
@@ -151,8 +151,9 @@ TEST_CASE("another run's codes are not continued", "[codes]") {
     CHECK(error_of([&] { CodesWriter(folder / "z.h5", layout_of("xyz"), true); }) ==
           "2|\"" + (folder / "z.h5.partial").string() +
               "\" belongs to another run: model_sha256 is \"abc\" there, \"xyz\" here");
-    CHECK(error_of([&] { CodesWriter(folder / "z.h5", narrower, true); })
-              .find("/codes is [60000, 32] there, [60000, 16] here") != std::string::npos);
+    CHECK(error_of([&] {
+              CodesWriter(folder / "z.h5", narrower, true);
+          }).find("/codes is [60000, 32] there, [60000, 16] here") != std::string::npos);
     CHECK(CodesWriter(folder / "z.h5", layout_of("xyz"), false).done() == 0);
 }
 
@@ -160,8 +161,9 @@ TEST_CASE("codes have one writer at a time", "[codes]") {
     const Folder folder;
     CodesWriter first(folder / "z.h5", layout_of(), false);
 
-    CHECK(error_of([&] { CodesWriter(folder / "z.h5", layout_of(), true); })
-              .find("being written by another process") != std::string::npos);
+    CHECK(error_of([&] {
+              CodesWriter(folder / "z.h5", layout_of(), true);
+          }).find("being written by another process") != std::string::npos);
     CHECK(error_of([&] { CodesWriter(folder / "z.h5", layout_of(), false); }).starts_with("2|"));
 
     first.discard();
@@ -187,8 +189,9 @@ TEST_CASE("a torn row counter falls back to the other slot", "[codes][damage]") 
 
     bytes[at] ^= std::byte{1};
     put_bytes(folder / "z.h5.partial", bytes);
-    CHECK(error_of([&] { CodesWriter(folder / "z.h5", layout_of(), true); })
-              .find("row counter is not valid") != std::string::npos);
+    CHECK(error_of([&] {
+              CodesWriter(folder / "z.h5", layout_of(), true);
+          }).find("row counter is not valid") != std::string::npos);
 }
 
 TEST_CASE("a disk too small for the codes is noticed at the start", "[codes][full]") {

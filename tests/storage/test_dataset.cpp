@@ -15,7 +15,9 @@ using storage::Numeric;
 namespace {
 
 // Value number i of the test data: compressible, different in every place.
-std::uint16_t value_at(std::size_t i) { return static_cast<std::uint16_t>(i / 3 + i % 3); }
+std::uint16_t value_at(std::size_t i) {
+    return static_cast<std::uint16_t>(i / 3 + i % 3);
+}
 
 std::vector<std::uint16_t> values(std::size_t count) {
     std::vector<std::uint16_t> out(count);
@@ -60,10 +62,10 @@ TEST_CASE("a dataset comes back as it was written, in every layout", "[dataset]"
         int level;
         std::int64_t rows;
     };
-    for (const Layout& layout : {Layout{true, 0, 9000}, Layout{false, 0, 40000},
-                                 Layout{false, 1, 40000}, Layout{true, 4, 40000},
-                                 Layout{true, 0, 1}, Layout{false, 1, 1}, Layout{true, 0, 0},
-                                 Layout{false, 1, 0}}) {
+    for (const Layout& layout :
+         {Layout{true, 0, 9000}, Layout{false, 0, 40000}, Layout{false, 1, 40000},
+          Layout{true, 4, 40000}, Layout{true, 0, 1}, Layout{false, 1, 1}, Layout{true, 0, 0},
+          Layout{false, 1, 0}}) {
         write_dataset(folder / "x.h5", layout.rows, layout.known, layout.level);
         const auto reader = storage::open_array(folder / "x.h5", "/samples");
 
@@ -214,8 +216,9 @@ TEST_CASE("a dataset with missing rows or labels is not published", "[dataset]")
         writer.append_labels(std::vector<std::int64_t>{1});
         CHECK(error_of([&] { writer.commit(); }).find("got 1 labels for 2 rows") !=
               std::string::npos);
-        CHECK(error_of([&] { writer.append(std::as_bytes(std::span(two_rows))); })
-                  .find("more rows") != std::string::npos);
+        CHECK(error_of([&] {
+                  writer.append(std::as_bytes(std::span(two_rows)));
+              }).find("more rows") != std::string::npos);
     }
     CHECK(entries(folder.path()) == 0);
 }
@@ -226,8 +229,8 @@ TEST_CASE("a disk that fills up leaves the old dataset and a clear error", "[dat
         write_dataset(folder / "x.h5", 1000, level == 0, level);
         const std::vector<std::byte> old = bytes_of(folder / "x.h5");
         for (int part = 0; part < 20; ++part) {
-            const std::uint64_t limit = 40000u * 70u / (level == 0 ? 1u : 4u) *
-                                        static_cast<std::uint64_t>(part) / 20;
+            const std::uint64_t limit =
+                40000u * 70u / (level == 0 ? 1u : 4u) * static_cast<std::uint64_t>(part) / 20;
             CHECK(with_file_limit(limit, [&] {
                       write_dataset(folder / "x.h5", 40000, level == 0, level);
                   }) == 1);
@@ -250,8 +253,7 @@ TEST_CASE("killed at any moment, an old or a new dataset is there", "[dataset][k
         kill_after(start_helper("helper: writes datasets until it is killed", path),
                    5000 + trial * 2711);
         const auto reader = storage::open_array(path, "/samples");
-        std::vector<std::uint16_t> back(
-            static_cast<std::size_t>(reader->info().shape.elements()));
+        std::vector<std::uint16_t> back(static_cast<std::size_t>(reader->info().shape.elements()));
         reader->read(0, reader->info().shape[0], reinterpret_cast<std::byte*>(back.data()));
         CHECK(back == values(back.size()));
         CHECK(storage::open_array(path, "/labels")->info().shape[0] == reader->info().shape[0]);
@@ -285,8 +287,8 @@ print(c.byte_offset, c.size)
         const std::string error =
             error_of([&] { reader->read(row, row, reinterpret_cast<std::byte*>(block.data())); });
         ++tried;
-        refused += error == "4|\"" + (folder / "bad.h5").string() +
-                                "\": a chunk of /samples is damaged";
+        refused +=
+            error == "4|\"" + (folder / "bad.h5").string() + "\": a chunk of /samples is damaged";
         // A few bits of a deflate stream mean nothing: then the values are the right ones.
         for (std::size_t i = 0; error == "none" && i < block.size(); ++i)
             wrong += block[i] != value_at(static_cast<std::size_t>(row) * 35 + i);

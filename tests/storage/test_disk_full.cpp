@@ -23,7 +23,9 @@ int check(const std::filesystem::path& folder, const std::filesystem::path& kept
     return entries(folder) == before ? 0 : 13;
 }
 
-void report_skip() { std::cerr << "a small disk cannot be mounted here: full disks were skipped\n"; }
+void report_skip() {
+    std::cerr << "a small disk cannot be mounted here: full disks were skipped\n";
+}
 
 }  // namespace
 
@@ -51,9 +53,8 @@ TEST_CASE("on a really full disk every writer fails with an error and keeps the 
 
     const int bundle = on_small_disk(folder.path(), disk, [&] {
         storage::write_bundle(folder / "m.h5", sample_bundle(1));
-        return check(folder.path(), folder / "m.h5", [&] {
-            storage::write_bundle(folder / "m.h5", sample_bundle(2, 4'000'000));
-        });
+        return check(folder.path(), folder / "m.h5",
+                     [&] { storage::write_bundle(folder / "m.h5", sample_bundle(2, 4'000'000)); });
     });
     if (bundle == no_small_disk) return report_skip();
     CHECK(bundle == 0);
@@ -62,9 +63,8 @@ TEST_CASE("on a really full disk every writer fails with an error and keeps the 
         for (const bool known : {false, true})
             CHECK(on_small_disk(folder.path(), disk, [&] {
                       write_noise(folder / "x.h5", 10, level, known);
-                      return check(folder.path(), folder / "x.h5", [&] {
-                          write_noise(folder / "x.h5", 4000, level, known);
-                      });
+                      return check(folder.path(), folder / "x.h5",
+                                   [&] { write_noise(folder / "x.h5", 4000, level, known); });
                   }) == 0);
 
     CHECK(on_small_disk(folder.path(), disk, [&] {

@@ -106,14 +106,14 @@ TEST_CASE("look lists what can be read and passes over the rest", "[foreign][h5p
 
     std::string names;
     for (const ArrayInfo& array : file.arrays) names += array.path + " ";
-    REQUIRE(names ==
-          "/be_f32 /be_gz /be_i16 /compact /elsewhere /f16 /f64 /filled /grp/again /grp/packed /gz "
-          "/holes /i64 /lat /lat_bnds /late /scalar /text /virtual ");
+    REQUIRE(
+        names ==
+        "/be_f32 /be_gz /be_i16 /compact /elsewhere /f16 /f64 /filled /grp/again /grp/packed /gz "
+        "/holes /i64 /lat /lat_bnds /late /scalar /text /virtual ");
     CHECK(file.format == "");
     CHECK(file.bytes == std::filesystem::file_size(folder / "f.h5"));
-    CHECK(file.attributes ==
-          std::vector<std::pair<std::string, storage::Attribute>>{
-              {"Conventions", std::string("CF-1.8")}, {"scale", 0.5}});
+    CHECK(file.attributes == std::vector<std::pair<std::string, storage::Attribute>>{
+                                 {"Conventions", std::string("CF-1.8")}, {"scale", 0.5}});
     CHECK(find(file, "/be_i16")->big_endian);
     CHECK(find(file, "/f16")->type == Numeric::f16);
     CHECK(find(file, "/gz")->filters == "shuffle+deflate-4");
@@ -153,10 +153,14 @@ TEST_CASE("numbers of every type, order and layout are read as floats", "[foreig
     CHECK(floats(path, "grp/packed", false) == counted(1));
     const std::vector<float> packed = floats(path, "grp/packed"), filled = floats(path, "filled");
     for (std::size_t i = 0; i < 240; ++i) {
-        if (i == 5) CHECK(std::isnan(packed[i]));
-        else CHECK(packed[i] == counted(-0.25, 10)[i]);
-        if (i == 13) CHECK(std::isnan(filled[i]));
-        else CHECK(filled[i] == static_cast<float>(i));
+        if (i == 5)
+            CHECK(std::isnan(packed[i]));
+        else
+            CHECK(packed[i] == counted(-0.25, 10)[i]);
+        if (i == 13)
+            CHECK(std::isnan(filled[i]));
+        else
+            CHECK(filled[i] == static_cast<float>(i));
     }
 
     std::vector<std::int32_t> stored(240);
@@ -198,8 +202,7 @@ TEST_CASE("files that are no HDF5, or cut off, are refused without noise", "[for
           std::string::npos);
     CHECK(error_of([&] { storage::look(folder / "none.h5"); }).find("no such file") !=
           std::string::npos);
-    CHECK(error_of([&] { storage::look(folder.path()); }).find("is a folder") !=
-          std::string::npos);
+    CHECK(error_of([&] { storage::look(folder.path()); }).find("is a folder") != std::string::npos);
 }
 
 TEST_CASE("truncated foreign files never give values", "[foreign][damage][h5py]") {
@@ -275,8 +278,10 @@ f.visititems(show)
             double total = 0;
             std::size_t bad = 0;
             for (const float value : values) {
-                if (std::isfinite(value)) total += static_cast<double>(value);
-                else ++bad;
+                if (std::isfinite(value))
+                    total += static_cast<double>(value);
+                else
+                    ++bad;
             }
             CHECK(total == Approx(sum).epsilon(1e-9).margin(1e-6));
             CHECK(bad == missing);
