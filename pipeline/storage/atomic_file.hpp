@@ -22,6 +22,7 @@ public:
 
 private:
     std::filesystem::path path_, temporary_;
+    int lock_ = -1;          // holds a flock on the temporary: says that its owner lives
     bool committed_ = false;
 };
 

@@ -32,8 +32,8 @@ struct Bundle {
     std::uint64_t step = 0;
     std::vector<std::pair<std::string, Attribute>> attributes;  // of the root, in order
     std::vector<Array> arrays;        // each gets an attribute xxh3_64
-    const Array* find(std::string_view path) const;
-    const Attribute* attribute(std::string_view name) const;
+    NARROWS_PUBLIC const Array* find(std::string_view path) const;
+    NARROWS_PUBLIC const Attribute* attribute(std::string_view name) const;
 };
 
 // Atomic. The text "/config" (the resolved pipeline) is an Array of u8 like any other.

@@ -1,0 +1,19 @@
+// What a dataset is: shared by look() and open_array(). Private to the storage room.
+#pragma once
+
+#include "pipeline/storage/h5.hpp"
+
+namespace narrows::storage {
+
+// None: neither numbers nor fixed-length text (compound, references, variable length, ...), or
+// beyond 8 dimensions.
+std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name);
+std::size_t value_bytes(hid_t dataset);
+
+// Refuses newer versions, and files with a row counter that are not complete (Fault::input).
+void check_usable(hid_t file, const std::filesystem::path& path);
+
+// Models and checkpoints are verified before HDF5 sees them.
+void check_contents(const std::filesystem::path& path);
+
+}  // namespace narrows::storage

@@ -1,0 +1,309 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+
+#include "pipeline/storage/array_file.hpp"
+#include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/difference.hpp"
+#include "pipeline/storage/file.hpp"
+#include "pipeline/storage/h5.hpp"
+
+// The invariant: whatever is killed, one slot of the counter is whole, and all rows below its count
+// are on the disk. A commit syncs the rows first, then writes the older slot; the slot that it
+// leaves alone still tells the truth.
+
+namespace narrows::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t commit_bytes = 16u << 20;
+constexpr auto commit_time = std::chrono::seconds(5);
+constexpr hsize_t page_bytes = 4096;
+
+// Where things stand in the file.
+struct Places {
+    std::vector<std::uint64_t> columns;
+    std::uint64_t counter = 0, complete = 0;
+};
+
+fs::path partial_of(const fs::path& path) {
+    return path.string() + ".partial";
+}
+
+std::size_t row_bytes(const CodesColumn& column) {
+    return static_cast<std::size_t>(column.sample.elements()) * size_of(column.type);
+}
+
+std::uint64_t all_bytes(const CodesLayout& layout) {
+    std::uint64_t bytes = (1u << 20) + 2 * page_bytes * layout.columns.size();
+    for (const CodesColumn& column : layout.columns)
+        bytes += static_cast<std::uint64_t>(layout.rows) * row_bytes(column);
+    return bytes;
+}
+
+Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
+               const fs::path& path) {
+    const h5::Library library;
+    h5::Handle target = h5::create(temporary, {.alignment = page_bytes});
+    Places places;
+    try {
+        reserve(file, all_bytes(layout), path);
+        h5::put_identity(target, layout.format, layout.attributes, path);
+        const h5::Handle list = h5::dataset_list();
+        H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+        const auto make = [&](const std::string& name, hid_t type, const Shape& shape) {
+            return h5::place_of(h5::make_dataset(target, name, type, shape, list, path)).offset;
+        };
+        for (const CodesColumn& column : layout.columns)
+            places.columns.push_back(make(column.name, h5::stored_type(column.type),
+                                          column.sample.with_batch(layout.rows)));
+        places.counter = make("/rows_done", H5T_STD_U64LE, {4});
+        places.complete = make("/complete", H5T_STD_U8LE, {1});
+    } catch (...) {
+        target.abandon();
+        throw;
+    }
+    if (!target.close()) h5::fail_write(path, "HDF5 could not lay out the file");
+    return places;
+}
+
+[[noreturn]] void another_run(const fs::path& path, const std::string& what) {
+    throw Error(Fault::usage, quoted(path) + " belongs to another run: " + what,
+                "remove it, run without --resume, or choose another output");
+}
+
+std::string shown(const Attribute* value) {
+    if (value == nullptr) return "nothing";
+    if (const auto* integer = std::get_if<std::int64_t>(value)) return std::to_string(*integer);
+    if (const auto* real = std::get_if<double>(value)) return std::to_string(*real);
+    return "\"" + std::get<std::string>(*value) + "\"";
+}
+
+const Attribute* find(const std::vector<std::pair<std::string, Attribute>>& all,
+                      const std::string& name) {
+    for (const auto& [key, value] : all)
+        if (key == name) return &value;
+    return nullptr;
+}
+
+void compare_attributes(hid_t file, const CodesLayout& layout, const fs::path& path) {
+    const auto there = h5::get_all(file);
+    const auto differ = [&](const std::string& name, const Attribute* a, const Attribute* b) {
+        if (a != nullptr && b != nullptr && *a == *b) return;
+        const auto* there_text = a == nullptr ? nullptr : std::get_if<std::string>(a);
+        const auto* here_text = b == nullptr ? nullptr : std::get_if<std::string>(b);
+        if (there_text != nullptr && here_text != nullptr &&
+            there_text->find('\n') != std::string::npos)
+            another_run(path, "in its " + name + ", " + first_difference(*there_text, *here_text));
+        another_run(path, name + " is " + shown(a) + " there, " + shown(b) + " here");
+    };
+    const Attribute format = layout.format;
+    differ("format", find(there, "format"), &format);
+    for (const auto& [name, value] : layout.attributes) differ(name, find(there, name), &value);
+    for (const auto& [name, value] : there)
+        if (name != "format" && name != "format_version" && name != "created_by")
+            differ(name, &value, find(layout.attributes, name));
+}
+
+// The places in an existing file, after a check that it is of an equal layout.
+Places find_places(const fs::path& path, const CodesLayout& layout) {
+    const h5::Library library;
+    const h5::Handle file = h5::open(path);
+    h5::check_version(file, path);
+    compare_attributes(file, layout, path);
+    const auto place = [&](const std::string& name, hid_t type, const Shape& shape) {
+        const h5::Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT));
+        if (!dataset.valid()) {
+            H5Eclear2(H5E_DEFAULT);
+            another_run(path, "it has no " + name);
+        }
+        const h5::Handle found(H5Dget_type(dataset));
+        const Shape there = h5::extents(dataset);
+        if (!(there == shape))
+            another_run(path,
+                        name + " is " + to_string(there) + " there, " + to_string(shape) + " here");
+        if (H5Tequal(found, type) <= 0) another_run(path, name + " is of another type");
+        return h5::place_of(dataset).offset;
+    };
+    Places places;
+    for (const CodesColumn& column : layout.columns)
+        places.columns.push_back(place(column.name, h5::stored_type(column.type),
+                                       column.sample.with_batch(layout.rows)));
+    places.counter = place("/rows_done", H5T_STD_U64LE, {4});
+    places.complete = place("/complete", H5T_STD_U8LE, {1});
+    return places;
+}
+
+// One writer at a time. Not a flock: the library's readers take those, and may read meanwhile.
+void claim(int file, const fs::path& path) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(file, F_OFD_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES)) return;
+    throw Error(Fault::usage, quoted(path) + " is being written by another process",
+                "wait until it is done, or choose another output");
+}
+
+}  // namespace
+
+struct CodesWriter::Impl {
+    fs::path path, partial;
+    CodesLayout layout;
+    Descriptor file;
+    Places places;
+    std::mutex mutex;  // of what follows
+    std::int64_t done = 0, committed = 0;
+    int slot = 0;           // the next one to write
+    bool complete = false;  // an equal run has finished before, or this one has
+    Clock::time_point last_commit = Clock::now();
+    std::uint64_t bytes_per_row = 0;
+
+    Impl(const fs::path& wanted, const CodesLayout& given, bool resume) : layout(given) {
+        path = AtomicFile(wanted).path();  // writable, not a folder; links resolved
+        partial = partial_of(path);
+        for (const CodesColumn& column : layout.columns) bytes_per_row += row_bytes(column);
+
+        std::error_code ignored;
+        const bool started = fs::exists(partial, ignored);
+        if (started) {
+            file = open_to_write(partial);
+            claim(file.number(), partial);
+        }
+        if (resume && started)
+            go_on();
+        else if (resume && fs::exists(path, ignored))
+            accept_finished();
+        else
+            begin();
+    }
+
+    void begin() {
+        AtomicFile target(partial);
+        Descriptor fresh = open_to_write(target.temporary());
+        places = lay_out(target.temporary(), fresh.number(), layout, partial);
+        const std::uint64_t counter[4] = {0, ~std::uint64_t{0}, 0, ~std::uint64_t{0}};
+        write_at(fresh.number(), counter, sizeof counter, places.counter, partial);
+        claim(fresh.number(), partial);
+        target.commit();
+        file = std::move(fresh);
+    }
+
+    void go_on() {
+        places = find_places(partial, layout);
+        std::uint64_t counter[4] = {};
+        read_at(file.number(), counter, sizeof counter, places.counter, partial);
+        bool valid = false;
+        for (int i = 0; i < 2; ++i) {
+            const std::uint64_t rows = counter[2 * i];
+            if (rows != ~counter[2 * i + 1] || rows > static_cast<std::uint64_t>(layout.rows))
+                continue;
+            if (valid && static_cast<std::int64_t>(rows) < done) continue;
+            valid = true;
+            done = committed = static_cast<std::int64_t>(rows);
+            slot = 1 - i;
+        }
+        if (!valid)
+            throw Error(Fault::input, quoted(partial) + " is damaged: its row counter is not valid",
+                        "remove it and start again");
+        // Its space may have been given up by a copy, or was never all reserved.
+        reserve(file.number(), all_bytes(layout), partial);
+    }
+
+    void accept_finished() {
+        find_places(path, layout);
+        complete = true;
+        done = committed = layout.rows;
+    }
+
+    // Rows below `done` are written: make them durable, then say so.
+    void commit_rows() {
+        if (done == committed) return;
+        sync_data(file.number(), partial);
+        const auto rows = static_cast<std::uint64_t>(done);
+        const std::uint64_t pair[2] = {rows, ~rows};
+        write_at(file.number(), pair, sizeof pair,
+                 places.counter + sizeof pair * static_cast<std::size_t>(slot), partial);
+        slot = 1 - slot;
+        committed = done;
+        last_commit = Clock::now();
+    }
+};
+
+CodesWriter::CodesWriter(const fs::path& path, const CodesLayout& layout, bool resume)
+    : impl_(std::make_unique<Impl>(path, layout, resume)) {}
+
+CodesWriter::~CodesWriter() {
+    if (!impl_->file || impl_->complete) return;
+    try {
+        impl_->commit_rows();
+    } catch (const Error&) {  // the rows committed before are there
+    }
+}
+
+std::int64_t CodesWriter::done() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->done;
+}
+
+void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t count,
+                        const void* rows) {
+    Impl& my = *impl_;
+    if (my.complete) return;
+    if (column >= my.layout.columns.size() || first < 0 || count < 0 ||
+        first > my.layout.rows - count)
+        throw Error(Fault::run, quoted(my.path) + ": rows " + std::to_string(first) + " to " +
+                                    std::to_string(first + count) + " do not fit into its " +
+                                    std::to_string(my.layout.rows));
+    const std::size_t bytes = row_bytes(my.layout.columns[column]);
+    write_at(my.file.number(), rows, static_cast<std::size_t>(count) * bytes,
+             my.places.columns[column] + static_cast<std::uint64_t>(first) * bytes, my.partial);
+}
+
+void CodesWriter::rows_written(std::int64_t up_to) {
+    Impl& my = *impl_;
+    const std::lock_guard lock(my.mutex);
+    if (my.complete || up_to <= my.done) return;
+    my.done = std::min(up_to, my.layout.rows);
+    const std::uint64_t fresh =
+        static_cast<std::uint64_t>(my.done - my.committed) * my.bytes_per_row;
+    if (fresh >= commit_bytes || Clock::now() - my.last_commit >= commit_time) my.commit_rows();
+}
+
+void CodesWriter::commit() {
+    Impl& my = *impl_;
+    const std::lock_guard lock(my.mutex);
+    if (my.complete) return;
+    if (my.done != my.layout.rows)
+        throw Error(Fault::run, quoted(my.path) + " got " + std::to_string(my.done) + " of " +
+                                    std::to_string(my.layout.rows) + " rows");
+    sync_data(my.file.number(), my.partial);
+    const auto rows = static_cast<std::uint64_t>(my.done);
+    const std::uint64_t both[4] = {rows, ~rows, rows, ~rows};
+    write_at(my.file.number(), both, sizeof both, my.places.counter, my.partial);
+    const std::uint8_t yes = 1;
+    write_at(my.file.number(), &yes, 1, my.places.complete, my.partial);
+    release_surplus(my.file.number());
+    sync_file(my.file.number(), my.partial);
+    if (::rename(my.partial.c_str(), my.path.c_str()) != 0)
+        throw Error(Fault::run,
+                    "cannot put " + quoted(my.path) + " in its place: " + system_text(errno),
+                    "check its folder");
+    sync_folder_of(my.path);
+    my.complete = true;
+    my.file.close();
+}
+
+void CodesWriter::discard() noexcept {
+    if (!impl_->file || impl_->complete) return;
+    ::unlink(impl_->partial.c_str());
+    impl_->file.close();
+}
+
+}  // namespace narrows::storage

@@ -1,0 +1,170 @@
+#include "pipeline/storage/dataset_writer.hpp"
+
+#include <algorithm>
+
+#include "pipeline/storage/hash.hpp"
+
+namespace narrows::storage {
+
+namespace {
+
+constexpr std::int64_t check_rows = 4096;  // rows under one hash of /check/samples
+
+std::string dims_of(const Shape& sample) {
+    switch (sample.rank()) {
+        case 0:
+            return "sample";
+        case 1:
+            return "sample,feature";
+        case 2:
+            return "sample,row,col";
+        case 3:
+            return "sample,channel,row,col";
+        default:
+            break;
+    }
+    std::string text = "sample";
+    for (std::size_t axis = 1; axis <= sample.rank(); ++axis)
+        text += ",axis" + std::to_string(axis);
+    return text;
+}
+
+}  // namespace
+
+struct DatasetWriter::Impl {
+    AtomicFile target;
+    Descriptor file;
+    DatasetLayout layout;
+    std::size_t row_bytes;
+    std::unique_ptr<RowSink> sink;
+    std::int64_t rows = 0;
+    HashStream whole, block;
+    std::vector<std::uint64_t> blocks;  // low and high of each
+    std::vector<std::int64_t> labels, ids;
+    std::vector<std::string> names;
+
+    Impl(const std::filesystem::path& path, const DatasetLayout& wanted)
+        : target(path),
+          file(open_to_write(target.temporary())),
+          layout(wanted),
+          row_bytes(static_cast<std::size_t>(wanted.sample.elements()) * size_of(wanted.type)) {
+        const SinkTarget place{target.temporary(), target.path(), file.number(), layout, row_bytes};
+        sink = layout.rows >= 0 && layout.level == 0 ? contiguous_sink(place) : chunked_sink(place);
+    }
+
+    void close_block() {
+        const Hash128 hash = block.value();
+        blocks.push_back(hash.low);
+        blocks.push_back(hash.high);
+        block.restart();
+    }
+
+    void check_count(const char* what, std::size_t count) const {
+        if (count != 0 && count != static_cast<std::size_t>(rows))
+            throw Error(Fault::run, quoted(target.path()) + " got " + std::to_string(count) + " " +
+                                        what + " for " + std::to_string(rows) + " rows");
+    }
+
+    template <class T>
+    void put_column(hid_t to, const std::string& name, hid_t type, const Shape& shape,
+                    const std::vector<T>& values) const {
+        const h5::Handle dataset =
+            h5::make_dataset(to, name, type, shape, h5::dataset_list(), target.path());
+        if (!values.empty() &&
+            H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+            h5::fail_write(target.path(), "dataset " + name);
+    }
+
+    void put_names(hid_t to) const {
+        std::size_t width = 1;
+        for (const std::string& name : names) width = std::max(width, name.size());
+        std::vector<char> text(width * names.size(), '\0');
+        for (std::size_t i = 0; i < names.size(); ++i)
+            std::copy(names[i].begin(), names[i].end(),
+                      text.begin() + static_cast<std::ptrdiff_t>(i * width));
+        const h5::Handle type(H5Tcopy(H5T_C_S1));
+        H5Tset_size(type, width);
+        H5Tset_strpad(type, H5T_STR_NULLPAD);
+        H5Tset_cset(type, H5T_CSET_UTF8);
+        put_column(to, "/label_names", type, {static_cast<std::int64_t>(names.size())}, text);
+    }
+
+    void put_companions(hid_t to) const {
+        const h5::Handle samples(H5Dopen2(to, "/samples", H5P_DEFAULT));
+        h5::write_ok(samples, target.path(), "dataset /samples");
+        h5::put(samples, "dims", dims_of(layout.sample), target.path());
+        h5::put(samples, "xxh3_128", to_text(whole.value()), target.path());
+        if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, {rows}, labels);
+        if (!names.empty()) put_names(to);
+        if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, {rows}, ids);
+        put_column(to, "/check/samples", H5T_STD_U64LE,
+                   {static_cast<std::int64_t>(blocks.size() / 2), 2}, blocks);
+    }
+
+    std::uint64_t companion_bytes() const {
+        std::uint64_t bytes = (labels.size() + ids.size() + blocks.size()) * 8 + 16 * page_bytes;
+        std::size_t width = 1;
+        for (const std::string& name : names) width = std::max(width, name.size());
+        return bytes + width * names.size();
+    }
+};
+
+DatasetWriter::DatasetWriter(const std::filesystem::path& path, const DatasetLayout& layout)
+    : impl_(std::make_unique<Impl>(path, layout)) {}
+
+DatasetWriter::~DatasetWriter() = default;
+
+void DatasetWriter::append(std::span<const std::byte> rows) {
+    Impl& my = *impl_;
+    if (my.row_bytes == 0 || rows.size() % my.row_bytes != 0)
+        throw Error(Fault::run, quoted(my.target.path()) + " got " + std::to_string(rows.size()) +
+                                    " bytes, its rows have " + std::to_string(my.row_bytes));
+    my.sink->append(rows);
+    my.whole.add(rows.data(), rows.size());
+    while (!rows.empty()) {
+        const std::int64_t left = check_rows - my.rows % check_rows;
+        const std::size_t here =
+            std::min(rows.size(), static_cast<std::size_t>(left) * my.row_bytes);
+        my.block.add(rows.data(), here);
+        my.rows += static_cast<std::int64_t>(here / my.row_bytes);
+        rows = rows.subspan(here);
+        if (my.rows % check_rows == 0) my.close_block();
+    }
+}
+
+void DatasetWriter::append_labels(std::span<const std::int64_t> labels) {
+    impl_->labels.insert(impl_->labels.end(), labels.begin(), labels.end());
+}
+
+void DatasetWriter::label_names(std::vector<std::string> names) {
+    impl_->names = std::move(names);
+}
+
+void DatasetWriter::append_ids(std::span<const std::int64_t> ids) {
+    impl_->ids.insert(impl_->ids.end(), ids.begin(), ids.end());
+}
+
+void DatasetWriter::commit() {
+    Impl& my = *impl_;
+    my.check_count("labels", my.labels.size());
+    my.check_count("ids", my.ids.size());
+    if (my.layout.rows >= 0 && my.rows != my.layout.rows)
+        throw Error(Fault::run, quoted(my.target.path()) + " got " + std::to_string(my.rows) +
+                                    " of " + std::to_string(my.layout.rows) + " rows");
+    if (my.rows % check_rows != 0) my.close_block();
+    {
+        const h5::Library library;
+        h5::Handle file = my.sink->finish(my.rows, my.companion_bytes());
+        try {
+            my.put_companions(file);
+        } catch (...) {
+            file.abandon();
+            throw;
+        }
+        if (!file.close()) h5::fail_write(my.target.path(), "HDF5 could not finish the file");
+    }
+    release_surplus(my.file.number());
+    my.target.commit();
+}
+
+}  // namespace narrows::storage

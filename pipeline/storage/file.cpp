@@ -1,0 +1,157 @@
+#include "pipeline/storage/file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace narrows::storage {
+
+namespace {
+
+[[noreturn]] void fail_write(const std::filesystem::path& path, int error) {
+    const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    throw Error(Fault::run, "cannot write " + quoted(path) + ": " + system_text(error),
+                full ? "free some space, or write to another place" : "check the disk");
+}
+
+}  // namespace
+
+void Descriptor::close() noexcept {
+    if (number_ >= 0) ::close(number_);
+    number_ = -1;
+}
+
+std::string quoted(const std::filesystem::path& path) {
+    return "\"" + path.string() + "\"";
+}
+
+std::string system_text(int error) {
+    if (error == EFBIG) return "the file would exceed the limit for file sizes";
+    std::string text = std::strerror(error);
+    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
+        text[0] = static_cast<char>(text[0] - 'A' + 'a');
+    return text;
+}
+
+Descriptor open_to_read(const std::filesystem::path& path) {
+    Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file)
+        throw Error(
+            Fault::input, "cannot open " + quoted(path) + ": " + system_text(errno),
+            errno == ENOENT ? "check the spelling and the folder" : "check its permissions");
+    struct stat status {};
+    if (::fstat(file.number(), &status) != 0 || S_ISDIR(status.st_mode))
+        throw Error(Fault::input, quoted(path) + " is a folder, not a file", "name a file in it");
+    return file;
+}
+
+Descriptor open_to_write(const std::filesystem::path& path) {
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file)
+        throw Error(Fault::usage,
+                    "cannot open " + quoted(path) + " for writing: " + system_text(errno),
+                    "check its permissions, or write to another place");
+    return file;
+}
+
+std::uint64_t file_bytes(int file, const std::filesystem::path& path) {
+    struct stat status {};
+    if (::fstat(file, &status) != 0)
+        throw Error(Fault::run, "cannot look at " + quoted(path) + ": " + system_text(errno),
+                    "check the disk");
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+void read_at(int file, void* to, std::size_t bytes, std::uint64_t offset,
+             const std::filesystem::path& path) {
+    auto* place = static_cast<std::byte*>(to);
+    while (bytes > 0) {
+        const ssize_t got = ::pread(file, place, bytes, static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            throw Error(Fault::run, "cannot read " + quoted(path) + ": " + system_text(errno),
+                        "check the disk");
+        if (got == 0)
+            throw Error(Fault::input,
+                        quoted(path) + " is truncated: it ends at byte " + std::to_string(offset) +
+                            ", " + std::to_string(bytes) + " bytes are missing",
+                        "copy or make it again");
+        place += got;
+        bytes -= static_cast<std::size_t>(got);
+        offset += static_cast<std::uint64_t>(got);
+    }
+}
+
+void write_at(int file, const void* from, std::size_t bytes, std::uint64_t offset,
+              const std::filesystem::path& path) {
+    const auto* place = static_cast<const std::byte*>(from);
+    while (bytes > 0) {
+        const ssize_t put = ::pwrite(file, place, bytes, static_cast<off_t>(offset));
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) fail_write(path, put < 0 ? errno : ENOSPC);
+        place += put;
+        bytes -= static_cast<std::size_t>(put);
+        offset += static_cast<std::uint64_t>(put);
+    }
+}
+
+void reserve(int file, std::uint64_t bytes, const std::filesystem::path& path) {
+    struct rlimit limit {};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        bytes > limit.rlim_cur)
+        fail_write(path, EFBIG);
+
+    int error = 0;
+    do {
+        error =
+            ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    } while (error == EINTR);
+    if (error == 0) return;
+    if (error != EOPNOTSUPP && error != ENOSYS) fail_write(path, error);
+
+    // No reservations on this file system: at least the space must be there now.
+    struct statvfs disk {};
+    struct stat status {};
+    if (::fstatvfs(file, &disk) != 0 || ::fstat(file, &status) != 0) return;
+    const std::uint64_t present = static_cast<std::uint64_t>(status.st_blocks) * 512;
+    const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+    if (bytes > present && bytes - present > free) fail_write(path, ENOSPC);
+}
+
+void release_surplus(int file) noexcept {
+    struct stat status {};
+    if (::fstat(file, &status) == 0 && ::ftruncate(file, status.st_size) != 0) return;
+}
+
+void sync_data(int file, const std::filesystem::path& path) {
+    if (::fdatasync(file) != 0) fail_write(path, errno);
+}
+
+void sync_file(int file, const std::filesystem::path& path) {
+    if (::fsync(file) != 0) fail_write(path, errno);
+}
+
+void sync_folder_of(const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!handle) fail_write(folder, errno);
+    // Some network file systems refuse to sync a folder: nothing more can be done there.
+    if (::fsync(handle.number()) != 0 && errno != EINVAL) fail_write(folder, errno);
+}
+
+void remove_leftovers(const std::filesystem::path& folder, const std::string& prefix) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        const Descriptor file(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+        if (file && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
+    }
+}
+
+}  // namespace narrows::storage

@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "pipeline/storage/array_info.hpp"
+#include "pipeline/storage/file.hpp"
+#include "pipeline/storage/header.hpp"
+
+namespace narrows::storage {
+
+namespace {
+
+constexpr std::size_t most_objects = 100'000;
+constexpr int deepest_group = 64;
+
+std::string filters_of(hid_t creation_list) {
+    std::string text;
+    const int count = H5Pget_nfilters(creation_list);
+    for (int i = 0; i < count; ++i) {
+        unsigned flags = 0, values[8] = {};
+        std::size_t value_count = 8;
+        char name[64] = {};
+        const H5Z_filter_t filter =
+            H5Pget_filter2(creation_list, static_cast<unsigned>(i), &flags, &value_count, values,
+                           sizeof name, name, nullptr);
+        if (!text.empty()) text += "+";
+        if (filter == H5Z_FILTER_DEFLATE)
+            text += "deflate-" + std::to_string(values[0]);
+        else if (filter == H5Z_FILTER_SHUFFLE)
+            text += "shuffle";
+        else if (filter == H5Z_FILTER_FLETCHER32)
+            text += "fletcher32";
+        else
+            text += "filter-" + std::to_string(filter);
+    }
+    return text;
+}
+
+void read_packing(hid_t dataset, ArrayInfo& info) {
+    info.scale_factor = h5::number(h5::get(dataset, "scale_factor")).value_or(1);
+    info.add_offset = h5::number(h5::get(dataset, "add_offset")).value_or(0);
+    info.fill_value = h5::number(h5::get(dataset, "_FillValue"));
+    if (!info.fill_value) info.fill_value = h5::number(h5::get(dataset, "missing_value"));
+}
+
+// Depth first, by name; every object once although links may go round in circles.
+struct Walk {
+    const std::filesystem::path& path;
+    FileInfo& file;
+    std::vector<std::pair<std::string, std::string>> bounds;  // variable -> its bounds
+    std::set<std::array<unsigned char, 16>> seen;
+    std::string prefix;
+    int depth = 0;
+    std::exception_ptr failure;
+};
+
+bool first_visit(hid_t object, Walk& walk) {
+    std::array<unsigned char, 16> key{};
+    H5O_info_t info;
+#if H5_VERSION_GE(1, 12, 0)
+    if (H5Oget_info3(object, &info, H5O_INFO_BASIC) < 0) return false;
+    static_assert(sizeof info.token == 16);
+    std::copy_n(reinterpret_cast<const unsigned char*>(&info.token), 16, key.begin());
+#else
+    if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) return false;
+    std::copy_n(reinterpret_cast<const unsigned char*>(&info.addr), sizeof info.addr, key.begin());
+#endif
+    return walk.seen.insert(key).second;
+}
+
+herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out);
+
+void enter(hid_t group, Walk& walk) {
+    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &walk) < 0 && !walk.failure)
+        h5::fail_read(walk.path, "group " + walk.prefix + "/ cannot be listed");
+}
+
+void look_at(hid_t object, const std::string& name, Walk& walk) {
+    if (H5Iget_type(object) == H5I_GROUP) {
+        if (walk.depth >= deepest_group) return;
+        const std::string outer = std::exchange(walk.prefix, name);
+        ++walk.depth;
+        enter(object, walk);
+        --walk.depth;
+        walk.prefix = outer;
+        return;
+    }
+    if (H5Iget_type(object) != H5I_DATASET) return;
+    const std::optional<ArrayInfo> info = describe_array(object, name);
+    if (!info) return;
+    walk.file.arrays.push_back(*info);
+    const std::string bounds = h5::text_or(h5::get(object, "bounds"));
+    if (!bounds.empty()) walk.bounds.emplace_back(name, walk.prefix + "/" + bounds);
+}
+
+herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out) {
+    Walk& walk = *static_cast<Walk*>(out);
+    try {
+        if (link->type != H5L_TYPE_HARD) return 0;  // others may leave the file
+        const h5::Handle object(H5Oopen(group, name, H5P_DEFAULT));
+        if (!object.valid()) {  // a broken part must not hide the others
+            H5Eclear2(H5E_DEFAULT);
+            return 0;
+        }
+        if (!first_visit(object, walk)) return 0;
+        if (walk.seen.size() > most_objects)
+            throw Error(Fault::input, quoted(walk.path) + " has more than 100000 objects",
+                        "name the dataset: FILE:/dataset");
+        look_at(object, walk.prefix + "/" + name, walk);
+        return walk.failure ? 1 : 0;
+    } catch (...) {  // an exception must not pass through the C library
+        walk.failure = std::current_exception();
+        return 1;
+    }
+}
+
+}  // namespace
+
+std::size_t value_bytes(hid_t dataset) {
+    const h5::Handle type(H5Dget_type(dataset));
+    return H5Tget_size(type);
+}
+
+std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) {
+    const h5::Handle type(H5Dget_type(dataset)), space(H5Dget_space(dataset));
+    ArrayInfo info;
+    info.path = name;
+    const H5T_class_t kind = H5Tget_class(type);
+    if (kind == H5T_STRING) {
+        if (H5Tis_variable_str(type) != 0) return std::nullopt;
+        info.numeric = false;
+        info.type = Numeric::u8;
+    } else {
+        const std::optional<Numeric> ours = h5::numeric_of(type);
+        H5Eclear2(H5E_DEFAULT);
+        if (!ours) return std::nullopt;
+        info.type = *ours;
+        info.big_endian = size_of(*ours) > 1 && H5Tget_order(type) == H5T_ORDER_BE;
+    }
+    if (H5Sget_simple_extent_type(space) == H5S_NULL ||
+        H5Sget_simple_extent_ndims(space) > static_cast<int>(Shape::max_rank))
+        return std::nullopt;
+    info.shape = h5::extents(dataset);
+    __extension__ using Wide = __int128;
+    Wide bytes = static_cast<Wide>(H5Tget_size(type));
+    for (const std::int64_t extent : info.shape) {
+        bytes *= extent;
+        if (extent < 0 || bytes > (Wide{1} << 62)) return std::nullopt;
+    }
+
+    const h5::Handle list(H5Dget_create_plist(dataset));
+    if (H5Pget_layout(list) == H5D_CHUNKED) {
+        hsize_t chunk[H5S_MAX_RANK] = {};
+        const int rank = H5Pget_chunk(list, H5S_MAX_RANK, chunk);
+        for (int axis = 0; axis < rank; ++axis)
+            info.chunk.push_back(static_cast<std::int64_t>(chunk[axis]));
+        info.filters = filters_of(list);
+    }
+    info.stored_bytes = H5Dget_storage_size(dataset);
+    if (info.numeric) read_packing(dataset, info);
+    return info;
+}
+
+void check_usable(hid_t file, const std::filesystem::path& path) {
+    h5::check_version(file, path);
+    if (H5Lexists(file, "complete", H5P_DEFAULT) <= 0 ||
+        H5Lexists(file, "rows_done", H5P_DEFAULT) <= 0)
+        return;
+    const h5::Handle complete(H5Dopen2(file, "complete", H5P_DEFAULT));
+    const h5::Handle counter(H5Dopen2(file, "rows_done", H5P_DEFAULT));
+    if (H5Sget_simple_extent_npoints(h5::Handle(H5Dget_space(complete))) != 1 ||
+        H5Sget_simple_extent_npoints(h5::Handle(H5Dget_space(counter))) != 4)
+        return;  // somebody else's names
+    std::uint8_t done = 0;
+    std::uint64_t slots[4] = {};
+    if (H5Dread(complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &done) < 0 ||
+        H5Dread(counter, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, slots) < 0)
+        h5::fail_read(path, "its row counter cannot be read");
+    if (done == 1) return;
+    std::uint64_t rows = 0;
+    for (int slot = 0; slot < 4; slot += 2)
+        if (slots[slot] == ~slots[slot + 1]) rows = std::max(rows, slots[slot]);
+    throw Error(
+        Fault::input,
+        quoted(path) + " is not complete: " + std::to_string(rows) + " rows are written so far",
+        "finish it with --resume, or make it again");
+}
+
+void check_contents(const std::filesystem::path& path) {
+    const Descriptor file = open_to_read(path);
+    if (has_header(file.number())) verify_header(file.number(), path);
+}
+
+FileInfo look(const std::filesystem::path& path) {
+    check_contents(path);
+    FileInfo info;
+    info.bytes = std::filesystem::file_size(path);
+
+    const h5::Library library;
+    const h5::Handle file = h5::open(path);
+    check_usable(file, path);
+    info.attributes = h5::get_all(file);
+    info.format = h5::text_or(h5::get(file, "format"));
+    Walk walk{path, info, {}, {}, "", 0, {}};
+    first_visit(file, walk);  // the root: links may lead back to it
+    enter(file, walk);
+    if (walk.failure) std::rethrow_exception(walk.failure);
+    for (const auto& [variable, bounds] : walk.bounds)
+        for (ArrayInfo& array : info.arrays)
+            if (array.path == bounds) array.bounds_of = variable;
+    return info;
+}
+
+}  // namespace narrows::storage

@@ -1,0 +1,29 @@
+// store.codes: latent codes in input order, committed as they come, resumable after a kill.
+#pragma once
+
+#include <memory>
+
+#include "pipeline/storage/array_file.hpp"
+
+namespace narrows::plugins {
+
+class StoreCodes final : public Node {
+public:
+    static void describe(Schema& schema);
+    void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
+    void start(RunContext& run) override;
+    void process(Context& context) override;
+    void finish(RunContext& run) override;
+    void stopped(RunContext& run) override;
+    void abandon(RunContext& run) noexcept override;
+
+private:
+    storage::CodesLayout layout(const RunContext& run) const;
+
+    std::string file_;
+    bool has_error_ = false;
+    std::unique_ptr<storage::CodesWriter> writer_;
+};
+
+}  // namespace narrows::plugins

@@ -1,0 +1,30 @@
+// What the sinks share: the checks of an output before a long run, and what their files say about
+// the run that made them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pipeline/node.hpp"
+#include "pipeline/storage/bundle.hpp"
+
+namespace narrows::model {
+class Autoencoder;
+}
+
+namespace narrows::plugins {
+
+// Refuses what cannot be written, and an existing file under --no-clobber. Fault::usage.
+void check_output(const std::filesystem::path& path, const RunContext& run);
+
+model::Autoencoder* bound_autoencoder(Model* model);  // null: none, or of another type
+
+// Root attributes: the model's hash when one is bound, and the resolved pipeline.
+std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunContext& run);
+
+// Rows are placed by their number in the stream, so a gap would be rows of nothing.
+void refuse_gap(const Context& context, std::int64_t done, const std::string& file);
+
+}  // namespace narrows::plugins

@@ -1,0 +1,126 @@
+#include "plugins/store/run_state.hpp"
+
+#include <algorithm>
+
+namespace narrows::plugins {
+
+namespace {
+
+using storage::Array;
+using storage::Bundle;
+
+constexpr std::string_view moment_names[] = {"first", "second"};
+
+Array array_of(std::string path, const model::NamedValues& values) {
+    return Array::of<float>(std::move(path), values.shape,
+                            {values.values.data(), values.values.size()});
+}
+
+std::int64_t integer(const Bundle& bundle, std::string_view name) {
+    const storage::Attribute* value = bundle.attribute(name);
+    if (value == nullptr || !std::holds_alternative<std::int64_t>(*value))
+        throw Error(Fault::input, "the checkpoint has no " + std::string(name),
+                    "take an earlier checkpoint, or start again");
+    return std::get<std::int64_t>(*value);
+}
+
+// The arrays below `prefix`, named without it.
+std::vector<model::NamedValues> values_below(const Bundle& bundle, const std::string& prefix) {
+    std::vector<model::NamedValues> all;
+    for (const Array& array : bundle.arrays) {
+        if (!array.path.starts_with(prefix) || array.type != Type::f32) continue;
+        const std::span<const float> from = array.as<float>();
+        model::NamedValues values{array.path.substr(prefix.size()), array.shape, {}};
+        values.values.resize({from.size()});
+        std::copy(from.begin(), from.end(), values.values.begin());
+        all.push_back(std::move(values));
+    }
+    return all;
+}
+
+void save_history(const Progress& progress, Bundle& bundle) {
+    for (std::size_t column = 0; column < progress.history_names.size(); ++column) {
+        std::vector<double> values;
+        for (const std::vector<double>& row : progress.history) values.push_back(row.at(column));
+        bundle.arrays.push_back(Array::of<double>("/log/" + progress.history_names[column],
+                                                  Shape{static_cast<std::int64_t>(values.size())},
+                                                  values));
+    }
+}
+
+}  // namespace
+
+Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::uint64_t best_step,
+                std::string_view pipeline) {
+    Bundle bundle;
+    bundle.format = "narrows-checkpoint";
+    bundle.step = progress.step;
+    bundle.attributes = {{"step", static_cast<std::int64_t>(progress.step)},
+                         {"epoch", static_cast<std::int64_t>(progress.epoch)},
+                         {"samples_seen", static_cast<std::int64_t>(progress.samples_seen)},
+                         {"best_loss", progress.best_loss},
+                         {"best_epoch", static_cast<std::int64_t>(progress.best_epoch)},
+                         {"best_step", static_cast<std::int64_t>(best_step)},
+                         {"complete", std::int64_t{progress.complete}}};
+    for (const model::NamedValues& values : model.weights())
+        bundle.arrays.push_back(array_of("/model/" + values.name, values));
+    for (int moment = 0; moment < 2; ++moment)
+        for (const model::NamedValues& values : model.weights(moment))
+            if (values.values.size() > 0)
+                bundle.arrays.push_back(array_of(
+                    "/optimiser/" + std::string(moment_names[moment]) + "/" + values.name, values));
+    save_history(progress, bundle);
+    bundle.arrays.push_back(config_array(pipeline));
+    return bundle;
+}
+
+void load_weights(const Bundle& bundle, model::Autoencoder& model) {
+    model.set_weights(values_below(bundle, "/model/"));
+}
+
+void load_moments(const Bundle& bundle, model::Autoencoder& model) {
+    for (int moment = 0; moment < 2; ++moment) {
+        const std::vector<model::NamedValues> values =
+            values_below(bundle, "/optimiser/" + std::string(moment_names[moment]) + "/");
+        if (!values.empty()) model.set_weights(values, moment);
+    }
+}
+
+Progress load_progress(const Bundle& bundle) {
+    Progress progress;
+    progress.step = static_cast<std::uint64_t>(integer(bundle, "step"));
+    progress.epoch = static_cast<std::uint32_t>(integer(bundle, "epoch"));
+    progress.samples_seen = static_cast<std::uint64_t>(integer(bundle, "samples_seen"));
+    progress.best_epoch = static_cast<std::uint32_t>(integer(bundle, "best_epoch"));
+    progress.complete = integer(bundle, "complete") != 0;
+    if (const auto* loss = bundle.attribute("best_loss"))
+        if (const auto* value = std::get_if<double>(loss)) progress.best_loss = *value;
+    constexpr std::string_view log = "/log/";
+    for (const Array& array : bundle.arrays) {
+        if (!array.path.starts_with(log) || array.type != Type::f64) continue;
+        const std::span<const double> column = array.as<double>();
+        progress.history_names.push_back(array.path.substr(log.size()));
+        progress.history.resize(std::max(progress.history.size(), column.size()));
+        for (std::size_t row = 0; row < column.size(); ++row)
+            progress.history[row].push_back(column[row]);
+    }
+    return progress;
+}
+
+std::uint64_t load_best_step(const Bundle& bundle) {
+    return static_cast<std::uint64_t>(integer(bundle, "best_step"));
+}
+
+Array config_array(std::string_view pipeline) {
+    return Array::of<std::uint8_t>(
+        "/config", Shape{static_cast<std::int64_t>(pipeline.size())},
+        {reinterpret_cast<const std::uint8_t*>(pipeline.data()), pipeline.size()});
+}
+
+std::string text_of(const Bundle& bundle, std::string_view path) {
+    const Array* array = bundle.find(path);
+    if (array == nullptr) return {};
+    return {reinterpret_cast<const char*>(array->bytes.data()), array->bytes.size()};
+}
+
+}  // namespace narrows::plugins

@@ -1,0 +1,21 @@
+// A training run's state as a checkpoint's arrays, and back: weights, the optimiser's moments,
+// progress. Nothing about randomness: it is a function of seed, node, epoch, sample and element.
+#pragma once
+
+#include "pipeline/model/autoencoder.hpp"
+#include "pipeline/storage/bundle.hpp"
+
+namespace narrows::plugins {
+
+storage::Bundle save_run(const model::Autoencoder& model, const Progress& progress,
+                         std::uint64_t best_step, std::string_view pipeline);
+
+// Throws Fault::input when something is missing or has another shape.
+void load_weights(const storage::Bundle& bundle, model::Autoencoder& model);
+void load_moments(const storage::Bundle& bundle, model::Autoencoder& model);
+Progress load_progress(const storage::Bundle& bundle);
+std::uint64_t load_best_step(const storage::Bundle& bundle);
+storage::Array config_array(std::string_view pipeline);
+std::string text_of(const storage::Bundle& bundle, std::string_view path);  // "/config"
+
+}  // namespace narrows::plugins

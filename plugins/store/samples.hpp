@@ -1,0 +1,32 @@
+// store.samples: what flows, as a narrows-dataset; reconstructions go back to the scale and type of
+// the data that the model was trained on.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "pipeline/storage/array_file.hpp"
+
+namespace narrows::plugins {
+
+class StoreSamples final : public Node {
+public:
+    static void describe(Schema& schema);
+    void open(OpenContext& context) override;
+    void start(RunContext& run) override;
+    void process(Context& context) override;
+    void finish(RunContext& run) override;
+    void abandon(RunContext& run) noexcept override;
+
+private:
+    std::vector<float> unscaled(Context& context) const;
+
+    std::string file_, type_;
+    std::int64_t level_ = 0;
+    bool restore_ = false, has_labels_ = false;
+    storage::Numeric stored_ = storage::Numeric::f32;
+    std::vector<float> shift_, factor_;  // of the model's scaling: none, one, or per feature
+    std::unique_ptr<storage::DatasetWriter> writer_;
+};
+
+}  // namespace narrows::plugins
