@@ -6,6 +6,7 @@
 #include "pipeline/language/language.hpp"
 #include "tools/benchmarks.hpp"
 #include "tools/console.hpp"
+#include "tools/did_you_mean.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/verb.hpp"
 
@@ -27,7 +28,7 @@ int bench(CommandLine& line) {
             for (const std::string& k : known) names += (names.empty() ? "" : ", ") + k;
             throw Error(Fault::usage, fmt::format("no benchmark \"{}\"", name),
                         close.empty() ? "there are: " + names
-                                      : fmt::format("did you mean \"{}\"?", close.front()));
+                                      : did_you_mean(close));
         }
     }
     nlohmann::ordered_json results = nlohmann::ordered_json::array();

@@ -8,6 +8,7 @@
 
 #include "pipeline/language/language.hpp"
 #include "tools/console.hpp"
+#include "tools/did_you_mean.hpp"
 #include "tools/stop.hpp"
 #include "tools/verb.hpp"
 
@@ -71,7 +72,7 @@ int dispatch(std::vector<std::string> arguments) {
         const auto close = language::suggest(name, known);
         throw Error(Fault::usage, fmt::format("no verb \"{}\"", name),
                     close.empty() ? "see narrows --help"
-                                  : fmt::format("did you mean \"{}\"?", close.front()));
+                                  : did_you_mean(close));
     }
     CommandLine line(*verb, std::move(arguments));
     return verb->run(line);

@@ -5,6 +5,7 @@
 
 #include "pipeline/language/language.hpp"
 #include "tools/console.hpp"
+#include "tools/did_you_mean.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/verb.hpp"
 
@@ -148,7 +149,7 @@ int nodes(CommandLine& line) {
             const auto close = language::suggest(name, known);
             throw Error(Fault::usage, fmt::format("no node, model or layer type \"{}\"", name),
                         close.empty() ? "narrows nodes lists them; narrows plugins -v shows where they come from"
-                                      : fmt::format("did you mean \"{}\"?", close.front()));
+                                      : did_you_mean(close));
         }
     }
     if (common.json) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/language/language.hpp"
+#include "tools/did_you_mean.hpp"
 #include "tools/verb.hpp"
 
 namespace narrows::tools {
@@ -20,11 +21,11 @@ constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
 class Layout final : public CLI::Formatter {
 public:
     explicit Layout(const Verb& verb) : verb_(verb) { column_width(26); }
-    std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
-        std::string text = fmt::format("narrows {} {} [options]\n{}\n", verb_.name, verb_.usage,
-                                       verb_.summary);
-        text += make_positionals(app);
-        text += make_groups(app, mode);
+    std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+        std::string text = fmt::format("narrows {} {}{}[options]\n{}\n", verb_.name, verb_.usage,
+                                       verb_.usage.empty() ? "" : " ", verb_.summary);
+        text += group(app, "", "Arguments") + group(app, "Options", "Options") + group(app, "Data", "Data") +
+                group(app, "Everywhere", "Everywhere");
         return text + fmt::format("\nExample:\n  {}\n", verb_.example);
     }
     std::string make_option_opts(const CLI::Option* option) const override {
@@ -32,8 +33,32 @@ public:
     }
 
 private:
+    // An empty group: the positionals.
+    std::string group(const CLI::App* app, const std::string& name, const std::string& title) const {
+        const auto options = app->get_options([&](const CLI::Option* option) {
+            return name.empty() ? option->get_positional()
+                                : option->nonpositional() && option->get_group() == name;
+        });
+        if (options.empty()) return {};
+        std::string text = "\n" + title + ":\n";
+        for (const CLI::Option* option : options) text += make_option(option, name.empty());
+        return text;
+    }
     const Verb& verb_;
 };
+
+// CLI11's own Range would write its bounds into the help.
+CLI::Validator between(std::int64_t low, std::int64_t high) {
+    return CLI::Validator(
+        [low, high](const std::string& text) -> std::string {
+            std::int64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high)
+                return {};
+            return fmt::format("\"{}\" is not a whole number from {} to {}", text, low, high);
+        },
+        "", "");
+}
 
 std::int64_t threads_from_environment() {
     const char* text = std::getenv("NARROWS_THREADS");
@@ -76,7 +101,7 @@ struct CommandLine::Impl {
         const auto close = language::suggest(name, option_names());
         throw Error(Fault::usage, fmt::format("{}: no option \"{}\"", verb.name, name),
                     close.empty() ? fmt::format("see narrows {} --help", verb.name)
-                                  : fmt::format("did you mean \"{}\"?", close.front()));
+                                  : did_you_mean(close));
     }
 };
 
@@ -86,10 +111,10 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     CLI::App& app = impl_->app;
     app.formatter(std::make_shared<Layout>(verb));
     app.allow_extras();
-    app.get_help_ptr()->group("Everywhere");
+    app.set_help_flag("-h,--help", "show this")->group("Everywhere");
     const auto common = [](CLI::Option* option) { option->group("Everywhere"); };
     common(impl_->add("--threads", common_.threads, "threads to use (also NARROWS_THREADS)", "N")
-               ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096})));
+               ->check(between(1, 4096)));
     common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
                ->expected(1));
@@ -141,7 +166,7 @@ void CommandLine::choice(const std::string& name, std::string& value,
             std::string list;
             for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
             return fmt::format("\"{}\" is none of {}{}", text, list,
-                               close.empty() ? "" : fmt::format("; did you mean \"{}\"?", close.front()));
+                               close.empty() ? "" : "; " + did_you_mean(close));
         },
         "", ""));
 }
@@ -155,7 +180,7 @@ void CommandLine::positionals(const std::string& name, std::vector<std::string>&
     impl_->required.emplace_back(impl_->add(name, values, doc, ""), name);
 }
 void CommandLine::level_option(const std::string& name, int& level, const std::string& doc) {
-    impl_->add(name, level, doc, "N")->check(CLI::Range(0, 9));
+    impl_->add(name, level, doc, "N")->check(between(0, 9));
 }
 void CommandLine::require(const std::string& name) {
     impl_->required.emplace_back(impl_->app.get_option(name), name);

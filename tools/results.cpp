@@ -113,9 +113,9 @@ std::string Results::table() const {
         }
         return 0.0;
     };
-    return text + fmt::format("{:<{}}  {:.0f} samples in {} ({} samples/s, {} threads, {}, peak {})\n", "work",
+    return text + fmt::format("{:<{}}  {:.0f} samples in {} ({} samples/s, {:.0f} thread{}, {}, peak {})\n", "work",
                               width, number("samples"), duration_text(number("seconds")),
-                              count_text(number("samples_per_second")), number("threads"),
+                              count_text(number("samples_per_second")), number("threads"), number("threads") == 1 ? "" : "s",
                               simd::kernels().name, bytes_text(number("peak_resident_bytes")));
 }
 

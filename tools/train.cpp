@@ -170,6 +170,8 @@ int train(CommandLine& line) {
             return run_pipeline(common, {"train", text, file, result_keys, ResultsAre::talk, true}, session);
         }
         take_model(file, options);
+    } else {
+        recipes::require_preset(options.preset);
     }
 
     refuse_outputs(common, {options.source.data, {options.output}});

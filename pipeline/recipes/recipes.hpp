@@ -83,6 +83,9 @@ struct PresetInfo {
 };
 NARROWS_PUBLIC std::span<const PresetInfo> presets();
 
+// Throws Error{Fault::usage} with those there are when there is no such preset.
+NARROWS_PUBLIC void require_preset(const std::string& name);
+
 // Applies the preset's rules. Throws Error{Fault::usage}: unknown preset (with those there are),
 // a code that is not narrower than the sample, options that the preset cannot take.
 NARROWS_PUBLIC Choices resolve(const TrainOptions& options, const DataFacts& facts);

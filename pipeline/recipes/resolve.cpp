@@ -78,6 +78,8 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
 
 }  // namespace
 
+void require_preset(const std::string& name) { preset_named(name); }
+
 Corruption parse_corruption(std::string_view text) {
     struct Known {
         std::string_view kind;
