@@ -1,0 +1,170 @@
+// The rules that presets share: code size, loss by the data's range, epochs by the number of rows.
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "pipeline/language/language.hpp"
+#include "pipeline/recipes/presets.hpp"
+
+namespace narrows::recipes {
+namespace {
+
+constexpr std::int64_t preset_epochs = 20;   // converged on 60,000 samples
+constexpr std::int64_t enough_steps = 4000;  // small data: more epochs until about so many updates
+constexpr std::int64_t most_epochs = 200;
+
+[[noreturn]] void refuse(const std::string& text, std::string hint = {}) {
+    throw Error(Fault::usage, text, std::move(hint));
+}
+
+std::string names_of(std::span<const PresetInfo> infos) {
+    std::string names;
+    for (const PresetInfo& info : infos) names += (names.empty() ? "" : ", ") + std::string(info.name);
+    return names;
+}
+
+const Preset& preset_named(const std::string& name) {
+    if (const Preset* preset = find_preset(name)) return *preset;
+    std::vector<std::string> known;
+    for (const PresetInfo& info : presets()) known.emplace_back(info.name);
+    const std::vector<std::string> close = language::suggest(name, known);
+    std::string hint = "available: " + names_of(presets()) + "; or a FILE.toml with a model";
+    if (!close.empty()) hint = fmt::format("did you mean \"{}\"? {}", close.front(), hint);
+    refuse(fmt::format("no preset \"{}\" here", name), hint);
+}
+
+// min(32, features / 4), at least 2, and narrower than the sample where that is possible.
+std::int64_t default_latent(std::int64_t features) {
+    const std::int64_t size = std::max<std::int64_t>(2, std::min<std::int64_t>(32, features / 4));
+    return std::min(size, std::max<std::int64_t>(1, features - 1));
+}
+
+std::int64_t default_epochs(std::int64_t rows, std::int64_t batch) {
+    const std::int64_t steps = std::max<std::int64_t>(1, (rows + batch - 1) / batch);
+    return std::clamp((enough_steps + steps - 1) / steps, preset_epochs, most_epochs);
+}
+
+// A number between 0 and 1 is a fraction, all else is DATA.
+void take_validation(Choices& choices, const std::string& text) {
+    if (text.empty()) return;
+    double fraction = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        choices.validation_data = text;
+        return;
+    }
+    if (fraction <= 0 || fraction >= 1)
+        refuse(fmt::format("--validate {}: a fraction must lie between 0 and 1", text),
+               "hold out a tenth with --validate 0.1, or give a file");
+    choices.validation_fraction = fraction;
+}
+
+void check_choices(const Choices& choices, const TrainOptions& options, const Preset& preset) {
+    if (!preset.takes_hidden && options.hidden && !options.hidden->empty())
+        refuse(fmt::format("preset \"{}\" has no hidden layers", preset.info.name),
+               "leave out --hidden, or use --model deep");
+    for (const std::int64_t width : choices.hidden)
+        if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
+    if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
+    const bool restricted = preset.restricted || !choices.corruption.kind.empty();
+    if (options.latent && choices.latent >= choices.facts.features() && !restricted &&
+        !options.allow_overcomplete)
+        refuse(fmt::format("a code of {} is not narrower than a sample of {} values, and nothing "
+                           "else keeps it from copying its input",
+                           choices.latent, choices.facts.features()),
+               "give a smaller --latent, a --corruption, or --allow-overcomplete");
+}
+
+}  // namespace
+
+void require_preset(const std::string& name) { preset_named(name); }
+
+Corruption parse_corruption(std::string_view text) {
+    struct Known {
+        std::string_view kind;
+        double amount, high;
+    };
+    static constexpr Known known[] = {
+        {"gaussian", 0.3, 1e6}, {"masking", 0.25, 1}, {"salt-and-pepper", 0.1, 1}};
+    if (text == "none") return {};
+    const std::size_t colon = text.find(':');
+    const std::string_view kind = text.substr(0, colon);
+    for (const Known& entry : known) {
+        if (entry.kind != kind) continue;
+        Corruption out{std::string(kind), entry.amount};
+        if (colon == std::string_view::npos) return out;
+        const std::string_view amount = text.substr(colon + 1);
+        const auto [end, error] =
+            std::from_chars(amount.data(), amount.data() + amount.size(), out.amount);
+        if (error != std::errc{} || end != amount.data() + amount.size() ||
+            !(out.amount >= 0 && out.amount <= entry.high))
+            refuse(fmt::format("--corruption {}: \"{}\" is not a number in [0, {}]", text, amount,
+                               entry.high));
+        return out;
+    }
+    const std::vector<std::string> names{"gaussian", "masking", "salt-and-pepper", "none"};
+    const auto close = language::suggest(kind, names);
+    refuse(fmt::format("no corruption \"{}\"", kind),
+           (close.empty() ? "" : fmt::format("did you mean \"{}\"? ", close.front())) +
+               "known: gaussian:SIGMA, masking:RATE, salt-and-pepper:RATE, none");
+}
+
+Choices resolve(const TrainOptions& options, const DataFacts& facts) {
+    Choices choices;
+    choices.source = options.source;
+    choices.output = options.output;
+    choices.facts = facts;
+    choices.seed = options.seed;
+    choices.keep_checkpoints = options.keep_checkpoints;
+    const bool unit = facts.unit_range();
+    choices.loss = unit ? "bce" : "mse";
+    if (options.hidden) choices.hidden = *options.hidden;
+    choices.latent = options.latent.value_or(default_latent(facts.features()));
+    if (options.batch) choices.batch = *options.batch;
+    if (options.rate) choices.rate = *options.rate;
+    if (options.corruption) choices.corruption = *options.corruption;
+    if (!options.loss.empty()) choices.loss = options.loss;
+    if (!options.schedule.empty()) choices.schedule = options.schedule;
+    if (!options.optimizer.empty()) choices.optimizer = options.optimizer;
+    if (!options.activation.empty()) choices.hidden_act = options.activation;
+    choices.patience = options.patience.value_or(0);
+    take_validation(choices, options.validate);
+
+    if (!options.model_text.empty()) {
+        choices.preset = "";
+        choices.model_text = options.model_text;
+        choices.model_name = options.model_name;
+    } else {
+        const Preset& preset = preset_named(options.preset);
+        choices.preset = preset.info.name;
+        // Without a hidden layer a linear code would leave a linear model: the code takes the
+        // activation. Linear presets say otherwise.
+        if (choices.hidden.empty() && options.hidden) choices.code_act = choices.hidden_act;
+        preset.decide(choices, options);
+        choices.output_act = choices.loss == "bce" ? "sigmoid" : "linear";
+        // Under a sigmoid and BCE, He's wider weights start small models in a worse place:
+        // 784-32-784 ends near 72 nats with Glorot's, above 74 with He's.
+        if (choices.init.empty() && choices.loss == "bce") choices.init = "glorot_uniform";
+        if (!options.init.empty()) choices.init = options.init;
+        check_choices(choices, options, preset);
+    }
+    if (choices.loss == "bce" && !unit)
+        refuse(fmt::format("BCE needs data in [0, 1], found [{:g}, {:g}]", facts.low, facts.high),
+               "use --loss mse, or --scale minmax");
+    choices.batch = std::max<std::int64_t>(1, std::min(choices.batch, facts.rows));
+    choices.epochs = options.epochs.value_or(default_epochs(facts.rows, choices.batch));
+    return choices;
+}
+
+std::string sizes(const Choices& choices) {
+    if (!choices.model_text.empty()) return {};
+    std::string text = std::to_string(choices.facts.features());
+    for (const std::int64_t width : choices.hidden) text += fmt::format("-{}", width);
+    text += fmt::format("-{}", choices.latent);
+    for (auto width = choices.hidden.rbegin(); width != choices.hidden.rend(); ++width)
+        text += fmt::format("-{}", *width);
+    return text + fmt::format("-{}", choices.facts.features());
+}
+
+}  // namespace narrows::recipes

@@ -1,0 +1,20 @@
+#include "pipeline/recipes/source_text.hpp"
+
+namespace narrows::recipes {
+
+void load_node(TomlText& toml, std::string_view id, const Source& source) {
+    toml.node(id, "load").texts("file", source.data);
+    if (!source.format.empty()) toml.text("format", source.format);
+    if (!source.shape.empty()) toml.integers("shape", source.shape);
+    if (!source.sample_type.empty()) toml.text("sample_type", source.sample_type);
+    if (!source.label_column.empty()) toml.text("label_column", source.label_column);
+    if (!source.columns.empty()) toml.text("columns", source.columns);
+    if (source.window > 0) toml.integer("window", source.window);
+    if (source.stride > 0) toml.integer("stride", source.stride);
+    if (!source.scale.empty() && source.scale != "auto") toml.text("scale", source.scale);
+    if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
+        toml.text("on_bad_row", source.on_bad_row);
+    if (source.batch > 0) toml.integer("batch", source.batch);
+}
+
+}  // namespace narrows::recipes

@@ -1,0 +1,130 @@
+// The verbs that stream: a source, a trained model or none, and something that is stored or summed.
+#include <fmt/format.h>
+
+#include "pipeline/recipes/recipes.hpp"
+#include "pipeline/recipes/source_text.hpp"
+
+namespace narrows::recipes {
+namespace {
+
+constexpr std::int64_t stream_batch = 512;   // packets that keep all threads busy and fit a cache
+
+TomlText begin(std::string_view title, const StreamOptions& o) {
+    TomlText toml(title);
+    toml.run("stream", o.seed);
+    toml.table("model.ae").text("file", o.model);
+    Source source = o.source;
+    if (source.batch == 0) source.batch = stream_batch;
+    load_node(toml, "data", source);
+    return toml;
+}
+
+void encode_node(TomlText& toml) {
+    toml.node("code", "encode").text("model", "ae").text("in.x", "data.x");
+}
+
+void decode_node(TomlText& toml, std::string_view codes) {
+    toml.node("recon", "decode").text("model", "ae").text("in.z", codes);
+}
+
+void error_node(TomlText& toml, std::string_view id, std::string_view type) {
+    toml.node(id, type).text("in.prediction", "recon.x").text("in.target", "data.x");
+}
+
+// Samples in the units of the training data, with the labels that came in.
+void samples_node(TomlText& toml, std::string_view from, std::string_view file, bool labels,
+                  int level) {
+    toml.node("out", "store.samples").text("in.x", from);
+    if (labels) toml.text("in.labels", "data.labels");
+    toml.text("file", file);
+    if (level >= 0) toml.integer("level", level);
+}
+
+}  // namespace
+
+std::string encode(const StreamOptions& o) {
+    TomlText toml = begin("encode", o);
+    encode_node(toml);
+    decode_node(toml, "code.z");
+    error_node(toml, "error", "loss.mse");
+    toml.node("out", "store.codes")
+        .text("model", "ae")
+        .text("in.z", "code.z")
+        .text("in.sse", "error.per_sample")
+        .text("file", o.output);
+    return toml.str();
+}
+
+std::string decode(const StreamOptions& o) {
+    StreamOptions codes = o;
+    codes.source.scale = "none";   // codes are not in the units that the model's scaling is for
+    TomlText toml = begin("decode", codes);
+    decode_node(toml, "data.x");
+    samples_node(toml, "recon.x", o.output, false, o.level);
+    toml.text("model", "ae").flag("restore", true);
+    return toml.str();
+}
+
+std::string reconstruct(const StreamOptions& o) {
+    TomlText toml = begin("reconstruct", o);
+    encode_node(toml);
+    decode_node(toml, "code.z");
+    error_node(toml, "error", "loss.mse");
+    samples_node(toml, "recon.x", o.output, o.labels, o.level);
+    toml.text("model", "ae").flag("restore", true);
+    return toml.str();
+}
+
+std::string evaluate(const StreamOptions& o) {
+    TomlText toml = begin("evaluate", o);
+    encode_node(toml);
+    decode_node(toml, "code.z");
+    error_node(toml, "error", "loss.mse");
+    if (o.bce) error_node(toml, "nats", "loss.bce");
+    toml.node("units", "measure.units").text("in.z", "code.z");
+    return toml.str();
+}
+
+std::string generate(const GenerateOptions& o) {
+    TomlText toml("generate " + o.kind);
+    toml.run("stream", o.seed);
+    toml.node("data", "generate").text("kind", o.kind).integer("samples", o.samples);
+    samples_node(toml, "data.x", o.output, true, o.level);
+    if (!o.type.empty()) toml.text("type", o.type);
+    return toml.str();
+}
+
+std::string import_data(const ImportOptions& o) {
+    TomlText toml("import");
+    toml.run("stream", 1);
+    Source source = o.source;
+    source.scale = "none";
+    if (source.batch == 0) source.batch = stream_batch;
+    load_node(toml, "data", source);
+    samples_node(toml, "data.x", o.output, o.labels, o.level);
+    if (!o.type.empty()) toml.text("type", o.type);
+    return toml.str();
+}
+
+std::string starter(std::string_view name) {
+    TomlText toml(fmt::format("{}: a denoising autoencoder on generated digits", name));
+    toml.lines(fmt::format("# narrows check {0}.toml\n# narrows graph {0}.toml\n"
+                           "# narrows run {0}.toml\n# narrows evaluate DATA -m {0}.h5",
+                           name));
+    toml.run("train", 1).integer("epochs", 5);
+    toml.table("model.ae")
+        .raw("encoder", "[{ dense = 128, act = \"relu\" }, { dense = 16 }]")
+        .raw("decoder", "[{ dense = 128, act = \"relu\" }, { dense = 784, act = \"sigmoid\" }]");
+    toml.node("data", "generate").text("kind", "digits").integer("samples", 5000);
+    toml.node("noisy", "corrupt.gaussian").text("in.x", "data.x").real("sigma", 0.3);
+    toml.node("code", "encode").text("model", "ae").text("in.x", "noisy.x");
+    toml.node("recon", "decode").text("model", "ae").text("in.z", "code.z");
+    error_node(toml, "loss", "loss.bce");
+    toml.node("step", "optimize.adam").text("model", "ae").text("in.loss", "loss.value");
+    toml.node("keep", "store.checkpoint")
+        .text("in.after", "step.done")
+        .text("file", fmt::format("{}.h5", name));
+    return toml.str();
+}
+
+}  // namespace narrows::recipes

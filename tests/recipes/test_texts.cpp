@@ -1,0 +1,113 @@
+// Every text that a recipe gives is a pipeline that the language accepts. Needs the plugins of the
+// same build; skipped where a build has none.
+#include <iostream>
+
+#include "pipeline/recipes/session.hpp"
+#include "tests/catch.hpp"
+
+using namespace narrows;
+using namespace narrows::recipes;
+
+namespace {
+
+const std::string folder = NARROWS_BUILD_DIR "/lib/narrows";
+
+Session& session() {
+    static Session made = [] {
+        const std::vector<std::string> folders{folder};
+        return Session(folders);
+    }();
+    return made;
+}
+
+bool have_plugins() {
+    for (const char* type : {"load", "generate", "encode", "decode", "loss.bce", "loss.mse", "measure.units",
+                             "corrupt.gaussian", "optimize.adam", "store.codes", "store.samples",
+                             "store.checkpoint"}) {
+        if (session().registry().find(Kind::node, type) != nullptr) continue;
+        std::cout << "skipped: no node type " << type << " in " << folder << "\n";
+        return false;
+    }
+    return true;
+}
+
+language::Pipeline parsed(const std::string& text) {
+    INFO(text);
+    language::Pipeline pipeline = session().parse(text, "recipe");
+    CHECK(pipeline.warnings.empty());
+    // What is printed stands for what runs.
+    CHECK(language::write(session().parse(language::write(pipeline))) == language::write(pipeline));
+    return pipeline;
+}
+
+StreamOptions stream() {
+    StreamOptions options;
+    options.source.data = {"a b.h5:/samples@0:100", "c\"d.csv"};
+    options.model = "model.h5";
+    options.output = "out.h5";
+    options.labels = options.bce = true;
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("every preset gives a pipeline that parses without a warning", "[recipes]") {
+    if (!have_plugins()) return;
+    for (const PresetInfo& preset : presets())
+        for (const DataFacts& facts : {DataFacts{60000, Shape{28, 28}, 0, 1}, DataFacts{50, Shape{9}, -3, 8}}) {
+            TrainOptions options;
+            options.preset = preset.name;
+            options.source.data = {"digits.h5"};
+            options.output = "model.h5";
+            options.validate = "0.2";
+            options.patience = 5;
+            options.keep_checkpoints = true;
+            for (const char* corruption : {"", "gaussian:0.1", "masking", "salt-and-pepper"}) {
+                if (*corruption != 0) options.corruption = parse_corruption(corruption);
+                const language::Pipeline pipeline = parsed(train(resolve(options, facts)));
+                CHECK(pipeline.run.mode == Mode::train);
+                REQUIRE(pipeline.models.size() == 1);
+                CHECK(pipeline.models[0].encoder.size() == pipeline.models[0].decoder.size());
+            }
+        }
+}
+
+TEST_CASE("every streaming verb gives a pipeline that parses without a warning", "[recipes]") {
+    if (!have_plugins()) return;
+    for (const std::string& text : {encode(stream()), decode(stream()), reconstruct(stream()), evaluate(stream())}) {
+        const language::Pipeline pipeline = parsed(text);
+        CHECK(pipeline.run.mode == Mode::stream);
+        CHECK(pipeline.models.at(0).file == "model.h5");
+    }
+}
+
+TEST_CASE("import, generate and the starter parse", "[recipes]") {
+    if (!have_plugins()) return;
+    GenerateOptions digits{"digits", "digits.h5", "u8", 1000, 3, 4};
+    CHECK(parsed(generate(digits)).run.seed == 3);
+    ImportOptions import;
+    import.source = stream().source;
+    import.output = "all.h5";
+    import.labels = true;
+    parsed(import_data(import));
+    CHECK(parsed(starter("mine")).run.mode == Mode::train);
+}
+
+TEST_CASE("a session runs a pipeline in a few lines", "[recipes]") {
+    if (!have_plugins()) return;
+    const flow::Result result = session().run(R"(
+schema = 1
+[run]
+mode = "stream"
+[node.data]
+type = "generate"
+kind = "digits"
+samples = 300
+[node.error]
+type = "loss.mse"
+in.prediction = "data.x"
+in.target = "data.x"
+)");
+    CHECK(result.samples == 300);
+    CHECK(result.numbers.at("sse") == 0);
+}

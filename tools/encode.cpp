@@ -1,0 +1,14 @@
+#include "tools/stream_verbs.hpp"
+
+namespace narrows::tools {
+
+int encode(CommandLine& line) {
+    recipes::StreamOptions options;
+    stream_options(line, options, true);
+    line.parse();
+    finish_options(line.common(), options);
+    PipelineJob job{"encode", recipes::encode(options), "encode", {"sse", "mse", "model_sha256"}};
+    return run_pipeline(line.common(), job);
+}
+
+}  // namespace narrows::tools

@@ -1,0 +1,19 @@
+#include "tools/data_facts.hpp"
+#include "tools/stream_verbs.hpp"
+
+namespace narrows::tools {
+
+int evaluate(CommandLine& line) {
+    recipes::StreamOptions options;
+    stream_options(line, options, false);
+    line.parse();
+    finish_options(line.common(), options);
+    select_kernel(line.common());
+    const auto data = open_data(options.source);
+    options.bce = in_unit_range_for_model(*data, options.model, line.common());
+    PipelineJob job{"evaluate", recipes::evaluate(options), "evaluate",
+                    {"sse", "mse", "bce", "active_units", "dead_units"}, ResultsAre::data};
+    return run_pipeline(line.common(), job);
+}
+
+}  // namespace narrows::tools

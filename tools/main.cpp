@@ -1,0 +1,103 @@
+// narrows VERB ...: finds the verb, runs it, turns errors into text or JSON and an exit code.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <fmt/format.h>
+
+#include "pipeline/language/language.hpp"
+#include "tools/console.hpp"
+#include "tools/did_you_mean.hpp"
+#include "tools/stop.hpp"
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+namespace {
+
+std::string overview() {
+    std::string text = "narrows VERB ...   autoencoders as dataflow over HDF5\n\n";
+    for (const Verb& verb : verbs()) text += fmt::format("  {:<12} {}\n", verb.name, verb.summary);
+    return text +
+           "\nnarrows VERB --help shows a verb's options and an example.\n"
+           "Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong command line\n"
+           "or pipeline, 3 plugin refused, 4 input missing or damaged, 130 and 143 stopped.\n";
+}
+
+// The first word that is neither an option nor an option's value.
+std::size_t verb_place(const std::vector<std::string>& arguments) {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string& word = arguments[i];
+        if (word.empty() || word[0] != '-') return i;
+        const auto options = common_value_options();
+        if (std::find(options.begin(), options.end(), word) != options.end()) ++i;
+    }
+    return arguments.size();
+}
+
+int dispatch(std::vector<std::string> arguments) {
+    const std::size_t place = verb_place(arguments);
+    if (place == arguments.size()) {
+        for (const std::string& word : arguments) {
+            if (word == "--version") {
+                fmt::print("narrows {}\n", version);
+                return 0;
+            }
+            if (word == "--help" || word == "-h") {
+                fmt::print("{}", overview());
+                return 0;
+            }
+        }
+        if (!arguments.empty())
+            throw Error(Fault::usage, fmt::format("no verb, found only \"{}\"", arguments.front()),
+                        "see narrows --help");
+        fmt::print(stderr, "{}", overview());
+        return static_cast<int>(Fault::usage);
+    }
+    const std::string name = arguments[place];
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(place));
+    if (name == "help") {
+        const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments.front());
+        if (verb == nullptr) {
+            fmt::print("{}", overview());
+            return 0;
+        }
+        CommandLine line(*verb, {"--help"});
+        return verb->run(line);
+    }
+    const Verb* verb = find_verb(name);
+    if (verb == nullptr) {
+        std::vector<std::string> known;
+        for (const Verb& v : verbs()) known.emplace_back(v.name);
+        const auto close = language::suggest(name, known);
+        throw Error(Fault::usage, fmt::format("no verb \"{}\"", name),
+                    close.empty() ? "see narrows --help"
+                                  : did_you_mean(close));
+    }
+    CommandLine line(*verb, std::move(arguments));
+    return verb->run(line);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    std::vector<std::string> arguments(words + std::min(count, 1), words + count);
+    const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    catch_signals();
+    try {
+        return dispatch(std::move(arguments));
+    } catch (const Finished& finished) {
+        fmt::print("{}", finished.text);
+        return 0;
+    } catch (const Error& error) {
+        return print_error(error, json);
+    } catch (const std::bad_alloc&) {
+        return print_error(Error(Fault::run, "out of memory"), json);
+    } catch (const std::exception& error) {
+        return print_error(Error(Fault::run, error.what()), json);
+    }
+}
+
+}  // namespace narrows::tools
+
+int main(int count, char** words) { return narrows::tools::main(count, words); }

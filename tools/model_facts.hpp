@@ -1,0 +1,18 @@
+// What the command needs to know about a file that narrows wrote, without building its model.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace narrows::tools {
+
+struct ModelFacts {
+    std::string scaling = "none", source_type;
+    std::vector<float> shift, factor;   // empty, one for all, or one a feature
+};
+ModelFacts model_facts(const std::string& file);
+
+// The pipeline that a model, checkpoint or output was made by; throws Error{Fault::input}.
+std::string stored_pipeline(const std::string& file);
+
+}  // namespace narrows::tools

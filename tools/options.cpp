@@ -1,0 +1,249 @@
+#include "tools/options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "pipeline/language/language.hpp"
+#include "tools/did_you_mean.hpp"
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+namespace {
+
+constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
+                                              "--kernel",  "--stats", "--plugin-path"};
+
+// Help in the house's layout: usage, what it does, options, an example.
+class Layout final : public CLI::Formatter {
+public:
+    explicit Layout(const Verb& verb) : verb_(verb) { column_width(26); }
+    std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+        std::string text = fmt::format("narrows {} {}{}[options]\n{}\n", verb_.name, verb_.usage,
+                                       verb_.usage.empty() ? "" : " ", verb_.summary);
+        text += group(app, "", "Arguments") + group(app, "Options", "Options") + group(app, "Data", "Data") +
+                group(app, "Everywhere", "Everywhere");
+        return text + fmt::format("\nExample:\n  {}\n", verb_.example);
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+    }
+
+private:
+    // An empty group: the positionals.
+    std::string group(const CLI::App* app, const std::string& name, const std::string& title) const {
+        const auto options = app->get_options([&](const CLI::Option* option) {
+            return name.empty() ? option->get_positional()
+                                : option->nonpositional() && option->get_group() == name;
+        });
+        if (options.empty()) return {};
+        std::string text = "\n" + title + ":\n";
+        for (const CLI::Option* option : options) text += make_option(option, name.empty());
+        return text;
+    }
+    const Verb& verb_;
+};
+
+// CLI11's own Range would write its bounds into the help.
+CLI::Validator between(std::int64_t low, std::int64_t high) {
+    return CLI::Validator(
+        [low, high](const std::string& text) -> std::string {
+            std::int64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high)
+                return {};
+            return fmt::format("\"{}\" is not a whole number from {} to {}", text, low, high);
+        },
+        "", "");
+}
+
+std::int64_t threads_from_environment() {
+    const char* text = std::getenv("NARROWS_THREADS");
+    if (text == nullptr || *text == 0) return 0;
+    std::int64_t threads = 0;
+    const std::string_view view(text);
+    const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), threads);
+    if (error != std::errc{} || end != view.data() + view.size() || threads < 1)
+        throw Error(Fault::usage, fmt::format("NARROWS_THREADS is \"{}\", not a number of threads", view));
+    return threads;
+}
+
+}  // namespace
+
+std::span<const std::string_view> common_value_options() { return value_options; }
+
+struct CommandLine::Impl {
+    CLI::App app;
+    std::vector<std::string> arguments;
+    std::vector<std::pair<CLI::Option*, std::string>> required;
+    std::string shape_text;
+    recipes::Source* source = nullptr;
+    bool version = false;
+
+    template <class T>
+    CLI::Option* add(const std::string& name, T& value, const std::string& doc, const char* type) {
+        return app.add_option(name, value, doc)->type_name(type);
+    }
+    std::vector<std::string> option_names() const {
+        std::vector<std::string> names;
+        for (const CLI::Option* option : app.get_options())
+            for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+        return names;
+    }
+    [[noreturn]] void unexpected(const std::string& argument, const Verb& verb) const {
+        const std::string name = argument.substr(0, argument.find('='));
+        if (name.size() < 2 || name[0] != '-')
+            throw Error(Fault::usage, fmt::format("{}: unexpected argument \"{}\"", verb.name, argument),
+                        fmt::format("narrows {} {}", verb.name, verb.usage));
+        const auto close = language::suggest(name, option_names());
+        throw Error(Fault::usage, fmt::format("{}: no option \"{}\"", verb.name, name),
+                    close.empty() ? fmt::format("see narrows {} --help", verb.name)
+                                  : did_you_mean(close));
+    }
+};
+
+CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
+    : impl_(std::make_unique<Impl>()), verb_(verb) {
+    impl_->arguments = std::move(arguments);
+    CLI::App& app = impl_->app;
+    app.formatter(std::make_shared<Layout>(verb));
+    app.allow_extras();
+    app.set_help_flag("-h,--help", "show this")->group("Everywhere");
+    const auto common = [](CLI::Option* option) { option->group("Everywhere"); };
+    common(impl_->add("--threads", common_.threads, "threads to use (also NARROWS_THREADS)", "N")
+               ->check(between(1, 4096)));
+    common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
+    common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
+               ->expected(1));
+    common(impl_->add("--kernel", common_.kernel, "auto, portable, avx2, avx512 or neon", "NAME"));
+    common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
+    common(impl_->add("--plugin-path", common_.plugin_folders, "one more folder of plugins", "DIR")
+               ->expected(1));
+    common(app.add_flag("--print-pipeline", common_.print_pipeline,
+                        "show the pipeline that this stands for, and stop"));
+    common(app.add_flag("--dry-run", common_.dry_run, "open and check everything, run nothing"));
+    common(app.add_flag("--no-clobber", common_.no_clobber, "refuse to replace an output"));
+    common(app.add_flag("--resume", common_.resume, "go on where a stopped run left off"));
+    common(app.add_flag("--json", common_.json, "results as one JSON object on stdout"));
+    common(app.add_flag("-q,--quiet", common_.quiet, "no talk on stderr"));
+    common(app.add_flag("-v,--verbose", common_.verbose, "more talk on stderr"));
+    common(app.add_flag("--version", impl_->version, "print the version"));
+}
+
+CommandLine::~CommandLine() = default;
+
+void CommandLine::option(const std::string& name, std::string& value, const std::string& doc) {
+    impl_->add(name, value, doc, "TEXT");
+}
+void CommandLine::option(const std::string& name, std::vector<std::string>& value,
+                         const std::string& doc) {
+    impl_->add(name, value, doc, "TEXT")->expected(1);
+}
+void CommandLine::option(const std::string& name, std::int64_t& value, const std::string& doc) {
+    impl_->add(name, value, doc, "N");
+}
+void CommandLine::option(const std::string& name, std::optional<std::int64_t>& value,
+                         const std::string& doc) {
+    impl_->add(name, value, doc, "N");
+}
+void CommandLine::option(const std::string& name, std::optional<double>& value,
+                         const std::string& doc) {
+    impl_->add(name, value, doc, "X");
+}
+void CommandLine::flag(const std::string& name, bool& value, const std::string& doc) {
+    impl_->app.add_flag(name, value, doc);
+}
+void CommandLine::choice(const std::string& name, std::string& value,
+                         std::vector<std::string> known, const std::string& doc) {
+    CLI::Option* option = impl_->add(name, value, doc, "NAME");
+    option->check(CLI::Validator(
+        [known, name](const std::string& text) -> std::string {
+            if (std::find(known.begin(), known.end(), text) != known.end()) return {};
+            const auto close = language::suggest(text, known);
+            std::string list;
+            for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+            return fmt::format("\"{}\" is none of {}{}", text, list,
+                               close.empty() ? "" : "; " + did_you_mean(close));
+        },
+        "", ""));
+}
+void CommandLine::positional(const std::string& name, std::string& value, const std::string& doc,
+                             bool required) {
+    CLI::Option* option = impl_->add(name, value, doc, "");
+    if (required) impl_->required.emplace_back(option, name);
+}
+void CommandLine::positionals(const std::string& name, std::vector<std::string>& values,
+                              const std::string& doc) {
+    impl_->required.emplace_back(impl_->add(name, values, doc, ""), name);
+}
+void CommandLine::level_option(const std::string& name, int& level, const std::string& doc) {
+    impl_->add(name, level, doc, "N")->check(between(0, 9));
+}
+void CommandLine::require(const std::string& name) {
+    impl_->required.emplace_back(impl_->app.get_option(name), name);
+}
+
+void CommandLine::data(recipes::Source& source, bool several) {
+    impl_->source = &source;
+    CLI::Option* data = impl_->add("DATA", source.data, "FILE[:/dataset][@first:last]", "");
+    if (!several) data->expected(1);
+    impl_->required.emplace_back(data, "DATA");
+    const auto group = [](CLI::Option* option) { option->group("Data"); };
+    group(impl_->add("--format", source.format, "read as: hdf5, idx, npy, csv, raw, ...", "NAME"));
+    group(impl_->add("--shape", impl_->shape_text, "raw binary: shape of a sample", "N,N"));
+    group(impl_->add("--type", source.sample_type, "raw binary: type of a value, f32", "TYPE"));
+    group(impl_->add("--label-column", source.label_column, "text: column of labels", "NAME|INDEX|none"));
+    group(impl_->add("--columns", source.columns, "text: columns to read, a,b,3-7", "LIST"));
+    group(impl_->add("--window", source.window, "cut long series into samples of N", "N"));
+    group(impl_->add("--stride", source.stride, "from one window to the next", "N"));
+    choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"}, "rows with NaN or Inf (stop)");
+    group(impl_->app.get_option("--on-bad-row"));
+}
+
+void CommandLine::parse() {
+    common_.threads = threads_from_environment();
+    std::vector<std::string> reversed(impl_->arguments.rbegin(), impl_->arguments.rend());
+    // CLI11's messages start with the option's name, and so do these.
+    try {
+        impl_->app.parse(std::move(reversed));
+    } catch (const CLI::CallForHelp&) {
+        throw Finished{impl_->app.help()};
+    } catch (const CLI::ParseError& error) {
+        throw Error(Fault::usage, fmt::format("{}: {}", verb_.name, error.what()),
+                    fmt::format("see narrows {} --help", verb_.name));
+    }
+    if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};
+    const std::vector<std::string> extras = impl_->app.remaining();
+    for (const std::string& extra : extras)   // a misspelt option explains the rest
+        if (extra.size() > 1 && extra[0] == '-') impl_->unexpected(extra, verb_);
+    if (!extras.empty()) impl_->unexpected(extras.front(), verb_);
+    for (const auto& [option, name] : impl_->required)
+        if (option->count() == 0)
+            throw Error(Fault::usage, fmt::format("{}: {} is missing", verb_.name, name),
+                        fmt::format("narrows {} {}", verb_.name, verb_.usage));
+    if (impl_->source != nullptr && !impl_->shape_text.empty())
+        impl_->source->shape = parse_widths("--shape", impl_->shape_text);
+}
+
+std::vector<std::int64_t> parse_widths(const std::string& option, const std::string& text) {
+    std::vector<std::int64_t> widths;
+    if (text == "none" || text.empty()) return widths;
+    std::size_t first = 0;
+    while (first <= text.size()) {
+        const std::size_t comma = std::min(text.find(',', first), text.size());
+        std::int64_t width = 0;
+        const auto [end, error] = std::from_chars(text.data() + first, text.data() + comma, width);
+        if (error != std::errc{} || end != text.data() + comma || width < 1)
+            throw Error(Fault::usage, fmt::format("{} {}: \"{}\" is not a positive number", option, text,
+                                                  text.substr(first, comma - first)),
+                        fmt::format("write it as {} 512,256", option));
+        widths.push_back(width);
+        first = comma + 1;
+    }
+    return widths;
+}
+
+}  // namespace narrows::tools

@@ -1,0 +1,73 @@
+// A verb's command line: what it takes, with the options that every verb has. One rule: nothing is
+// written before parse() has returned; what does not fit is an Error with a suggestion (exit 2).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pipeline/recipes/recipes.hpp"
+
+namespace narrows::tools {
+
+// The options of DESIGN's section "The command" that mean something on every verb.
+struct Common {
+    std::int64_t threads = 0;               // 0: what the process may use
+    std::optional<std::uint64_t> seed;
+    std::vector<std::string> sets, plugin_folders;
+    std::string kernel = "auto", stats;
+    bool json = false, quiet = false, verbose = false;
+    bool dry_run = false, print_pipeline = false, no_clobber = false, resume = false;
+};
+
+// --help and --version end a verb before it starts.
+struct Finished {
+    std::string text;   // for stdout
+};
+
+struct Verb;
+
+class CommandLine {
+public:
+    CommandLine(const Verb& verb, std::vector<std::string> arguments);
+    ~CommandLine();
+
+    // `name`: "-m,--model". The value stays as it is unless the option is given.
+    void option(const std::string& name, std::string& value, const std::string& doc);
+    void option(const std::string& name, std::vector<std::string>& value, const std::string& doc);
+    void option(const std::string& name, std::int64_t& value, const std::string& doc);
+    void option(const std::string& name, std::optional<std::int64_t>& value, const std::string& doc);
+    void option(const std::string& name, std::optional<double>& value, const std::string& doc);
+    void flag(const std::string& name, bool& value, const std::string& doc);
+    void choice(const std::string& name, std::string& value, std::vector<std::string> known,
+                const std::string& doc);
+    void positional(const std::string& name, std::string& value, const std::string& doc,
+                    bool required = true);
+    void positionals(const std::string& name, std::vector<std::string>& values,
+                     const std::string& doc);
+    void level_option(const std::string& name, int& level, const std::string& doc);
+    void require(const std::string& name);   // an option that must be given: "--model"
+    // DATA and all that goes with it; `slot` outlives parse().
+    void data(recipes::Source& source, bool several = true);
+
+    // Throws Error{Fault::usage} or Finished.
+    void parse();
+    const Common& common() const { return common_; }
+    const Verb& verb() const { return verb_; }
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+    const Verb& verb_;
+    Common common_;
+};
+
+// "512,256" or "none"; throws Error{Fault::usage}.
+std::vector<std::int64_t> parse_widths(const std::string& option, const std::string& text);
+
+// Options that take a value and may stand before the verb.
+std::span<const std::string_view> common_value_options();
+
+}  // namespace narrows::tools

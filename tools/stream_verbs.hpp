@@ -1,0 +1,15 @@
+// What encode, decode, reconstruct and evaluate share.
+#pragma once
+
+#include "tools/run_pipeline.hpp"
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+
+// DATA, -m and, with `output`, -o.
+void stream_options(CommandLine& line, recipes::StreamOptions& options, bool output);
+void level_option(CommandLine& line, recipes::StreamOptions& options);
+// After parse(): seed, and whether the model's file is there (Fault::input).
+void finish_options(const Common& common, recipes::StreamOptions& options);
+
+}  // namespace narrows::tools

@@ -1,0 +1,35 @@
+// The table of verbs. One file per verb, one entry here.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "tools/options.hpp"
+
+namespace narrows::tools {
+
+struct Verb {
+    std::string_view name, usage, summary, example;
+    int (*run)(CommandLine& line);   // returns the exit code, throws Error
+};
+
+std::span<const Verb> verbs();
+const Verb* find_verb(std::string_view name);
+
+int import_data(CommandLine&);
+int generate(CommandLine&);
+int train(CommandLine&);
+int encode(CommandLine&);
+int decode(CommandLine&);
+int reconstruct(CommandLine&);
+int evaluate(CommandLine&);
+int run(CommandLine&);
+int check(CommandLine&);
+int graph(CommandLine&);
+int nodes(CommandLine&);
+int plugins(CommandLine&);
+int info(CommandLine&);
+int make_new(CommandLine&);
+int bench(CommandLine&);
+
+}  // namespace narrows::tools

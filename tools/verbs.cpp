@@ -1,0 +1,50 @@
+#include <algorithm>
+
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+namespace {
+
+constexpr Verb table[] = {
+    {"import", "DATA... -o F.h5", "one HDF5 dataset out of anything readable",
+     "narrows import train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz -o mnist.h5",
+     import_data},
+    {"generate", "KIND -n N -o F.h5", "procedural data: digits, waves, fields or blobs",
+     "narrows generate digits -n 20000 -o digits.h5", generate},
+    {"train", "DATA --model PRESET|FILE.toml -o M.h5", "train an autoencoder",
+     "narrows train digits.h5 --model undercomplete --latent 16 -o model.h5", train},
+    {"encode", "DATA -m M.h5 -o Z.h5", "codes, with row ids and errors",
+     "narrows encode digits.h5 -m model.h5 -o codes.h5", encode},
+    {"decode", "Z.h5 -m M.h5 -o X.h5", "codes back to data",
+     "narrows decode codes.h5 -m model.h5 -o back.h5", decode},
+    {"reconstruct", "DATA -m M.h5 -o X.h5", "data through code and back",
+     "narrows reconstruct digits.h5@0:100 -m model.h5 -o back.h5", reconstruct},
+    {"evaluate", "DATA -m M.h5", "losses and health of a model on data",
+     "narrows evaluate test.h5 -m model.h5 --json", evaluate},
+    {"run", "FILE.toml", "run any pipeline", "narrows run denoise.toml --set node.noisy.sigma=0.5",
+     run},
+    {"check", "FILE.toml", "all errors of a pipeline at once; runs nothing",
+     "narrows check denoise.toml", check},
+    {"graph", "FILE.toml|FILE.h5", "draw a pipeline with its shapes",
+     "narrows graph denoise.toml --format dot | dot -Tsvg > denoise.svg", graph},
+    {"nodes", "[TYPE]", "node types, their ports and parameters", "narrows nodes optimize.adam",
+     nodes},
+    {"plugins", "", "the plugins that were found, and where", "narrows plugins -v", plugins},
+    {"info", "FILE.h5", "what is in an HDF5 file, a model or a file of codes",
+     "narrows info model.h5 --check", info},
+    {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",
+     make_new},
+    {"bench", "[NAME]", "kernel figures on this machine", "narrows bench --json", bench},
+};
+
+}  // namespace
+
+std::span<const Verb> verbs() { return table; }
+
+const Verb* find_verb(std::string_view name) {
+    const auto* found = std::find_if(std::begin(table), std::end(table),
+                                     [&](const Verb& verb) { return verb.name == name; });
+    return found == std::end(table) ? nullptr : found;
+}
+
+}  // namespace narrows::tools
