@@ -7,26 +7,29 @@
 namespace narrows::layers {
 namespace {
 
-// Walks positions through rows, samples and the batch without dividing at each step.
-struct Walk {
-    const Windows& windows;
-    std::int64_t row, column;
+// A run of positions in one row of windows: what lies inside is then decided once a run.
+struct RowRun {
     std::size_t sample;
-
-    Walk(const Windows& w, std::size_t first) : windows(w) {
-        sample = first / w.positions();
-        const auto position = static_cast<std::int64_t>(first % w.positions());
-        row = position / w.columns.small;
-        column = position % w.columns.small;
-    }
-    void next() {
-        if (++column < windows.columns.small) return;
-        column = 0;
-        if (++row < windows.rows.small) return;
-        row = 0;
-        ++sample;
-    }
+    std::int64_t row, first, last;  // columns [first, last)
 };
+
+// Calls body(run, position of its first column counted from `first`).
+template <class Body>
+void each_row_run(const Windows& w, std::size_t first, std::size_t count, Body body) {
+    std::size_t sample = first / w.positions();
+    const auto position = static_cast<std::int64_t>(first % w.positions());
+    std::int64_t row = position / w.columns.small, column = position % w.columns.small;
+    for (std::size_t done = 0; done < count; column = 0) {
+        const std::int64_t left = static_cast<std::int64_t>(count - done);
+        const std::int64_t last = std::min(w.columns.small, column + left);
+        body(RowRun{sample, row, column, last}, done);
+        done += static_cast<std::size_t>(last - column);
+        if (++row == w.rows.small) {
+            row = 0;
+            ++sample;
+        }
+    }
+}
 
 // The length as a constant lets the compiler use a few moves instead of a call.
 template <std::size_t Length>
@@ -39,90 +42,136 @@ void add(float* __restrict to, const float* __restrict from, std::size_t length)
     for (std::size_t i = 0; i < n; ++i) to[i] += from[i];
 }
 
-// The taps of one window row that lie inside, when taps are neighbours.
+// The columns of a run whose taps all lie inside, and the taps inside of a column at the edge.
 struct Inside {
-    std::int64_t left, right;
+    std::int64_t first, last;
 };
-Inside inside(const Axis& axis, std::int64_t window) {
+Inside whole_columns(const Axis& axis, const RowRun& run) {
+    const std::int64_t first = std::clamp(axis.first_window(0), run.first, run.last);
+    return {first, std::clamp(axis.last_window(axis.kernel - 1), first, run.last)};
+}
+Inside taps_inside(const Axis& axis, std::int64_t window) {
     const std::int64_t start = axis.element(window, 0);
-    const std::int64_t left = std::clamp<std::int64_t>(-start, 0, axis.kernel);
-    return {left, std::clamp<std::int64_t>(axis.big - start, left, axis.kernel)};
+    const std::int64_t first = std::clamp<std::int64_t>(-start, 0, axis.kernel);
+    return {first, std::clamp<std::int64_t>(axis.big - start, first, axis.kernel)};
 }
 
-// Taps that are neighbours in memory: each window row is one run of kernel * channels floats.
-template <std::size_t Run>
-void read_runs(const Windows& w, const float* big, std::size_t first, std::size_t count,
-               float* patches) {
-    const std::size_t channels = static_cast<std::size_t>(w.channels);
-    const std::size_t run = static_cast<std::size_t>(w.columns.kernel) * channels;
-    Walk at(w, first);
-    for (std::size_t p = 0; p < count; ++p, at.next()) {
-        const float* image = big + at.sample * w.big_size();
-        const Inside span = inside(w.columns, at.column);
-        const bool whole = span.left == 0 && span.right == w.columns.kernel;
-        for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap, patches += run) {
-            const std::int64_t row = w.rows.element(at.row, tap);
+// Taps that are neighbours in memory: each window row is one stretch of kernel * channels floats.
+template <std::size_t Stretch>
+void read_stretches(const Windows& w, const float* big, std::size_t first, std::size_t count,
+                    float* patches) {
+    const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
+    const std::size_t stretch = static_cast<std::size_t>(w.columns.kernel) * channels;
+    const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
+        const Inside whole = whole_columns(w.columns, run);
+        for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap) {
+            float* to = patches + done * depth + static_cast<std::size_t>(tap) * stretch;
+            const std::int64_t row = w.rows.element(run.row, tap);
             if (row < 0 || row >= w.rows.big) {
-                std::fill_n(patches, run, 0.0f);
+                for (std::int64_t c = run.first; c < run.last; ++c, to += depth)
+                    std::fill_n(to, stretch, 0.0f);
                 continue;
             }
-            const std::int64_t pixel = row * w.columns.big + w.columns.element(at.column, 0);
-            if (whole) {
-                copy<Run>(patches, image + pixel * w.channels, run);
-                continue;
-            }
-            const std::size_t left = static_cast<std::size_t>(span.left) * channels;
-            const std::size_t right = static_cast<std::size_t>(span.right) * channels;
-            std::fill_n(patches, left, 0.0f);
-            if (right > left)
-                copy<0>(patches + left, image + (pixel + span.left) * w.channels, right - left);
-            std::fill_n(patches + right, run - right, 0.0f);
+            const float* const line =
+                big + run.sample * w.big_size() + row * w.columns.big * w.channels;
+            const auto at_edge = [&](std::int64_t column) {
+                const Inside taps = taps_inside(w.columns, column);
+                const std::size_t left = static_cast<std::size_t>(taps.first) * channels;
+                const std::size_t right = static_cast<std::size_t>(taps.last) * channels;
+                std::fill_n(to, left, 0.0f);
+                if (right > left)
+                    copy<0>(to + left, line + w.columns.element(column, taps.first) * w.channels,
+                            right - left);
+                std::fill_n(to + right, stretch - right, 0.0f);
+                to += depth;
+            };
+            for (std::int64_t c = run.first; c < whole.first; ++c) at_edge(c);
+            const float* from = line + w.columns.element(whole.first, 0) * w.channels;
+            for (std::int64_t c = whole.first; c < whole.last; ++c, to += depth, from += step)
+                copy<Stretch>(to, from, stretch);
+            for (std::int64_t c = whole.last; c < run.last; ++c) at_edge(c);
         }
-    }
+    });
 }
 
-template <std::size_t Run>
-void add_runs(const Windows& w, const float* patches, std::size_t first, std::size_t count,
-              float* big) {
-    const std::size_t channels = static_cast<std::size_t>(w.channels);
-    const std::size_t run = static_cast<std::size_t>(w.columns.kernel) * channels;
-    Walk at(w, first);
-    for (std::size_t p = 0; p < count; ++p, at.next()) {
-        float* image = big + at.sample * w.big_size();
-        const Inside span = inside(w.columns, at.column);
-        const bool whole = span.left == 0 && span.right == w.columns.kernel;
-        for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap, patches += run) {
-            const std::int64_t row = w.rows.element(at.row, tap);
+// An element gets at most one term from a row of windows and a row of taps per column: columns
+// increasing keeps the order of positions.
+template <std::size_t Stretch>
+void add_stretches(const Windows& w, const float* patches, std::size_t first, std::size_t count,
+                   float* big) {
+    const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
+    const std::size_t stretch = static_cast<std::size_t>(w.columns.kernel) * channels;
+    const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
+        const Inside whole = whole_columns(w.columns, run);
+        for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap) {
+            const float* from = patches + done * depth + static_cast<std::size_t>(tap) * stretch;
+            const std::int64_t row = w.rows.element(run.row, tap);
             if (row < 0 || row >= w.rows.big) continue;
-            const std::int64_t pixel = row * w.columns.big + w.columns.element(at.column, 0);
-            if (whole) {
-                add<Run>(image + pixel * w.channels, patches, run);
-                continue;
-            }
-            const std::size_t left = static_cast<std::size_t>(span.left) * channels;
-            const std::size_t right = static_cast<std::size_t>(span.right) * channels;
-            if (right > left)
-                add<0>(image + (pixel + span.left) * w.channels, patches + left, right - left);
+            float* const line = big + run.sample * w.big_size() + row * w.columns.big * w.channels;
+            const auto at_edge = [&](std::int64_t column) {
+                const Inside taps = taps_inside(w.columns, column);
+                const std::size_t left = static_cast<std::size_t>(taps.first) * channels;
+                const std::size_t right = static_cast<std::size_t>(taps.last) * channels;
+                if (right > left)
+                    add<0>(line + w.columns.element(column, taps.first) * w.channels, from + left,
+                           right - left);
+                from += depth;
+            };
+            for (std::int64_t c = run.first; c < whole.first; ++c) at_edge(c);
+            float* to = line + w.columns.element(whole.first, 0) * w.channels;
+            for (std::int64_t c = whole.first; c < whole.last; ++c, from += depth, to += step)
+                add<Stretch>(to, from, stretch);
+            for (std::int64_t c = whole.last; c < run.last; ++c) at_edge(c);
         }
-    }
+    });
+}
+
+// Few channels: a stretch is too short for vectors, and neighbouring ones overlap, so that each
+// addition would wait for the one before. Tap by tap all columns of a run are independent. Taps
+// go backwards: a later tap meets an element from an earlier window, so the order of positions
+// is the same as everywhere.
+void add_taps(const Windows& w, const float* patches, std::size_t first, std::size_t count,
+              float* big) {
+    const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
+    const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
+        for (std::int64_t i = 0; i < w.rows.kernel; ++i) {
+            const std::int64_t row = w.rows.element(run.row, i);
+            if (row < 0 || row >= w.rows.big) continue;
+            float* const line = big + run.sample * w.big_size() + row * w.columns.big * w.channels;
+            for (std::int64_t j = w.columns.kernel; j-- > 0;) {
+                const std::int64_t begin = std::max(run.first, w.columns.first_window(j));
+                const std::int64_t end = std::min(run.last, w.columns.last_window(j));
+                if (begin >= end) continue;
+                const float* from =
+                    patches + (done + static_cast<std::size_t>(begin - run.first)) * depth +
+                    static_cast<std::size_t>(i * w.columns.kernel + j) * channels;
+                float* to = line + w.columns.element(begin, j) * w.channels;
+                for (std::int64_t c = begin; c < end; ++c, from += depth, to += step)
+                    for (std::size_t k = 0; k < channels; ++k) to[k] += from[k];
+            }
+        }
+    });
 }
 
 // Dilated taps, or one group of several: a run per tap.
 template <class Tap>
 void each_tap(const Windows& w, std::size_t first, std::size_t count, Tap tap) {
-    Walk at(w, first);
-    for (std::size_t p = 0; p < count; ++p, at.next())
-        for (std::int64_t i = 0; i < w.rows.kernel; ++i) {
-            const std::int64_t row = w.rows.element(at.row, i);
-            for (std::int64_t j = 0; j < w.columns.kernel; ++j) {
-                const std::int64_t column = w.columns.element(at.column, j);
-                const bool outside =
-                    row < 0 || row >= w.rows.big || column < 0 || column >= w.columns.big;
-                tap(outside ? -1
-                            : static_cast<std::int64_t>(at.sample * w.big_size()) +
-                                  (row * w.columns.big + column) * w.channels);
+    each_row_run(w, first, count, [&](const RowRun& run, std::size_t) {
+        const auto base = static_cast<std::int64_t>(run.sample * w.big_size());
+        for (std::int64_t c = run.first; c < run.last; ++c)
+            for (std::int64_t i = 0; i < w.rows.kernel; ++i) {
+                const std::int64_t row = w.rows.element(run.row, i);
+                for (std::int64_t j = 0; j < w.columns.kernel; ++j) {
+                    const std::int64_t column = w.columns.element(c, j);
+                    const bool outside =
+                        row < 0 || row >= w.rows.big || column < 0 || column >= w.columns.big;
+                    tap(outside ? -1 : base + (row * w.columns.big + column) * w.channels);
+                }
             }
-        }
+    });
 }
 
 bool neighbours(const Windows& w) {
@@ -151,12 +200,12 @@ void read_patches(const Windows& w, std::size_t group, const float* big, std::si
                   std::size_t count, float* patches) {
     if (neighbours(w)) {
         switch (w.columns.kernel * w.channels) {
-            case 3: return read_runs<3>(w, big, first, count, patches);
-            case 5: return read_runs<5>(w, big, first, count, patches);
-            case 9: return read_runs<9>(w, big, first, count, patches);
-            case 24: return read_runs<24>(w, big, first, count, patches);
-            case 48: return read_runs<48>(w, big, first, count, patches);
-            default: return read_runs<0>(w, big, first, count, patches);
+            case 3: return read_stretches<3>(w, big, first, count, patches);
+            case 5: return read_stretches<5>(w, big, first, count, patches);
+            case 9: return read_stretches<9>(w, big, first, count, patches);
+            case 24: return read_stretches<24>(w, big, first, count, patches);
+            case 48: return read_stretches<48>(w, big, first, count, patches);
+            default: return read_stretches<0>(w, big, first, count, patches);
         }
     }
     const std::size_t width = w.group_channels();
@@ -169,14 +218,12 @@ void read_patches(const Windows& w, std::size_t group, const float* big, std::si
 
 void add_patches(const Windows& w, std::size_t group, const float* patches, std::size_t first,
                  std::size_t count, float* big) {
+    if (w.groups == 1 && w.channels < 8) return add_taps(w, patches, first, count, big);
     if (neighbours(w)) {
         switch (w.columns.kernel * w.channels) {
-            case 3: return add_runs<3>(w, patches, first, count, big);
-            case 5: return add_runs<5>(w, patches, first, count, big);
-            case 9: return add_runs<9>(w, patches, first, count, big);
-            case 24: return add_runs<24>(w, patches, first, count, big);
-            case 48: return add_runs<48>(w, patches, first, count, big);
-            default: return add_runs<0>(w, patches, first, count, big);
+            case 24: return add_stretches<24>(w, patches, first, count, big);
+            case 48: return add_stretches<48>(w, patches, first, count, big);
+            default: return add_stretches<0>(w, patches, first, count, big);
         }
     }
     const std::size_t width = w.group_channels();

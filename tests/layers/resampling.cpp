@@ -190,7 +190,7 @@ TEST_CASE("convolutions mirror to the exact input size for all odd sizes", "[mir
                     std::vector<Setting> settings = {number("units", 4), number("kernel", kernel),
                                                      number("stride", stride)};
                     if (padding >= 0) settings.push_back(number("padding", padding));
-                    if (padding >= 0 && size + 2 * padding < kernel) continue;
+                    if (padding >= 0 && double(size + 2 * padding) < kernel) continue;
                     const Shape image{size, size + 1, 2}, signal{size, 3};
                     const auto conv = make<layers::Conv>(settings);
                     const Shape small = conv->configure(image);
