@@ -120,10 +120,12 @@ Shape Convolution::configure(const Shape& input) {
     const std::int64_t n = small_channels_, k = static_cast<std::int64_t>(windows_.depth());
     act_ = conv_settings::activation_from(act_name_);
     depthwise_ = groups_ > 1 && windows_.channels == groups_ && small_channels_ == groups_;
-    keeps_ = groups_ == 1 && windows_.channels < 8 && windows_.taps() > 1;
-    // A block of patches fills about half of a first-level cache; rows in multiples of 36, which
-    // every register tile in use divides or nearly so.
-    constexpr std::size_t block_floats = 6144, block_rows = 36, most_rows = 504;
+    constexpr std::size_t most_kept = 256;  // floats a position: bounds the memory of a batch
+    keeps_ = groups_ == 1 && windows_.channels < 8 && windows_.taps() > 1 &&
+             windows_.depth() <= most_kept;
+    // A block of patches takes about 48 KiB: measured best between 10 and 80, with little between
+    // them. Rows in multiples of 36, which the kernels' register tiles divide or nearly so.
+    constexpr std::size_t block_floats = 12288, block_rows = 36, most_rows = 504;
     block_ = std::clamp(block_floats / windows_.depth() / block_rows * block_rows, block_rows,
                         most_rows);
     own_weight_ = std::make_unique<Parameter>("weight", Shape{k, n}, true, true);

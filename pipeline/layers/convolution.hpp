@@ -7,15 +7,16 @@
 // How it is computed, always through the fixed-order product kernels:
 // - gather (conv forward, transposed backward): patches [positions, K] times W. Positions of all
 //   samples form one long list; a task takes a run of it and reads patches block by block into its
-//   scratch, so that a block stays in the first-level cache between reading and multiplying.
+//   scratch, so that a block stays in its core's cache between reading and multiplying.
 // - spread (the adjoint): small [positions, N] times W^T gives patches, added to the big side in
 //   increasing position. Tasks own whole samples: the order of additions never depends on the cut.
 // - weight gradient: sum over samples and positions of patch x small, one chain per weight. With 8
 //   and more channels a group the kernels read the big side in place: for one tap the channels of
 //   neighbouring windows lie at a constant stride, and windows that would meet padding are left
 //   out of the chain. With fewer channels a tap is too thin for that; then K is small too, and the
-//   patches of the whole batch (no larger than 8 * taps floats a position) are kept from the gather.
-//   Nothing else is kept: memory does not grow by the number of taps.
+//   patches of the whole batch (at most 256 floats a position) are kept from the gather. Nothing
+//   else is kept: memory does not grow by the number of taps. Terms (one for each row of windows)
+//   are collected once a tap and shared by its tiles; their lists are kept from update to update.
 //
 // Scratch: a task needs one block of patches. Which task does what never changes a result, so the
 // cut may follow loop->threads(); the number of tasks, and so of scratch blocks, is at most
@@ -55,7 +56,7 @@ public:
     // Throws Error with both shapes when they differ. Call after configure() of both.
     void share_weight(Convolution& other);
     // The weight's gradient over this layer's traces is then to be added to the owner's: the terms
-    // for one (row tap, column tap, group), in order.
+    // for one tap (row-major) and group, in order; with kept patches tap 0 has them all.
     void collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
                        std::vector<simd::OuterTerm>& terms) const;
 

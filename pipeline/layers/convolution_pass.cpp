@@ -28,8 +28,12 @@ void fill_pixels(float* pixels, std::size_t count, const float* bias, std::size_
     } else if (channels == 1) {
         std::fill_n(pixels, count, bias[0]);
     } else {
-        for (std::size_t i = 0; i < count; ++i, pixels += channels)
-            std::copy(bias, bias + channels, pixels);
+        std::copy(bias, bias + channels, pixels);
+        for (std::size_t done = 1; done < count;) {  // doubling: few long copies
+            const std::size_t more = std::min(done, count - done);
+            std::copy(pixels, pixels + more * channels, pixels + done * channels);
+            done += more;
+        }
     }
 }
 

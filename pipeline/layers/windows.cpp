@@ -132,9 +132,11 @@ void add_stretches(const Windows& w, const float* patches, std::size_t first, st
 // addition would wait for the one before. Tap by tap all columns of a run are independent. Taps
 // go backwards: a later tap meets an element from an earlier window, so the order of positions
 // is the same as everywhere.
+template <std::size_t Channels>
 void add_taps(const Windows& w, const float* patches, std::size_t first, std::size_t count,
               float* big) {
-    const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
+    const std::size_t channels = Channels ? Channels : static_cast<std::size_t>(w.channels);
+    const std::size_t depth = w.depth();
     const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
     each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
         for (std::int64_t i = 0; i < w.rows.kernel; ++i) {
@@ -145,10 +147,10 @@ void add_taps(const Windows& w, const float* patches, std::size_t first, std::si
                 const std::int64_t begin = std::max(run.first, w.columns.first_window(j));
                 const std::int64_t end = std::min(run.last, w.columns.last_window(j));
                 if (begin >= end) continue;
-                const float* from =
+                const float* __restrict from =
                     patches + (done + static_cast<std::size_t>(begin - run.first)) * depth +
                     static_cast<std::size_t>(i * w.columns.kernel + j) * channels;
-                float* to = line + w.columns.element(begin, j) * w.channels;
+                float* __restrict to = line + w.columns.element(begin, j) * w.channels;
                 for (std::int64_t c = begin; c < end; ++c, from += depth, to += step)
                     for (std::size_t k = 0; k < channels; ++k) to[k] += from[k];
             }
@@ -218,7 +220,8 @@ void read_patches(const Windows& w, std::size_t group, const float* big, std::si
 
 void add_patches(const Windows& w, std::size_t group, const float* patches, std::size_t first,
                  std::size_t count, float* big) {
-    if (w.groups == 1 && w.channels < 8) return add_taps(w, patches, first, count, big);
+    if (w.groups == 1 && w.channels == 1) return add_taps<1>(w, patches, first, count, big);
+    if (w.groups == 1 && w.channels < 8) return add_taps<0>(w, patches, first, count, big);
     if (neighbours(w)) {
         switch (w.columns.kernel * w.channels) {
             case 24: return add_stretches<24>(w, patches, first, count, big);

@@ -295,6 +295,38 @@ TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels
     }
 }
 
+TEST_CASE("a sample's result depends neither on its batch nor on the phase", "[convolution]") {
+    for (const auto& [c, up] : std::vector<std::pair<Case, bool>>{
+             {images[0], false}, {images[1], false}, {images[4], false}, {images[12], false},
+             {{{14, 14, 16}, 1, {3}, {2}, {1}, {1}, {1}, 1, "gelu"}, true}}) {
+        const std::unique_ptr<Layer> layer = layer_of(c, 2, up);
+        const Shape out = layer->configure(c.input);
+        const Step step = train_step(*layer, c.input, out, 9, SerialLoop{});
+        for (std::size_t i = 0; i < step.weights.size(); ++i)
+            layer->parameters()[i]->set_values(step.weights[i]);
+        SerialLoop loop;
+        Memory memory(layer->workspace_bytes(1, false));
+        layers::Pass pass;
+        pass.loop = &loop;
+        pass.rows = 1;
+        pass.workspace = memory.data;
+        const auto in_size = std::size_t(c.input.elements()), out_size = std::size_t(out.elements());
+        for (std::size_t row = 0; row < 9; ++row) {
+            std::vector<float> y(out_size);
+            layer->forward(pass, step.x.data() + row * in_size, y.data());
+            REQUIRE(std::equal(y.begin(), y.end(), step.y.begin() + long(row * out_size)));
+        }
+    }
+}
+
+TEST_CASE("kept patches bound the memory of a batch", "[convolution]") {
+    const auto conv = make<layers::Conv>({number("units", 64), number("kernel", 3)});
+    conv->configure({64, 64, 32});
+    const std::size_t scratch = conv->workspace_bytes(1, false);
+    CHECK(scratch < (std::size_t{8} << 20));
+    CHECK(conv->workspace_bytes(128, true) == scratch);  // 9 x 32 floats a position are not kept
+}
+
 TEST_CASE("convolutions refuse inputs and settings that do not fit", "[convolution]") {
     const auto refused = [](const char* type, std::vector<Setting> settings, const Shape& input) {
         settings.push_back(number("units", 4));
