@@ -26,7 +26,8 @@ void append(std::vector<simd::OuterTerm>& terms, const simd::OuterTerm& term) {
 }  // namespace
 
 // Tiles stay within a tap, so that their channels lie side by side in the big side; with kept
-// patches they may cross taps. As even as possible: 12 channels are 6 and 6.
+// patches they may cross taps. As even as possible (9 rows are 4 and 5): a tile of one row would
+// be a single chain that waits for itself.
 void Convolution::plan_tiles() {
     const bool by_patch = keeps_ || depthwise_;
     const std::size_t run = by_patch ? depth() : windows_.group_channels();
@@ -35,10 +36,7 @@ void Convolution::plan_tiles() {
     for (std::size_t panel = 0; panel < simd::panel_count(columns()); ++panel)
         for (std::size_t start = 0; start < depth(); start += run)
             for (std::size_t piece = 0; piece < pieces; ++piece) {
-                const std::size_t from = by_patch ? std::min(run, piece * tile_rows)
-                                                  : run * piece / pieces;
-                const std::size_t to = by_patch ? std::min(run, from + tile_rows)
-                                                : run * (piece + 1) / pieces;
+                const std::size_t from = run * piece / pieces, to = run * (piece + 1) / pieces;
                 tiles_.push_back({panel, start + from, to - from, start / run, from});
             }
 }

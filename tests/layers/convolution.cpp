@@ -269,6 +269,10 @@ TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels
         {images[12], false},
         {{{7, 7, 32}, 16, {3}, {2}, {1}, {1}, {1}, 1, "relu"}, true},
         {{{14, 14, 16}, 1, {3}, {2}, {1}, {1}, {1}, 1, "linear"}, true},
+        // blocks of patches end in the middle of rows whose windows overlap
+        {{{13, 13, 16}, 1, {3}, {1}, {1}, {1}, {}, 1, "linear"}, true},
+        {{{13, 11, 3}, 4, {3}, {1}, {1}, {1}, {}, 1, "linear"}, false},
+        {{{13, 11, 16}, 16, {3}, {1}, {1}, {2}, {}, 2, "linear"}, false},
     };
     for (const auto& [c, up] : cases) {
         INFO(to_string(c.input) << " up " << up);
