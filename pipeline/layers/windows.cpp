@@ -1,6 +1,7 @@
 #include "pipeline/layers/windows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -46,9 +47,12 @@ void add(float* __restrict to, const float* __restrict from, std::size_t length)
 struct Inside {
     std::int64_t first, last;
 };
-Inside whole_columns(const Axis& axis, const RowRun& run) {
-    const std::int64_t first = std::clamp(axis.first_window(0), run.first, run.last);
-    return {first, std::clamp(axis.last_window(axis.kernel - 1), first, run.last)};
+Inside cut(const Inside& columns, const RowRun& run) {
+    const std::int64_t first = std::clamp(columns.first, run.first, run.last);
+    return {first, std::clamp(columns.last, first, run.last)};
+}
+Inside whole_columns(const Axis& axis) {
+    return {axis.first_window(0), axis.last_window(axis.kernel - 1)};
 }
 Inside taps_inside(const Axis& axis, std::int64_t window) {
     const std::int64_t start = axis.element(window, 0);
@@ -63,8 +67,9 @@ void read_stretches(const Windows& w, const float* big, std::size_t first, std::
     const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
     const std::size_t stretch = static_cast<std::size_t>(w.columns.kernel) * channels;
     const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    const Inside inner = whole_columns(w.columns);
     each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
-        const Inside whole = whole_columns(w.columns, run);
+        const Inside whole = cut(inner, run);
         for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap) {
             float* to = patches + done * depth + static_cast<std::size_t>(tap) * stretch;
             const std::int64_t row = w.rows.element(run.row, tap);
@@ -103,8 +108,9 @@ void add_stretches(const Windows& w, const float* patches, std::size_t first, st
     const std::size_t channels = static_cast<std::size_t>(w.channels), depth = w.depth();
     const std::size_t stretch = static_cast<std::size_t>(w.columns.kernel) * channels;
     const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    const Inside inner = whole_columns(w.columns);
     each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
-        const Inside whole = whole_columns(w.columns, run);
+        const Inside whole = cut(inner, run);
         for (std::int64_t tap = 0; tap < w.rows.kernel; ++tap) {
             const float* from = patches + done * depth + static_cast<std::size_t>(tap) * stretch;
             const std::int64_t row = w.rows.element(run.row, tap);
@@ -138,15 +144,23 @@ void add_taps(const Windows& w, const float* patches, std::size_t first, std::si
     const std::size_t channels = Channels ? Channels : static_cast<std::size_t>(w.channels);
     const std::size_t depth = w.depth();
     const std::size_t step = static_cast<std::size_t>(w.columns.stride) * channels;
+    // Divisions cost more than a row of additions: the windows of the first taps are found once.
+    std::array<Inside, 16> windows_of;
+    const auto find = [&](std::int64_t tap) {
+        return Inside{w.columns.first_window(tap), w.columns.last_window(tap)};
+    };
+    const auto known = static_cast<std::int64_t>(windows_of.size());
+    for (std::int64_t j = 0; j < std::min(w.columns.kernel, known); ++j)
+        windows_of[static_cast<std::size_t>(j)] = find(j);
     each_row_run(w, first, count, [&](const RowRun& run, std::size_t done) {
         for (std::int64_t i = 0; i < w.rows.kernel; ++i) {
             const std::int64_t row = w.rows.element(run.row, i);
             if (row < 0 || row >= w.rows.big) continue;
             float* const line = big + run.sample * w.big_size() + row * w.columns.big * w.channels;
             for (std::int64_t j = w.columns.kernel; j-- > 0;) {
-                const std::int64_t begin = std::max(run.first, w.columns.first_window(j));
-                const std::int64_t end = std::min(run.last, w.columns.last_window(j));
-                if (begin >= end) continue;
+                const auto [begin, end] =
+                    cut(j < known ? windows_of[static_cast<std::size_t>(j)] : find(j), run);
+                if (begin == end) continue;
                 const float* __restrict from =
                     patches + (done + static_cast<std::size_t>(begin - run.first)) * depth +
                     static_cast<std::size_t>(i * w.columns.kernel + j) * channels;
