@@ -15,7 +15,8 @@ void Convolution::describe_settings(Schema& schema, Direction direction) {
     schema.main("units")
         .integer<&Convolution::units_>("units", 0, 1, 1 << 20, "output channels")
         .numbers<&Convolution::kernel_>("kernel", "window: one number for all axes or one each; 3")
-        .numbers<&Convolution::stride_>("stride", "step of the window, one number or one an axis; 1")
+        .numbers<&Convolution::stride_>("stride",
+                                        "step of the window, one number or one an axis; 1")
         .numbers<&Convolution::padding_>(
             "padding",
             up ? "cut off all sides: one number, one an axis, or before and after for each axis; "
@@ -26,11 +27,10 @@ void Convolution::describe_settings(Schema& schema, Direction direction) {
         .integer<&Convolution::groups_>("groups", 1, 1, 1 << 20,
                                         "input and output channels in groups that do not meet");
     if (up)
-        schema.numbers<&Convolution::output_padding_>(
-            "output_padding", "elements more at the end of each axis; 0");
+        schema.numbers<&Convolution::output_padding_>("output_padding",
+                                                      "elements more at the end of each axis; 0");
     schema.choice<&Convolution::act_name_>("act", "linear", activation_choices, "activation")
-        .number<&Convolution::alpha_>("alpha", 0.01, 0, 10,
-                                      "slope of leaky_relu, scale of elu")
+        .number<&Convolution::alpha_>("alpha", 0.01, 0, 10, "slope of leaky_relu, scale of elu")
         .flag<&Convolution::bias_used_>("bias", true, "adds a bias to each output channel")
         .choice<&Convolution::init_>("init", "auto", initialiser_choices,
                                      "distribution of the first weights")

@@ -26,7 +26,9 @@ void initialise(Parameter& weight, std::string_view initialiser, simd::Activatio
         const bool kin = activation == Activation::relu || activation == Activation::leaky_relu ||
                          activation == Activation::elu || activation == Activation::gelu ||
                          activation == Activation::softplus;
-        kind = kin ? "he_uniform" : activation == Activation::selu ? "lecun_normal" : "glorot_uniform";
+        kind = kin                              ? "he_uniform"
+               : activation == Activation::selu ? "lecun_normal"
+                                                : "glorot_uniform";
     }
     std::vector<float> values(weight.count());
     if (kind != "zeros") {
@@ -37,8 +39,10 @@ void initialise(Parameter& weight, std::string_view initialiser, simd::Activatio
         const bool normal = kind.ends_with("normal");
         // Square roots are exactly rounded everywhere; a uniform value in [-b, b) has b^2 / 3.
         const auto bound = static_cast<float>(std::sqrt(normal ? variance : 3 * variance));
-        if (normal) simd::kernels().normal(stream, 0, values.data(), values.size());
-        else simd::kernels().uniform(stream, 0, values.data(), values.size());
+        if (normal)
+            simd::kernels().normal(stream, 0, values.data(), values.size());
+        else
+            simd::kernels().uniform(stream, 0, values.data(), values.size());
         for (float& value : values) value = normal ? value * bound : (2 * value - 1) * bound;
     }
     weight.set_values(values);

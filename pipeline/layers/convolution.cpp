@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t line = 16;  // floats of a cache line
 constexpr std::int64_t most_units = 1 << 20, most_kernel = 4096;
 
-std::size_t rounded(std::size_t floats) { return (floats + line - 1) / line * line; }
+std::size_t rounded(std::size_t floats) {
+    return (floats + line - 1) / line * line;
+}
 
 Setting integer(std::string name, std::int64_t value) {
     Setting setting{std::move(name), {}, {}};
@@ -86,12 +88,13 @@ Axis Convolution::up_axis(std::size_t axis, std::int64_t extent) const {
 Shape Convolution::configure(const Shape& input) {
     const std::size_t axes = static_cast<std::size_t>(rank_);
     if (input.rank() != axes && input.rank() != axes + 1)
-        throw Error(Fault::usage,
-                    "the input " + to_string(input) + " is not " +
-                        (rank_ == Rank::image ? "an image [rows, columns] or [rows, columns, channels]"
-                                              : "a signal [time] or [time, channels]"),
-                    rank_ == Rank::image ? "put { reshape = [ROWS, COLUMNS, CHANNELS] } before it"
-                                         : "put { reshape = [TIME, CHANNELS] } before it");
+        throw Error(
+            Fault::usage,
+            "the input " + to_string(input) + " is not " +
+                (rank_ == Rank::image ? "an image [rows, columns] or [rows, columns, channels]"
+                                      : "a signal [time] or [time, channels]"),
+            rank_ == Rank::image ? "put { reshape = [ROWS, COLUMNS, CHANNELS] } before it"
+                                 : "put { reshape = [TIME, CHANNELS] } before it");
     input_ = input;
     const std::int64_t in_channels = input.rank() == axes ? 1 : input[axes];
     if (units_ < 1 || units_ > most_units)
@@ -131,8 +134,7 @@ Shape Convolution::configure(const Shape& input) {
     own_weight_ = std::make_unique<Parameter>("weight", Shape{k, n}, true, true);
     weight_ = own_weight_.get();
     bias_.reset();
-    if (bias_used_)
-        bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);
+    if (bias_used_) bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);
     plan_tiles();
     terms_.resize(keeps_ ? 1 : windows_.taps() * static_cast<std::size_t>(groups_));
     const std::size_t fold = out_channels() < 32 ? 32 / out_channels() : 1;
@@ -170,8 +172,12 @@ void Convolution::share_weight(Convolution& other) {
     own_weight_.reset();
 }
 
-std::size_t Convolution::out_size() const { return static_cast<std::size_t>(output_.elements()); }
-std::size_t Convolution::out_channels() const { return static_cast<std::size_t>(units_); }
+std::size_t Convolution::out_size() const {
+    return static_cast<std::size_t>(output_.elements());
+}
+std::size_t Convolution::out_channels() const {
+    return static_cast<std::size_t>(units_);
+}
 
 simd::Activation Convolution::act_in_use() const {
     return skip_ || !act_ ? simd::Activation::linear : *act_;
@@ -191,9 +197,8 @@ Convolution::Part Convolution::parts(std::size_t rows, bool training) const {
     Part part;
     const bool before = training && act_ && simd::derivative_needs_input(*act_);
     part.kept = part.before + (before ? rounded(rows * out_size()) : 0);
-    part.scratch = part.kept + (training && keeps_
-                                    ? rounded(rows * windows_.positions() * depth())
-                                    : 0);
+    part.scratch =
+        part.kept + (training && keeps_ ? rounded(rows * windows_.positions() * depth()) : 0);
     part.end = part.scratch + max_tasks * scratch_size();
     return part;
 }
@@ -232,7 +237,10 @@ std::optional<LayerSpec> Convolution::mirror(const Shape& input) const {
                      numbers("padding", padding),
                      numbers("dilation", dilation),
                      integer("groups", groups_),
-                     act, alpha, bias, init};
+                     act,
+                     alpha,
+                     bias,
+                     init};
     if (!up()) spec.settings.push_back(numbers("output_padding", more));
     if (!channel_axis) {
         Setting squeeze{"squeeze", {}, {}};

@@ -1,8 +1,8 @@
 // Convolution and its adjoint over channels-last images and signals: y = act(W * x + b).
-// One rule: both are one Windows and one weight [kernel_rows, kernel_columns, big_channels / groups,
-// small_channels] seen as a matrix [K, N]; `conv` goes from the big to the small side, a transposed
-// convolution from the small to the big one, so each is the exact adjoint of the other with the
-// same weight, and a decoder's layer can borrow its encoder's (share_weight).
+// One rule: both are one Windows and one weight [kernel_rows, kernel_columns, big_channels /
+// groups, small_channels] seen as a matrix [K, N]; `conv` goes from the big to the small side, a
+// transposed convolution from the small to the big one, so each is the exact adjoint of the other
+// with the same weight, and a decoder's layer can borrow its encoder's (share_weight).
 //
 // How it is computed, always through the fixed-order product kernels:
 // - gather (conv forward, transposed backward): patches [positions, K] times W. Positions of all
@@ -74,17 +74,17 @@ protected:
     bool bias_used_ = true, squeeze_ = false;
 
 private:
-    struct Part {                  // where things lie in a pass's workspace, in floats
-        std::size_t before = 0;    // z, for activations that need it: [rows, out]
-        std::size_t kept = 0;      // patches of the batch: [rows * positions, K]
-        std::size_t scratch = 0;   // max_tasks blocks
+    struct Part {                 // where things lie in a pass's workspace, in floats
+        std::size_t before = 0;   // z, for activations that need it: [rows, out]
+        std::size_t kept = 0;     // patches of the batch: [rows * positions, K]
+        std::size_t scratch = 0;  // max_tasks blocks
         std::size_t end = 0;
     };
-    struct Target {                // where a product's results go, and what is done to them
-        float* data = nullptr;     // the whole batch
+    struct Target {             // where a product's results go, and what is done to them
+        float* data = nullptr;  // the whole batch
         const float* bias = nullptr;
         simd::Activation activation = simd::Activation::linear;
-        float* before = nullptr;   // z, if wanted
+        float* before = nullptr;  // z, if wanted
     };
     // Offsets; a part that is not needed is empty (it begins where the next one does).
     Part parts(std::size_t rows, bool training) const;
@@ -95,8 +95,8 @@ private:
 
     void gather(const Target& target, const float* big, std::size_t first, std::size_t last,
                 float* kept, float* scratch) const;
-    void multiply(const Target& target, const float* patches, std::size_t group,
-                  std::size_t first, std::size_t count, float* scratch) const;
+    void multiply(const Target& target, const float* patches, std::size_t group, std::size_t first,
+                  std::size_t count, float* scratch) const;
     void spread(const Target& target, const float* small, std::size_t first_sample,
                 std::size_t last_sample, float* scratch) const;
     void finish(const Target& target, std::size_t sample) const;
@@ -105,7 +105,7 @@ private:
     template <class Big, class Small, class Body>
     void each_depthwise(Big* big, Small* small, Body body) const;
 
-    struct Tile {                  // rows of one panel of the weight
+    struct Tile {  // rows of one panel of the weight
         std::size_t panel, first, count;
         std::size_t tap, channel;  // of the first row; with kept patches: 0 and the row
     };
@@ -116,7 +116,7 @@ private:
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
 
     bool up() const { return direction_ == Direction::up; }
-    std::size_t depth() const { return windows_.depth(); }                      // K
+    std::size_t depth() const { return windows_.depth(); }                             // K
     std::size_t columns() const { return static_cast<std::size_t>(small_channels_); }  // N
     std::size_t out_size() const;
     std::size_t out_channels() const;
@@ -129,9 +129,9 @@ private:
     Shape input_, output_;
     Windows windows_;
     std::int64_t small_channels_ = 1;
-    bool keeps_ = false;        // patches are kept for the weight gradient
-    bool depthwise_ = false;    // one channel a group on both sides: plain loops over channels
-    std::size_t block_ = 0;     // positions of a scratch block
+    bool keeps_ = false;      // patches are kept for the weight gradient
+    bool depthwise_ = false;  // one channel a group on both sides: plain loops over channels
+    std::size_t block_ = 0;   // positions of a scratch block
     std::unique_ptr<Parameter> own_weight_, bias_;
     Parameter* weight_ = nullptr;
     std::vector<Tile> tiles_;

@@ -177,8 +177,8 @@ void Convolution::finish(const Target& target, std::size_t sample) const {
 // One channel a group: a product has nothing to share between columns, so these are plain loops
 // over the channels of a tap, a panel of 32 at a time. A product and a sum, rounded each: the
 // same at every instruction level.
-void Convolution::gather_depthwise(const Target& target, const float* big, std::size_t sample)
-    const {
+void Convolution::gather_depthwise(const Target& target, const float* big,
+                                   std::size_t sample) const {
     const std::size_t channels = columns(), positions = windows_.positions();
     float* out = (target.before ? target.before : target.data) + sample * positions * channels;
     fill_pixels(out, positions, target.bias, channels);
@@ -191,8 +191,8 @@ void Convolution::gather_depthwise(const Target& target, const float* big, std::
                              target.data + sample * positions * channels, positions * channels);
 }
 
-void Convolution::spread_depthwise(const Target& target, const float* small, std::size_t sample)
-    const {
+void Convolution::spread_depthwise(const Target& target, const float* small,
+                                   std::size_t sample) const {
     float* sums = (target.before ? target.before : target.data) + sample * windows_.big_size();
     fill_pixels(sums, windows_.big_pixels(), target.bias,
                 static_cast<std::size_t>(windows_.channels));
@@ -209,7 +209,8 @@ template <class Big, class Small, class Body>
 void Convolution::each_depthwise(Big* big, Small* small, Body body) const {
     const std::size_t channels = columns();
     for (std::int64_t row = 0; row < windows_.rows.small; ++row)
-        for (std::int64_t column = 0; column < windows_.columns.small; ++column, small += channels) {
+        for (std::int64_t column = 0; column < windows_.columns.small;
+             ++column, small += channels) {
             for (std::size_t tap = 0; tap < windows_.taps(); ++tap) {
                 const std::int64_t across = windows_.columns.kernel;
                 const std::int64_t i =
@@ -219,8 +220,8 @@ void Convolution::each_depthwise(Big* big, Small* small, Body body) const {
                 if (i < 0 || i >= windows_.rows.big || j < 0 || j >= windows_.columns.big) continue;
                 Big* pixel = big + (i * windows_.columns.big + j) * windows_.channels;
                 for (std::size_t c = 0; c < channels; c += width)
-                    body(pixel + c, small + c,
-                         weight_->data() + c * depth() + tap * width, std::min(width, channels - c));
+                    body(pixel + c, small + c, weight_->data() + c * depth() + tap * width,
+                         std::min(width, channels - c));
             }
         }
 }
@@ -233,13 +234,15 @@ void Convolution::forward(const Pass& pass, const float* x, float* y) {
     float* const kept = !up() && part.scratch > part.kept ? memory + part.kept : nullptr;
     const bool by_sample = up() || depthwise_;
     const std::size_t units = by_sample ? pass.rows : pass.rows * windows_.positions();
-    const std::size_t tasks = tasks_for(by_sample ? units : (units + block_ - 1) / block_,
-                                        *pass.loop);
+    const std::size_t tasks =
+        tasks_for(by_sample ? units : (units + block_ - 1) / block_, *pass.loop);
     pass.loop->each(tasks, [&](std::size_t task) {
         const Share run = share(units, tasks, task);
         float* const scratch = memory + part.scratch + task * scratch_size();
-        if (!by_sample) gather(target, x, run.first, run.last, kept, scratch);
-        else if (!depthwise_) spread(target, x, run.first, run.last, scratch);
+        if (!by_sample)
+            gather(target, x, run.first, run.last, kept, scratch);
+        else if (!depthwise_)
+            spread(target, x, run.first, run.last, scratch);
         else
             for (std::size_t sample = run.first; sample < run.last; ++sample)
                 up() ? spread_depthwise(target, x, sample) : gather_depthwise(target, x, sample);

@@ -48,8 +48,8 @@ void Convolution::collect_terms(std::span<const Trace> traces, std::size_t tap, 
         for (const Trace& trace : traces) {
             const float* kept = reinterpret_cast<const float*>(trace.pass.workspace) +
                                 parts(trace.pass.rows, true).kept;
-            append(terms, {kept, depth(), up() ? trace.x : trace.dz, n,
-                           trace.pass.rows * positions});
+            append(terms,
+                   {kept, depth(), up() ? trace.x : trace.dz, n, trace.pass.rows * positions});
         }
         return;
     }
@@ -87,8 +87,8 @@ void Convolution::weight_tile(const Tile& tile, std::span<const Trace>, float* v
     const std::size_t group_columns = columns() / groups, left = tile.panel * width;
     const std::size_t right = std::min(left + width, columns());
     for (std::size_t group = left / group_columns; group * group_columns < right; ++group) {
-        simd::kernels().weight_gradient(terms_[tile.tap * groups + group], tile.channel,
-                                        tile.count, tile.panel, columns(), part.data());
+        simd::kernels().weight_gradient(terms_[tile.tap * groups + group], tile.channel, tile.count,
+                                        tile.panel, columns(), part.data());
         const std::size_t from = std::max(left, group * group_columns) - left;
         const std::size_t to = std::min(right, (group + 1) * group_columns) - left;
         for (std::size_t row = 0; row < tile.count; ++row)
@@ -110,10 +110,12 @@ void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces
         const std::int64_t tap_row = tap / across.kernel, tap_column = tap % across.kernel;
         for (const Trace& trace : traces)
             for (std::size_t sample = 0; sample < trace.pass.rows; ++sample) {
-                const float* big = (up() ? trace.dz : trace.x) + sample * windows_.big_size() + left;
+                const float* big =
+                    (up() ? trace.dz : trace.x) + sample * windows_.big_size() + left;
                 const float* small =
                     (up() ? trace.x : trace.dz) + sample * windows_.positions() * n + left;
-                for (std::int64_t i = down.first_window(tap_row); i < down.last_window(tap_row); ++i)
+                for (std::int64_t i = down.first_window(tap_row); i < down.last_window(tap_row);
+                     ++i)
                     for (std::int64_t j = across.first_window(tap_column);
                          j < across.last_window(tap_column); ++j) {
                         const float* a = big + (down.element(i, tap_row) * across.big +
@@ -129,8 +131,10 @@ void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces
 void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
                               const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
-    if (depthwise_) depthwise_tile(tile, traces, gradient.data());
-    else weight_tile(tile, traces, gradient.data());
+    if (depthwise_)
+        depthwise_tile(tile, traces, gradient.data());
+    else
+        weight_tile(tile, traces, gradient.data());
     const std::size_t offset = (tile.panel * depth() + tile.first) * width;
     UpdateBlock block;
     block.weight = weight_->data() + offset;
@@ -187,8 +191,10 @@ void Convolution::update(const Loop& loop, std::span<const Trace> traces, const 
     }
     const std::size_t tiles = weight ? tiles_.size() : 0;
     loop.each(tiles + (bias ? 1 : 0), [&](std::size_t task) {
-        if (task < tiles) update_tile(tiles_[task], traces, rule);
-        else update_bias(traces, rule);
+        if (task < tiles)
+            update_tile(tiles_[task], traces, rule);
+        else
+            update_bias(traces, rule);
     });
 }
 

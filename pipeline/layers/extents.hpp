@@ -13,7 +13,7 @@ namespace narrows::layers {
 
 struct Extents {
     std::int64_t rows = 1, columns = 1, channels = 1;
-    std::size_t axes = 1;       // named by settings: 1 signal, 2 image
+    std::size_t axes = 1;  // named by settings: 1 signal, 2 image
     bool channel_axis = true;
 };
 
@@ -22,9 +22,10 @@ inline Extents read_extents(const Shape& input, bool two_axes_named) {
     if (input.rank() == 2 && two_axes_named) return {input[0], input[1], 1, 2, false};
     if (input.rank() == 2) return {1, input[0], input[1], 1, true};
     if (input.rank() == 1) return {1, input[0], 1, 1, false};
-    throw Error(Fault::usage, "the input " + to_string(input) +
-                                  " is neither an image [rows, columns, channels] nor a signal "
-                                  "[time, channels]",
+    throw Error(Fault::usage,
+                "the input " + to_string(input) +
+                    " is neither an image [rows, columns, channels] nor a signal "
+                    "[time, channels]",
                 "put { reshape = [ROWS, COLUMNS, CHANNELS] } before it");
 }
 
@@ -48,7 +49,8 @@ void each_sample(const Pass& pass, Body body) {
     const std::size_t threads = pass.loop->threads();
     const std::size_t tasks = std::min(pass.rows, threads <= 1 ? 1 : 4 * threads);
     pass.loop->each(tasks, [&](std::size_t task) {
-        for (std::size_t row = pass.rows * task / tasks; row < pass.rows * (task + 1) / tasks; ++row)
+        for (std::size_t row = pass.rows * task / tasks; row < pass.rows * (task + 1) / tasks;
+             ++row)
             body(row);
     });
 }

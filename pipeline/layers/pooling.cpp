@@ -113,8 +113,10 @@ void Pooling::maximum(const float* x, float* y, std::int32_t* chosen) const {
             for (std::int64_t column = left; column < right; ++column) {
                 const auto pixel = static_cast<std::int32_t>(row * windows_.columns.big + column);
                 const float* values = x + pixel * windows_.channels;
-                if (chosen) take_maximum(values, pixel, y, chosen, channels);
-                else take_maximum(values, y, channels);
+                if (chosen)
+                    take_maximum(values, pixel, y, chosen, channels);
+                else
+                    take_maximum(values, y, channels);
             }
         y += channels;
         if (chosen) chosen += channels;
@@ -141,8 +143,10 @@ void Pooling::forward(const Pass& pass, const float* x, float* y) {
                              ? reinterpret_cast<std::int32_t*>(pass.workspace)
                              : nullptr;
     each_sample(pass, [&](std::size_t row) {
-        if (kind_ == Kind::maximum) maximum(x + row * in, y + row * out, chosen ? chosen + row * out : nullptr);
-        else average(x + row * in, y + row * out);
+        if (kind_ == Kind::maximum)
+            maximum(x + row * in, y + row * out, chosen ? chosen + row * out : nullptr);
+        else
+            average(x + row * in, y + row * out);
     });
 }
 
@@ -162,16 +166,16 @@ void Pooling::backward(const Pass& pass, const float*, const float*, float* dy, 
                     to[static_cast<std::size_t>(*pixel) * channels + c] += *from;
             return;
         }
-        each_window([&](std::int64_t top, std::int64_t bottom, std::int64_t left,
-                        std::int64_t right) {
-            const float share = 1.0f / static_cast<float>((bottom - top) * (right - left));
-            for (std::int64_t row = top; row < bottom; ++row)
-                for (std::int64_t column = left; column < right; ++column)
-                    add_scaled(from, share,
-                               to + (row * windows_.columns.big + column) * windows_.channels,
-                               channels);
-            from += channels;
-        });
+        each_window(
+            [&](std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) {
+                const float share = 1.0f / static_cast<float>((bottom - top) * (right - left));
+                for (std::int64_t row = top; row < bottom; ++row)
+                    for (std::int64_t column = left; column < right; ++column)
+                        add_scaled(from, share,
+                                   to + (row * windows_.columns.big + column) * windows_.channels,
+                                   channels);
+                from += channels;
+            });
     });
 }
 

@@ -9,7 +9,8 @@ namespace narrows::layers {
 namespace {
 
 void copy_rows(const Pass& pass, std::size_t size, const float* from, float* to) {
-    each_sample(pass, [&](std::size_t row) { std::copy_n(from + row * size, size, to + row * size); });
+    each_sample(pass,
+                [&](std::size_t row) { std::copy_n(from + row * size, size, to + row * size); });
 }
 
 LayerSpec reshape_to(const Shape& shape) {
@@ -24,18 +25,26 @@ LayerSpec reshape_to(const Shape& shape) {
 Flatten::~Flatten() = default;
 Reshape::~Reshape() = default;
 
-void Flatten::describe(Schema& schema) { schema.summary("Makes a vector of any sample"); }
+void Flatten::describe(Schema& schema) {
+    schema.summary("Makes a vector of any sample");
+}
 
 Shape Flatten::configure(const Shape& input) {
     size_ = static_cast<std::size_t>(input.elements());
     return {input.elements()};
 }
-void Flatten::forward(const Pass& pass, const float* x, float* y) { copy_rows(pass, size_, x, y); }
+void Flatten::forward(const Pass& pass, const float* x, float* y) {
+    copy_rows(pass, size_, x, y);
+}
 void Flatten::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
     if (dx) copy_rows(pass, size_, dy, dx);
 }
-std::optional<LayerSpec> Flatten::mirror(const Shape& input) const { return reshape_to(input); }
-std::string Flatten::describe() const { return "flatten"; }
+std::optional<LayerSpec> Flatten::mirror(const Shape& input) const {
+    return reshape_to(input);
+}
+std::string Flatten::describe() const {
+    return "flatten";
+}
 
 void Reshape::describe(Schema& schema) {
     schema.summary("Gives a sample another shape of as many values")
@@ -63,7 +72,11 @@ void Reshape::forward(const Pass& pass, const float* x, float* y) {
 void Reshape::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
     if (dx) copy_rows(pass, static_cast<std::size_t>(output_.elements()), dy, dx);
 }
-std::optional<LayerSpec> Reshape::mirror(const Shape& input) const { return reshape_to(input); }
-std::string Reshape::describe() const { return "reshape " + to_string(output_); }
+std::optional<LayerSpec> Reshape::mirror(const Shape& input) const {
+    return reshape_to(input);
+}
+std::string Reshape::describe() const {
+    return "reshape " + to_string(output_);
+}
 
 }  // namespace narrows::layers

@@ -41,8 +41,9 @@ Shape Upsample::configure(const Shape& input) {
         return (out + times - 1) / times == from;
     };
     if (!fits(out_rows_, row_factor_, rows_) || !fits(out_columns_, column_factor_, columns_))
-        throw Error(Fault::usage, "upsampling " + to_string(input) + " cannot give " +
-                                      to_string(shape_of(in, out_rows_, out_columns_)),
+        throw Error(Fault::usage,
+                    "upsampling " + to_string(input) + " cannot give " +
+                        to_string(shape_of(in, out_rows_, out_columns_)),
                     "only part of the last copies can be cut");
     return shape_of(in, out_rows_, out_columns_);
 }

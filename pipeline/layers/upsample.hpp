@@ -22,7 +22,7 @@ public:
 
 private:
     std::vector<double> factor_, size_;
-    std::int64_t rows_ = 1, columns_ = 1, channels_ = 1;            // of x
+    std::int64_t rows_ = 1, columns_ = 1, channels_ = 1;  // of x
     std::int64_t row_factor_ = 1, column_factor_ = 1, out_rows_ = 1, out_columns_ = 1;
 };
 

@@ -207,27 +207,34 @@ std::int64_t Axis::last_window(std::int64_t tap) const {
 }
 
 bool Windows::pointwise() const {
-    return taps() == 1 && groups == 1 && rows.stride == 1 && columns.stride == 1 &&
-           rows.low == 0 && columns.low == 0 && rows.big == rows.small &&
-           columns.big == columns.small;
+    return taps() == 1 && groups == 1 && rows.stride == 1 && columns.stride == 1 && rows.low == 0 &&
+           columns.low == 0 && rows.big == rows.small && columns.big == columns.small;
 }
 
 void read_patches(const Windows& w, std::size_t group, const float* big, std::size_t first,
                   std::size_t count, float* patches) {
     if (neighbours(w)) {
         switch (w.columns.kernel * w.channels) {
-            case 3: return read_stretches<3>(w, big, first, count, patches);
-            case 5: return read_stretches<5>(w, big, first, count, patches);
-            case 9: return read_stretches<9>(w, big, first, count, patches);
-            case 24: return read_stretches<24>(w, big, first, count, patches);
-            case 48: return read_stretches<48>(w, big, first, count, patches);
-            default: return read_stretches<0>(w, big, first, count, patches);
+            case 3:
+                return read_stretches<3>(w, big, first, count, patches);
+            case 5:
+                return read_stretches<5>(w, big, first, count, patches);
+            case 9:
+                return read_stretches<9>(w, big, first, count, patches);
+            case 24:
+                return read_stretches<24>(w, big, first, count, patches);
+            case 48:
+                return read_stretches<48>(w, big, first, count, patches);
+            default:
+                return read_stretches<0>(w, big, first, count, patches);
         }
     }
     const std::size_t width = w.group_channels();
     each_tap(w, first, count, [&](std::int64_t at) {
-        if (at < 0) std::fill_n(patches, width, 0.0f);
-        else std::memcpy(patches, big + at + group * width, sizeof(float) * width);
+        if (at < 0)
+            std::fill_n(patches, width, 0.0f);
+        else
+            std::memcpy(patches, big + at + group * width, sizeof(float) * width);
         patches += width;
     });
 }
@@ -238,9 +245,12 @@ void add_patches(const Windows& w, std::size_t group, const float* patches, std:
     if (w.groups == 1 && w.channels < 8) return add_taps<0>(w, patches, first, count, big);
     if (neighbours(w)) {
         switch (w.columns.kernel * w.channels) {
-            case 24: return add_stretches<24>(w, patches, first, count, big);
-            case 48: return add_stretches<48>(w, patches, first, count, big);
-            default: return add_stretches<0>(w, patches, first, count, big);
+            case 24:
+                return add_stretches<24>(w, patches, first, count, big);
+            case 48:
+                return add_stretches<48>(w, patches, first, count, big);
+            default:
+                return add_stretches<0>(w, patches, first, count, big);
         }
     }
     const std::size_t width = w.group_channels();
@@ -255,9 +265,9 @@ std::vector<std::int64_t> per_axis(const std::vector<double>& numbers, std::int6
                                    const std::string& key) {
     if (numbers.empty()) return std::vector<std::int64_t>(axes, fallback);
     if (numbers.size() != 1 && numbers.size() != axes)
-        throw Error(Fault::usage,
-                    "'" + key + "' has " + std::to_string(numbers.size()) + " numbers, expected 1" +
-                        (axes > 1 ? " or " + std::to_string(axes) : ""));
+        throw Error(Fault::usage, "'" + key + "' has " + std::to_string(numbers.size()) +
+                                      " numbers, expected 1" +
+                                      (axes > 1 ? " or " + std::to_string(axes) : ""));
     std::vector<std::int64_t> out;
     for (std::size_t axis = 0; axis < axes; ++axis) {
         const double number = numbers[numbers.size() == 1 ? 0 : axis];

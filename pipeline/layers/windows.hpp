@@ -18,7 +18,7 @@ namespace narrows::layers {
 struct Axis {
     std::int64_t big = 1, small = 1;
     std::int64_t kernel = 1, stride = 1, dilation = 1;
-    std::int64_t low = 0;   // padding in front; what lies behind follows from `small`
+    std::int64_t low = 0;  // padding in front; what lies behind follows from `small`
 
     std::int64_t reach() const { return dilation * (kernel - 1) + 1; }
     std::int64_t element(std::int64_t window, std::int64_t tap) const {
@@ -49,8 +49,8 @@ struct Windows {
 void read_patches(const Windows& windows, std::size_t group, const float* big, std::size_t first,
                   std::size_t count, float* patches);
 // The adjoint: big += patches, in increasing position; at most one term per position and element.
-void add_patches(const Windows& windows, std::size_t group, const float* patches,
-                 std::size_t first, std::size_t count, float* big);
+void add_patches(const Windows& windows, std::size_t group, const float* patches, std::size_t first,
+                 std::size_t count, float* big);
 
 // --- how the settings of a layer become axes
 
@@ -59,8 +59,8 @@ void add_patches(const Windows& windows, std::size_t group, const float* patches
 std::vector<std::int64_t> per_axis(const std::vector<double>& numbers, std::int64_t fallback,
                                    std::size_t axes, std::int64_t low, std::int64_t high,
                                    const std::string& key);
-// Padding as (low, high) pairs for each axis: one number for all sides, one an axis, or two an axis.
-// Left out (empty): no pairs, the caller's own rule.
+// Padding as (low, high) pairs for each axis: one number for all sides, one an axis, or two an
+// axis. Left out (empty): no pairs, the caller's own rule.
 std::vector<std::pair<std::int64_t, std::int64_t>> padding_pairs(const std::vector<double>& numbers,
                                                                  std::size_t axes);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "pipeline/layers/conv.hpp"
+#include "pipeline/layers/convolutional.hpp"
 #include "pipeline/layers/pooling.hpp"
 #include "pipeline/layers/reshape.hpp"
 #include "pipeline/layers/upsample.hpp"
@@ -31,7 +32,9 @@ public:
     Schema& source() override { return *this; }
     Schema& binds_model(Need) override { return *this; }
     Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override { return *this; }
+    Schema& in(std::string_view, std::string_view, std::string_view, Need) override {
+        return *this;
+    }
     Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
     Schema& parameter(const Parameter& parameter) override {
         known[std::string(parameter.name)] = parameter;
@@ -60,25 +63,27 @@ inline Setting text(std::string name, std::string value) {
     return setting;
 }
 
+// Defaults, then what is set, as a factory does it.
+inline void set_all(const Entry& entry, Component& layer, const std::vector<Setting>& settings) {
+    Collect schema;
+    entry.describe(schema);
+    for (const auto& [name, parameter] : schema.known) parameter.set(layer, parameter.fallback);
+    for (const Setting& setting : settings) schema.known.at(setting.name).set(layer, setting.value);
+}
 template <class L>
 std::unique_ptr<L> make(const std::vector<Setting>& settings) {
-    Collect schema;
-    L::describe(static_cast<Schema&>(schema));
     auto layer = std::make_unique<L>();
-    for (const auto& [name, parameter] : schema.known) parameter.set(*layer, parameter.fallback);
-    for (const Setting& setting : settings) schema.known.at(setting.name).set(*layer, setting.value);
+    set_all(NARROWS_LAYER(L, ""), *layer, settings);
     return layer;
 }
 inline std::unique_ptr<Layer> make(const LayerSpec& spec) {
-    if (spec.type == "conv") return make<layers::Conv>(spec.settings);
-    if (spec.type == "conv1d") return make<layers::Conv1d>(spec.settings);
-    if (spec.type == "conv_transposed") return make<layers::ConvTransposed>(spec.settings);
-    if (spec.type == "conv1d_transposed") return make<layers::Conv1dTransposed>(spec.settings);
-    if (spec.type == "max_pool") return make<layers::MaxPool>(spec.settings);
-    if (spec.type == "average_pool") return make<layers::AveragePool>(spec.settings);
-    if (spec.type == "upsample") return make<layers::Upsample>(spec.settings);
-    if (spec.type == "flatten") return make<layers::Flatten>(spec.settings);
-    return make<layers::Reshape>(spec.settings);
+    for (const Entry& entry : layers::convolutional_layers()) {
+        if (entry.type != spec.type) continue;
+        std::unique_ptr<Layer> layer(static_cast<Layer*>(entry.create().release()));
+        set_all(entry, *layer, spec.settings);
+        return layer;
+    }
+    throw Error(Fault::usage, "no layer type " + spec.type);
 }
 
 // ---------------------------------------------------------------------------------- loops
@@ -114,7 +119,8 @@ inline std::vector<float> noise(std::size_t count, unsigned seed) {
     std::mt19937 random(seed);
     std::vector<float> values(count);
     for (float& value : values)
-        value = static_cast<float>(static_cast<std::int32_t>(random() >> 8) - (1 << 23)) / (1 << 23);
+        value =
+            static_cast<float>(static_cast<std::int32_t>(random() >> 8) - (1 << 23)) / (1 << 23);
     return values;
 }
 
@@ -149,7 +155,8 @@ private:
 struct Memory {
     explicit Memory(std::size_t bytes)
         : data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) {
-        std::memset(data, 0xff, (bytes + 127) / 64 * 64);  // not a number: shows what was not written
+        std::memset(data, 0xff,
+                    (bytes + 127) / 64 * 64);  // not a number: shows what was not written
     }
     ~Memory() { std::free(data); }
     Memory(const Memory&) = delete;
@@ -157,8 +164,8 @@ struct Memory {
 };
 
 struct Step {
-    std::vector<float> x, y, dy, dx;           // dy: as given, before backward
-    std::vector<std::vector<float>> weights;   // before the step, canonical
+    std::vector<float> x, y, dy, dx;          // dy: as given, before backward
+    std::vector<std::vector<float>> weights;  // before the step, canonical
     std::vector<std::vector<float>> gradients;
     std::vector<std::vector<float>> updated;
 };
@@ -233,9 +240,12 @@ struct Direct {
                         for (long b = 0; b < kernel_columns; ++b)
                             for (long c = 0; c < in_group; ++c) {
                                 const long row = i * stride_rows - top + a * dilation_rows;
-                                const long column = j * stride_columns - left + b * dilation_columns;
-                                if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
-                                visit((row * columns + column) * channels + u / out_group * in_group + c,
+                                const long column =
+                                    j * stride_columns - left + b * dilation_columns;
+                                if (row < 0 || row >= rows || column < 0 || column >= columns)
+                                    continue;
+                                visit((row * columns + column) * channels +
+                                          u / out_group * in_group + c,
                                       (i * small_columns + j) * units + u,
                                       ((a * kernel_columns + b) * in_group + c) * units + u);
                             }

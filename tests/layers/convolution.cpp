@@ -9,7 +9,7 @@ using namespace conv_test;
 namespace {
 
 struct Case {
-    Shape input;              // of the layer
+    Shape input;  // of the layer
     long units;
     std::vector<double> kernel, stride, padding, dilation, more;
     long groups;
@@ -39,10 +39,13 @@ const std::vector<Case> signals = {
 };
 
 std::vector<Setting> settings_of(const Case& c, bool up) {
-    std::vector<Setting> settings = {number("units", double(c.units)), numbers("kernel", c.kernel),
-                                     numbers("stride", c.stride), numbers("padding", c.padding),
+    std::vector<Setting> settings = {number("units", double(c.units)),
+                                     numbers("kernel", c.kernel),
+                                     numbers("stride", c.stride),
+                                     numbers("padding", c.padding),
                                      numbers("dilation", c.dilation),
-                                     number("groups", double(c.groups)), text("act", c.act)};
+                                     number("groups", double(c.groups)),
+                                     text("act", c.act)};
     if (up) settings.push_back(numbers("output_padding", c.more));
     return settings;
 }
@@ -88,9 +91,21 @@ Direct direct_of(const Case& c, std::size_t axes, bool up) {
         }
     }
     const long channels = c.input.rank() == axes ? 1 : long(c.input[axes]);
-    return {big[0], big[1], up ? c.units : channels, up ? channels : c.units,
-            kernel[0], kernel[1], stride[0], stride[1], dilation[0], dilation[1],
-            low[0], low[1], c.groups, small[0], small[1]};
+    return {big[0],
+            big[1],
+            up ? c.units : channels,
+            up ? channels : c.units,
+            kernel[0],
+            kernel[1],
+            stride[0],
+            stride[1],
+            dilation[0],
+            dilation[1],
+            low[0],
+            low[1],
+            c.groups,
+            small[0],
+            small[1]};
 }
 
 double activated(const std::string& act, double z) {
@@ -262,10 +277,14 @@ TEST_CASE("a transposed convolution with the same weight is the exact adjoint", 
     CHECK(std::abs(left) > 1);
 }
 
-TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels", "[convolution]") {
+TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels",
+          "[convolution]") {
     const auto level = simd::kernels().level;
     const std::vector<std::pair<Case, bool>> cases = {
-        {images[0], false}, {images[1], false}, {images[4], false}, {images[9], false},
+        {images[0], false},
+        {images[1], false},
+        {images[4], false},
+        {images[9], false},
         {images[12], false},
         {{{7, 7, 32}, 16, {3}, {2}, {1}, {1}, {1}, 1, "relu"}, true},
         {{{14, 14, 16}, 1, {3}, {2}, {1}, {1}, {1}, 1, "linear"}, true},
@@ -276,7 +295,8 @@ TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels
     };
     for (const auto& [c, up] : cases) {
         INFO(to_string(c.input) << " up " << up);
-        const auto step = [&c = c, up = up](const Loop& loop, std::size_t cut, bool want_dx = true) {
+        const auto step = [&c = c, up = up](const Loop& loop, std::size_t cut,
+                                            bool want_dx = true) {
             const std::unique_ptr<Layer> layer = layer_of(c, 2, up);
             const Shape out = layer->configure(c.input);
             return train_step(*layer, c.input, out, 23, loop, cut, want_dx);
@@ -301,7 +321,10 @@ TEST_CASE("convolutions give the same bits for all loops, cuts and kernel levels
 
 TEST_CASE("a sample's result depends neither on its batch nor on the phase", "[convolution]") {
     for (const auto& [c, up] : std::vector<std::pair<Case, bool>>{
-             {images[0], false}, {images[1], false}, {images[4], false}, {images[12], false},
+             {images[0], false},
+             {images[1], false},
+             {images[4], false},
+             {images[12], false},
              {{{14, 14, 16}, 1, {3}, {2}, {1}, {1}, {1}, 1, "gelu"}, true}}) {
         const std::unique_ptr<Layer> layer = layer_of(c, 2, up);
         const Shape out = layer->configure(c.input);
@@ -314,7 +337,8 @@ TEST_CASE("a sample's result depends neither on its batch nor on the phase", "[c
         pass.loop = &loop;
         pass.rows = 1;
         pass.workspace = memory.data;
-        const auto in_size = std::size_t(c.input.elements()), out_size = std::size_t(out.elements());
+        const auto in_size = std::size_t(c.input.elements()),
+                   out_size = std::size_t(out.elements());
         for (std::size_t row = 0; row < 9; ++row) {
             std::vector<float> y(out_size);
             layer->forward(pass, step.x.data() + row * in_size, y.data());
@@ -350,6 +374,7 @@ TEST_CASE("convolutions refuse inputs and settings that do not fit", "[convoluti
     CHECK_THAT(refused("conv", {number("stride", 1.5)}, {5, 5, 3}), Catch::Contains("'stride'"));
     CHECK_THAT(refused("conv", {numbers("kernel", {3, 3, 3})}, {5, 5, 3}),
                Catch::Contains("has 3 numbers"));
-    CHECK_THAT(refused("conv_transposed", {number("stride", 2), number("output_padding", 2)}, {5, 5, 3}),
-               Catch::Contains("output_padding 2"));
+    CHECK_THAT(
+        refused("conv_transposed", {number("stride", 2), number("output_padding", 2)}, {5, 5, 3}),
+        Catch::Contains("output_padding 2"));
 }

@@ -39,7 +39,8 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-TEST_CASE("max_pool takes the largest of each window and sends the gradient back there", "[pooling]") {
+TEST_CASE("max_pool takes the largest of each window and sends the gradient back there",
+          "[pooling]") {
     const auto layer = make<layers::MaxPool>({number("size", 2)});
     // one image [2, 4, 1]
     const Result result = pass_through(*layer, {2, 4, 1}, {1, 5, 2, 2, 4, 3, 2, 0}, {10, 20});
@@ -86,7 +87,8 @@ TEST_CASE("max_pool agrees with the plain maximum over sizes, strides and paddin
                                 const long column = j * s.stride + b - s.padding;
                                 if (row < 0 || row >= height || column < 0 || column >= width)
                                     continue;
-                                const long at = ((n * height + row) * width + column) * channels + c;
+                                const long at =
+                                    ((n * height + row) * width + column) * channels + c;
                                 if (best < 0 || x[at] > x[best]) best = at;
                             }
                         dx[best] += dy[y.size()];
@@ -119,8 +121,9 @@ TEST_CASE("average_pool and upsample are linear: their gradients are adjoints", 
         CHECK(same_bits(one.y, other.y));
         CHECK(same_bits(one.dx, other.dx));
     };
-    adjoint(*make<layers::AveragePool>({number("size", 3), number("stride", 2), number("padding", 1)}),
-            {9, 8, 7});
+    adjoint(
+        *make<layers::AveragePool>({number("size", 3), number("stride", 2), number("padding", 1)}),
+        {9, 8, 7});
     adjoint(*make<layers::Upsample>({numbers("factor", {2, 3})}), {3, 4, 5});
     adjoint(*make<layers::Upsample>({numbers("factor", {2}), numbers("size", {7, 7})}), {4, 4, 8});
     adjoint(*make<layers::Upsample>({numbers("factor", {4})}), {5});
@@ -133,8 +136,9 @@ TEST_CASE("upsample repeats elements and cuts only the last copies", "[pooling]"
     CHECK(result.out == Shape{3, 2});
     CHECK(result.y == std::vector<float>{1, 2, 1, 2, 3, 4});
     CHECK(result.dx == std::vector<float>{4, 6, 5, 6});
-    CHECK_THROWS_WITH(make<layers::Upsample>({number("factor", 2), number("size", 2)})->configure({2, 2}),
-                      Catch::Contains("cannot give [2, 2]"));
+    CHECK_THROWS_WITH(
+        make<layers::Upsample>({number("factor", 2), number("size", 2)})->configure({2, 2}),
+        Catch::Contains("cannot give [2, 2]"));
 }
 
 TEST_CASE("flatten and reshape keep the values and refuse other counts", "[reshape]") {
@@ -151,7 +155,8 @@ TEST_CASE("flatten and reshape keep the values and refuse other counts", "[resha
                       Catch::Contains("cannot reshape [12] (12 values) to [5, 2] (10)"));
 }
 
-TEST_CASE("a pooling that leaves elements out cannot be mirrored and says both shapes", "[mirror]") {
+TEST_CASE("a pooling that leaves elements out cannot be mirrored and says both shapes",
+          "[mirror]") {
     const auto layer = make<layers::MaxPool>({number("size", 2)});
     layer->configure({7, 7, 8});
 
@@ -164,7 +169,8 @@ TEST_CASE("the 16-8-8 network has a code of 128 and mirrors back to 28 x 28", "[
         std::vector<std::unique_ptr<Layer>> encoder;
         for (const double units : {16.0, 8.0, 8.0}) {
             encoder.push_back(make<layers::Conv>({number("units", units), text("act", "relu")}));
-            encoder.push_back(make<layers::MaxPool>({number("size", 2), number("ceil", units == 8 ? 1 : 0)}));
+            encoder.push_back(
+                make<layers::MaxPool>({number("size", 2), number("ceil", units == 8 ? 1 : 0)}));
         }
         std::vector<Shape> shapes = {image};
         for (const auto& layer : encoder) shapes.push_back(layer->configure(shapes.back()));
