@@ -1,0 +1,91 @@
+// AVX2 with FMA: eight lanes. The macro gives xsimd's templates a name of their own here, so that
+// nothing compiled with these flags can become the linker's copy for another file.
+#include "pipeline/simd/tables.hpp"
+
+#if defined(__AVX2__) && defined(__FMA__)
+#define xsimd narrows_xsimd_avx2
+#include <immintrin.h>
+
+#include <xsimd/xsimd.hpp>
+
+#define NARROWS_INLINE [[gnu::always_inline]] inline
+#define NARROWS_LAMBDA __attribute__((always_inline))
+
+namespace narrows::simd {
+namespace {
+
+using Arch = xsimd::fma3<xsimd::avx2>;
+#include "pipeline/simd/batch.inl.hpp"
+
+NARROWS_INLINE __m256i lanes_below(std::size_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count < 8 ? count : 8)),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+NARROWS_INLINE F load_part(const float* p, std::size_t count) {
+    return _mm256_maskload_ps(p, lanes_below(count));
+}
+NARROWS_INLINE void store_part(float* p, F v, std::size_t count) {
+    _mm256_maskstore_ps(p, lanes_below(count), v);
+}
+NARROWS_INLINE F keep_part(F v, std::size_t count) {
+    return _mm256_and_ps(v, _mm256_castsi256_ps(lanes_below(count)));
+}
+NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+NARROWS_INLINE F smaller(F a, F b) { return _mm256_min_ps(a, b); }
+NARROWS_INLINE F larger(F a, F b) { return _mm256_max_ps(a, b); }
+NARROWS_INLINE F fused(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+NARROWS_INLINE D fused(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
+NARROWS_INLINE I bits(F a) { return _mm256_castps_si256(a); }
+NARROWS_INLINE F floats(I a) { return _mm256_castsi256_ps(a); }
+NARROWS_INLINE F converted(I a) { return _mm256_cvtepi32_ps(a); }
+template <int by>
+NARROWS_INLINE I shift_left(I a) { return _mm256_slli_epi32(a, by); }
+template <int by>
+NARROWS_INLINE I shift_right(I a) { return _mm256_srai_epi32(a, by); }
+template <int by>
+NARROWS_INLINE I shift_right_zero(I a) { return _mm256_srli_epi32(a, by); }
+template <int half>
+NARROWS_INLINE D widen(F a) {
+    if constexpr (half == 0) return _mm256_cvtps_pd(_mm256_castps256_ps128(a));
+    else return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+}
+NARROWS_INLINE L product_of_lows(L a, L b) { return _mm256_mul_epu32(a, b); }
+NARROWS_INLINE L high_to_low(L a) { return _mm256_srli_epi64(a, 32); }
+NARROWS_INLINE I join_lows(L a, L b) {
+    return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa);
+}
+NARROWS_INLINE void interleave(F& a, F& b) {
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    a = _mm256_permute2f128_ps(low, high, 0x20);
+    b = _mm256_permute2f128_ps(low, high, 0x31);
+}
+NARROWS_INLINE F scaled_by_power(F p, F, I n) {
+    const I half = shift_right<1>(n);
+    const I bias = set(std::int32_t{127});
+    p = p * floats(shift_left<23>(half + bias));
+    return p * floats(shift_left<23>(n - half + bias));
+}
+#include "pipeline/simd/transpose.inl.hpp"
+
+constexpr int tile_rows = 6;
+constexpr int tile_vectors(int rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : 2; }
+constexpr int gradient_rows = 4;
+constexpr int gradient_vectors = 2;
+constexpr Level this_level = Level::avx2;
+constexpr std::string_view this_name = "avx2";
+
+#include "pipeline/simd/body.inl.hpp"
+
+}  // namespace
+
+const Kernels* avx2_table() { return &the_table; }
+
+}  // namespace narrows::simd
+#else
+namespace narrows::simd {
+const Kernels* avx2_table() { return nullptr; }
+}  // namespace narrows::simd
+#endif

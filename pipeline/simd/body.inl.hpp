@@ -1,0 +1,47 @@
+// Everything that is written once: included by each level file inside its anonymous namespace,
+// after its primitives. The order of operations here is the promise of equal bits; no libm, no
+// standard function that is not a builtin, so nothing with outside linkage is compiled.
+#include "pipeline/simd/vector.inl.hpp"
+#include "pipeline/simd/functions.inl.hpp"
+#include "pipeline/simd/activations.inl.hpp"
+#include "pipeline/simd/elementwise.inl.hpp"
+#include "pipeline/simd/products.inl.hpp"
+#include "pipeline/simd/gradients.inl.hpp"
+#include "pipeline/simd/losses.inl.hpp"
+#include "pipeline/simd/optimisers.inl.hpp"
+#include "pipeline/simd/random.inl.hpp"
+
+constexpr Kernels the_table{
+    .level = this_level,
+    .name = this_name,
+    .product = product,
+    .weight_gradient = weight_gradient,
+    .transpose_tile = transpose_tile,
+    .column_sums = column_sums,
+    .activate = activate,
+    .activation_gradient = activation_gradient,
+    .exponential = exponential,
+    .logarithm = logarithm,
+    .add = add,
+    .multiply = multiply,
+    .scale = scale,
+    .affine = affine,
+    .scale_shift = scale_shift,
+    .from_u8 = from_u8,
+    .sum = sum,
+    .sum_squares = sum_squares,
+    .squared_distance = squared_distance,
+    .all_finite = all_finite,
+    .squared_error = squared_error,
+    .bce_logits = bce_logits,
+    .bce = bce,
+    .huber = huber,
+    .adam = adam,
+    .momentum = momentum,
+    .uniform = uniform,
+    .normal = normal,
+    .add_gaussian = add_gaussian,
+    .mask = mask,
+    .salt_and_pepper = salt_and_pepper,
+    .peak = peak,
+};

@@ -1,0 +1,118 @@
+// Weight gradients tile by tile, and the small passes around them. Nothing is packed: activations
+// are broadcast along their rows, output gradients are read in place.
+
+// `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms.
+template <int rows, int vectors, bool edge>
+NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, std::size_t first,
+                               std::size_t column, std::size_t columns, float* tile_out) {
+    F sums[rows][vectors];
+    std::size_t left[vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) {
+        const std::size_t at = column + static_cast<std::size_t>(v) * width;
+        left[v] = columns > at ? columns - at : 0;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; ++v) sums[r][v] = set(0.0f);
+    for (std::size_t t = 0; t < term_count; ++t) {
+        const OuterTerm& term = terms[t];
+        const float* a = term.a + first;
+        const float* b = term.b + column;
+        for (std::size_t n = 0; n < term.rows; ++n, a += term.a_stride, b += term.b_stride) {
+            F row[vectors];
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; ++v) {
+                const float* from = b + static_cast<std::size_t>(v) * width;
+                row[v] = edge ? load_part(from, left[v]) : load(from);
+            }
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; ++r) {
+                const F value = set(a[r]);
+#pragma GCC unroll 16
+                for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; ++v)
+            store(tile_out + static_cast<std::size_t>(r) * panel_width +
+                      static_cast<std::size_t>(v) * width,
+                  sums[r][v]);
+}
+
+template <int rows>
+void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t first,
+                std::size_t panel, std::size_t columns, float* tile_out) {
+    const std::size_t column = panel * panel_width;
+    constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
+    const bool whole = column + panel_width <= columns;
+    for (std::size_t at = 0; at < panel_width; at += step) {
+        if (whole)
+            outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at,
+                                                      columns, tile_out + at);
+        else
+            outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at,
+                                                     columns, tile_out + at);
+    }
+}
+using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,
+                           float*);
+constexpr OuterRows outer_row_counts[] = {outer_rows<1>, outer_rows<2>, outer_rows<3>,
+                                          outer_rows<4>, outer_rows<5>, outer_rows<6>,
+                                          outer_rows<7>, outer_rows<8>};
+
+void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
+                     std::size_t panel, std::size_t columns, float* tile_out) {
+    while (count > 0) {
+        const std::size_t rows = count < gradient_rows ? count : gradient_rows;
+        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out);
+        first += rows;
+        tile_out += rows * panel_width;
+        count -= rows;
+    }
+}
+
+// Row j of B^T is column j of B: the tile's column goes to `count` neighbouring floats.
+void transpose_tile(const float* tile_in, std::size_t first, std::size_t count, std::size_t panel,
+                    std::size_t k, std::size_t n, float* transposed) {
+    (void)k;
+    const std::size_t row = panel * panel_width;
+    const std::size_t rows = n - row < panel_width ? n - row : panel_width;
+    const std::size_t column = first % panel_width;
+    if (count == 8 && column + 8 <= panel_width && rows == panel_width) {
+        float* to = transposed + (first / panel_width) * n * panel_width + row * panel_width + column;
+#pragma GCC unroll 4
+        for (std::size_t j = 0; j < panel_width; j += 8)
+            transpose_8x8(tile_in + j, panel_width, to + j * panel_width, panel_width);
+        return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = first + i;
+        float* to = transposed + (at / panel_width) * n * panel_width + at % panel_width;
+        for (std::size_t j = 0; j < rows; ++j)
+            to[(row + j) * panel_width] = tile_in[i * panel_width + j];
+    }
+}
+
+void column_sums(const float* x, std::size_t stride, std::size_t rows, std::size_t first,
+                 std::size_t last, float* sums) {
+    std::size_t j = first;
+    for (; j + 2 * width <= last; j += 2 * width) {
+        F low = set(0.0f), high = set(0.0f);
+        for (std::size_t r = 0; r < rows; ++r) {
+            low = low + load(x + r * stride + j);
+            high = high + load(x + r * stride + j + width);
+        }
+        store(sums + j, low);
+        store(sums + j + width, high);
+    }
+    for (; j < last; j += width) {
+        F chain = set(0.0f);
+        for (std::size_t r = 0; r < rows; ++r) chain = chain + read(x + r * stride + j, last - j);
+        write(sums + j, chain, last - j);
+    }
+}

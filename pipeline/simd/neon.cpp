@@ -1,0 +1,98 @@
+// AArch64 Advanced SIMD: four lanes, thirty-two registers.
+#include "pipeline/simd/tables.hpp"
+
+#if defined(__aarch64__)
+#define xsimd narrows_xsimd_neon
+#include <arm_neon.h>
+
+#include <xsimd/xsimd.hpp>
+
+#define NARROWS_INLINE [[gnu::always_inline]] inline
+#define NARROWS_LAMBDA __attribute__((always_inline))
+
+namespace narrows::simd {
+namespace {
+
+using Arch = xsimd::neon64;
+#include "pipeline/simd/batch.inl.hpp"
+
+NARROWS_INLINE F load_part(const float* p, std::size_t count) {
+    float lane[4] = {0, 0, 0, 0};
+    for (std::size_t i = 0; i < count && i < 4; ++i) lane[i] = p[i];
+    return vld1q_f32(lane);
+}
+NARROWS_INLINE void store_part(float* p, F v, std::size_t count) {
+    float lane[4];
+    vst1q_f32(lane, v);
+    for (std::size_t i = 0; i < count && i < 4; ++i) p[i] = lane[i];
+}
+NARROWS_INLINE F keep_part(F v, std::size_t count) {
+    float lane[4];
+    vst1q_f32(lane, v);
+    for (std::size_t i = count; i < 4; ++i) lane[i] = 0;
+    return vld1q_f32(lane);
+}
+NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
+    const std::uint32_t four[4] = {p[0], p[1], p[2], p[3]};
+    return vcvtq_f32_u32(vld1q_u32(four));
+}
+// The second operand when one is a NaN, as on x86; vminq would give a NaN for either.
+NARROWS_INLINE F smaller(F a, F b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+NARROWS_INLINE F larger(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+NARROWS_INLINE F fused(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+NARROWS_INLINE D fused(D a, D b, D c) { return vfmaq_f64(c, a, b); }
+NARROWS_INLINE I bits(F a) { return vreinterpretq_s32_f32(a); }
+NARROWS_INLINE F floats(I a) { return vreinterpretq_f32_s32(a); }
+NARROWS_INLINE F converted(I a) { return vcvtq_f32_s32(a); }
+template <int by>
+NARROWS_INLINE I shift_left(I a) { return vshlq_n_s32(a, by); }
+template <int by>
+NARROWS_INLINE I shift_right(I a) { return vshrq_n_s32(a, by); }
+template <int by>
+NARROWS_INLINE I shift_right_zero(I a) {
+    return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), by));
+}
+template <int half>
+NARROWS_INLINE D widen(F a) {
+    if constexpr (half == 0) return vcvt_f64_f32(vget_low_f32(a));
+    else return vcvt_high_f64_f32(a);
+}
+NARROWS_INLINE L product_of_lows(L a, L b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
+NARROWS_INLINE L high_to_low(L a) { return vshrq_n_u64(a, 32); }
+NARROWS_INLINE I join_lows(L a, L b) { return vreinterpretq_s32_u64(vsliq_n_u64(a, b, 32)); }
+NARROWS_INLINE void interleave(F& a, F& b) {
+    const float32x4_t x = a, y = b;
+    a = vzip1q_f32(x, y);
+    b = vzip2q_f32(x, y);
+}
+NARROWS_INLINE F scaled_by_power(F p, F, I n) {
+    const I half = shift_right<1>(n);
+    const I bias = set(std::int32_t{127});
+    p = p * floats(shift_left<23>(half + bias));
+    return p * floats(shift_left<23>(n - half + bias));
+}
+NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, float* to,
+                                  std::size_t to_stride) {
+    for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t j = 0; j < 8; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+constexpr int tile_rows = 6;
+constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : 4; }
+constexpr int gradient_rows = 4;
+constexpr int gradient_vectors = 4;
+constexpr Level this_level = Level::neon;
+constexpr std::string_view this_name = "neon";
+
+#include "pipeline/simd/body.inl.hpp"
+
+}  // namespace
+
+const Kernels* neon_table() { return &the_table; }
+
+}  // namespace narrows::simd
+#else
+namespace narrows::simd {
+const Kernels* neon_table() { return nullptr; }
+}  // namespace narrows::simd
+#endif

@@ -1,0 +1,14 @@
+// The accessors of the level files, for dispatch.cpp only. Each returns null where the compiler's
+// target has no such level.
+#pragma once
+
+#include "pipeline/simd/kernels.hpp"
+
+namespace narrows::simd {
+
+const Kernels* portable_table();
+const Kernels* avx2_table();
+const Kernels* avx512_table();
+const Kernels* neon_table();
+
+}  // namespace narrows::simd

@@ -1,0 +1,216 @@
+#include "tests/simd/support.hpp"
+
+using namespace narrows;
+using namespace narrows::test;
+
+namespace {
+
+// The promise itself: one chain of std::fma in increasing k, then the bias, then the activation.
+std::vector<float> chains(const std::vector<float>& a, const std::vector<float>& b,
+                          const std::vector<float>& bias, std::size_t m, std::size_t k,
+                          std::size_t n) {
+    std::vector<float> c(m * n);
+    for (std::size_t i = 0; i < m; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+            float sum = 0;
+            for (std::size_t l = 0; l < k; ++l) sum = std::fma(a[i * k + l], b[l * n + j], sum);
+            if (!bias.empty()) sum += bias[j];
+            c[i * n + j] = sum;
+        }
+    return c;
+}
+
+std::vector<float> packed(const std::vector<float>& b, std::size_t k, std::size_t n) {
+    std::vector<float> panels(simd::panels_size(k, n));
+    simd::pack(b.data(), k, n, panels.data());
+    return panels;
+}
+
+constexpr float untouched = 12345.0f;
+
+}  // namespace
+
+TEST_CASE("a product has the bits of a scalar chain for every number of rows", "[product]") {
+    Numbers numbers(1);
+    const std::size_t k = 67, n = 75;
+    const auto b = numbers.vector(k * n), bias = numbers.vector(n), panels = packed(b, k, n);
+    for (std::size_t m = 1; m <= 41; ++m) {
+        const auto a = numbers.vector(m * k);
+        const auto expected = chains(a, b, bias, m, k, n);
+
+        each_level([&](const Kernels& kernels) {
+            std::vector<float> c(m * n, untouched);
+            kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
+                             .panels = panels.data(), .columns = n,
+                             .last_panel = simd::panel_count(n), .c = c.data(), .c_stride = n,
+                             .bias = bias.data()});
+
+            INFO("rows " << m);
+            REQUIRE(same_bits(c, expected));
+        });
+    }
+}
+
+TEST_CASE("a product has the bits of a scalar chain for odd widths and depths", "[product]") {
+    Numbers numbers(2);
+    for (const std::size_t k : {0, 1, 2, 31, 511, 512, 513, 1025})
+        for (const std::size_t n : {1, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 160, 257}) {
+            const std::size_t m = k < 100 ? 11 : 5;
+            const auto a = numbers.vector(m * k), b = numbers.vector(k * n);
+            const auto panels = packed(b, k, n);
+            const auto expected = chains(a, b, {}, m, k, n);
+
+            each_level([&](const Kernels& kernels) {
+                std::vector<float> c(m * n, untouched);
+                kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
+                                 .panels = panels.data(), .columns = n,
+                                 .last_panel = simd::panel_count(n), .c = c.data(),
+                                 .c_stride = n});
+
+                INFO("k " << k << " n " << n);
+                REQUIRE(same_bits(c, expected));
+            });
+        }
+}
+
+TEST_CASE("a product writes nothing but its panels' columns and its rows", "[product]") {
+    Numbers numbers(3);
+    const std::size_t m = 13, k = 600, n = 150, a_stride = 1024, c_stride = 163;
+    const auto wide = numbers.vector(m * a_stride), b = numbers.vector(k * n);
+    const auto bias = numbers.vector(n), panels = packed(b, k, n);
+    std::vector<float> a(m * k);
+    for (std::size_t i = 0; i < m; ++i)
+        std::memcpy(&a[i * k], &wide[i * a_stride], k * sizeof(float));
+    const auto expected = chains(a, b, bias, m, k, n);
+    const std::size_t first = GENERATE(0u, 1u, 3u, 4u), last = GENERATE(1u, 2u, 4u, 5u);
+    if (first >= last) return;
+
+    each_level([&](const Kernels& kernels) {
+        std::vector<float> c(m * c_stride, untouched), z(m * c_stride, untouched);
+        kernels.product({.a = wide.data(), .a_stride = a_stride, .rows = m, .depth = k,
+                         .panels = panels.data(), .columns = n, .first_panel = first,
+                         .last_panel = last, .c = c.data(), .c_stride = c_stride,
+                         .bias = bias.data(), .activation = simd::Activation::relu,
+                         .before = z.data()});
+
+        for (std::size_t i = 0; i < m; ++i)
+            for (std::size_t j = 0; j < c_stride; ++j) {
+                const bool ours = j >= 32 * first && j < std::min<std::size_t>(32 * last, n);
+                const float exact = ours ? expected[i * n + j] : untouched;
+                REQUIRE(same_bits(z[i * c_stride + j], exact));
+                REQUIRE(same_bits(c[i * c_stride + j], ours ? std::max(exact, 0.0f) : exact));
+            }
+    });
+}
+
+TEST_CASE("a product's activation has the bits of the activation alone", "[product]") {
+    Numbers numbers(4);
+    const std::size_t m = 9, k = 40, n = 45;
+    const auto a = numbers.vector(m * k), b = numbers.vector(k * n), bias = numbers.vector(n);
+    const auto panels = packed(b, k, n);
+    const int kind = GENERATE(range(0, 9));
+    const auto activation = static_cast<simd::Activation>(kind);
+
+    each_level([&](const Kernels& kernels) {
+        auto expected = chains(a, b, bias, m, k, n);
+        portable().activate(activation, 0.3f, expected.data(), expected.data(), m * n);
+        std::vector<float> c(m * n);
+        kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
+                         .panels = panels.data(), .columns = n,
+                         .last_panel = simd::panel_count(n), .c = c.data(), .c_stride = n,
+                         .bias = bias.data(), .activation = activation, .alpha = 0.3f});
+
+        REQUIRE(same_bits(c, expected));
+    });
+}
+
+TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
+    Numbers numbers(5);
+    const std::size_t inputs = 21, columns = 75, a_stride = 25, b_stride = 80;
+    const std::size_t rows[] = {17, 0, 1, 32};
+    std::vector<std::vector<float>> a, b;
+    std::vector<simd::OuterTerm> terms;
+    for (std::size_t r : rows) {
+        a.push_back(numbers.vector(r * a_stride + 1));
+        b.push_back(numbers.vector(r * b_stride + 1));
+        terms.push_back({a.back().data(), a_stride, b.back().data(), b_stride, r});
+    }
+
+    for (std::size_t panel = 0; panel < 3; ++panel)
+        for (std::size_t count = 1; count <= 8; ++count) {
+            const std::size_t first = inputs - count - 3;
+            std::vector<float> expected(count * 32, 0.0f);
+            for (std::size_t i = 0; i < count; ++i)
+                for (std::size_t j = 0; j < 32 && 32 * panel + j < columns; ++j)
+                    for (const simd::OuterTerm& t : terms)
+                        for (std::size_t r = 0; r < t.rows; ++r)
+                            expected[i * 32 + j] =
+                                std::fma(t.a[r * a_stride + first + i],
+                                         t.b[r * b_stride + 32 * panel + j], expected[i * 32 + j]);
+
+            each_level([&](const Kernels& kernels) {
+                std::vector<float> tile(count * 32, untouched);
+                kernels.weight_gradient(terms, first, count, panel, columns, tile.data());
+
+                INFO("panel " << panel << " count " << count);
+                REQUIRE(same_bits(tile, expected));
+            });
+        }
+}
+
+TEST_CASE("packing, its inverse and the transpose agree", "[pack]") {
+    Numbers numbers(6);
+    for (const std::size_t k : {1, 8, 31, 32, 45, 64})
+        for (const std::size_t n : {1, 16, 32, 33, 96, 100}) {
+            const auto b = numbers.vector(k * n);
+            const auto panels = packed(b, k, n);
+            std::vector<float> back(k * n), transposed(n * k), direct(simd::panels_size(n, k));
+            simd::unpack(panels.data(), k, n, back.data());
+            for (std::size_t i = 0; i < k; ++i)
+                for (std::size_t j = 0; j < n; ++j) transposed[j * k + i] = b[i * n + j];
+            simd::pack_transposed(b.data(), k, n, direct.data());
+
+            REQUIRE(back == b);
+            REQUIRE(direct == packed(transposed, n, k));
+        }
+}
+
+TEST_CASE("tiles of eight rows make the whole transpose", "[pack]") {
+    Numbers numbers(7);
+    for (const std::size_t k : {1, 8, 31, 32, 45, 64})
+        for (const std::size_t n : {1, 16, 32, 33, 96, 100}) {
+            const auto b = numbers.vector(k * n);
+            const auto panels = packed(b, k, n);
+            std::vector<float> expected(simd::panels_size(n, k));
+            simd::pack_transposed(b.data(), k, n, expected.data());
+
+            for (const std::size_t step : {8, 5, 1})
+                each_level([&](const Kernels& kernels) {
+                    std::vector<float> out(expected.size(), 0.0f);
+                    for (std::size_t p = 0; p < simd::panel_count(n); ++p)
+                        for (std::size_t i = 0; i < k; i += step)
+                            kernels.transpose_tile(&panels[(p * k + i) * 32], i,
+                                                   std::min(step, k - i), p, k, n, out.data());
+                    INFO("k " << k << " n " << n << " step " << step);
+                    REQUIRE(out == expected);
+                });
+        }
+}
+
+TEST_CASE("column sums are chains over the rows", "[gradient]") {
+    Numbers numbers(8);
+    const std::size_t rows = 37, stride = 90;
+    const auto x = numbers.vector(rows * stride);
+    std::vector<float> expected(stride, 0.0f);
+    for (std::size_t j = 0; j < stride; ++j)
+        for (std::size_t r = 0; r < rows; ++r) expected[j] += x[r * stride + j];
+
+    for (const std::size_t first : {0, 1, 33})
+        for (const std::size_t last : {33, 40, 64, 65, 90})
+            each_level([&](const Kernels& kernels) {
+                std::vector<float> sums(stride, untouched);
+                kernels.column_sums(x.data(), stride, rows, first, last, sums.data());
+                for (std::size_t j = 0; j < stride; ++j)
+                    REQUIRE(same_bits(sums[j], j >= first && j < last ? expected[j] : untouched));
+            });
+}
