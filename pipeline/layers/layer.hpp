@@ -16,6 +16,7 @@
 namespace narrows::layers {
 
 // One optimiser step over consecutive values of a parameter.
+class Parameter;
 struct UpdateBlock {
     float* weight = nullptr;
     const float* gradient = nullptr;
@@ -23,7 +24,7 @@ struct UpdateBlock {
     std::size_t count = 0;
     bool decays = false;                   // weight decay applies (matrices, not biases)
     std::size_t offset = 0;                // of `weight` in the parameter's storage
-    const class Parameter* parameter = nullptr;
+    const Parameter* parameter = nullptr;
 };
 class NARROWS_PUBLIC UpdateRule {
 public:

@@ -1,0 +1,24 @@
+// What convolutions read from their settings by name: activations and first weights.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pipeline/layers/layer.hpp"
+
+namespace narrows::layers::conv_settings {
+
+inline constexpr std::string_view activation_choices =
+    "linear|relu|leaky_relu|elu|selu|gelu|sigmoid|tanh|softplus";
+inline constexpr std::string_view initialiser_choices =
+    "auto|glorot_uniform|glorot_normal|he_uniform|he_normal|lecun_uniform|lecun_normal|zeros";
+
+simd::Activation activation_from(std::string_view name);  // throws Error(usage)
+
+// First values of `weight`: variance 2 / (fan_in + fan_out) for glorot, 2 / fan_in for he,
+// 1 / fan_in for lecun. auto: he_uniform for relu and its kin, lecun_normal for selu, else
+// glorot_uniform.
+void initialise(Parameter& weight, std::string_view initialiser, simd::Activation activation,
+                double fan_in, double fan_out, RandomKey key);
+
+}  // namespace narrows::layers::conv_settings

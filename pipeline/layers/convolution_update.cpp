@@ -1,0 +1,201 @@
+// The weight and bias gradients of Convolution, tile by tile, handed at once to the rule.
+#include <algorithm>
+#include <array>
+
+#include "pipeline/layers/convolution.hpp"
+
+namespace narrows::layers {
+namespace {
+
+constexpr std::size_t width = simd::panel_width;
+constexpr std::size_t tile_rows = 8;  // of the weight gradient kernel
+
+// Terms that go on where the last one ended become one: without padding or stride a whole image.
+void append(std::vector<simd::OuterTerm>& terms, const simd::OuterTerm& term) {
+    if (!terms.empty()) {
+        simd::OuterTerm& last = terms.back();
+        if (last.a + last.rows * last.a_stride == term.a &&
+            last.b + last.rows * last.b_stride == term.b) {
+            last.rows += term.rows;
+            return;
+        }
+    }
+    terms.push_back(term);
+}
+
+}  // namespace
+
+// Tiles stay within a tap, so that their channels lie side by side in the big side; with kept
+// patches they may cross taps. As even as possible (9 rows are 4 and 5): a tile of one row would
+// be a single chain that waits for itself.
+void Convolution::plan_tiles() {
+    const bool by_patch = keeps_ || depthwise_;
+    const std::size_t run = by_patch ? depth() : windows_.group_channels();
+    const std::size_t pieces = (run + tile_rows - 1) / tile_rows;
+    tiles_.clear();
+    for (std::size_t panel = 0; panel < simd::panel_count(columns()); ++panel)
+        for (std::size_t start = 0; start < depth(); start += run)
+            for (std::size_t piece = 0; piece < pieces; ++piece) {
+                const std::size_t from = run * piece / pieces, to = run * (piece + 1) / pieces;
+                tiles_.push_back({panel, start + from, to - from, start / run, from});
+            }
+}
+
+void Convolution::collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
+                                std::vector<simd::OuterTerm>& terms) const {
+    const std::size_t n = columns(), positions = windows_.positions();
+    if (keeps_) {
+        for (const Trace& trace : traces) {
+            const float* kept = reinterpret_cast<const float*>(trace.pass.workspace) +
+                                parts(trace.pass.rows, true).kept;
+            append(terms,
+                   {kept, depth(), up() ? trace.x : trace.dz, n, trace.pass.rows * positions});
+        }
+        return;
+    }
+    const Axis &down = windows_.rows, &across = windows_.columns;
+    const std::int64_t tap_row = static_cast<std::int64_t>(tap) / across.kernel;
+    const std::int64_t tap_column = static_cast<std::int64_t>(tap) % across.kernel;
+    const std::int64_t left = across.first_window(tap_column);
+    const std::int64_t right = across.last_window(tap_column);
+    if (left >= right) return;
+    for (const Trace& trace : traces) {
+        const float* big = (up() ? trace.dz : trace.x) + group * windows_.group_channels();
+        const float* small = up() ? trace.x : trace.dz;
+        for (std::size_t sample = 0; sample < trace.pass.rows;
+             ++sample, big += windows_.big_size(), small += positions * n)
+            for (std::int64_t row = down.first_window(tap_row); row < down.last_window(tap_row);
+                 ++row) {
+                const std::int64_t pixel =
+                    down.element(row, tap_row) * across.big + across.element(left, tap_column);
+                append(terms, {big + pixel * windows_.channels,
+                               static_cast<std::size_t>(across.stride * windows_.channels),
+                               small + static_cast<std::size_t>(row * across.small + left) * n, n,
+                               static_cast<std::size_t>(right - left)});
+            }
+    }
+}
+
+void Convolution::weight_tile(const Tile& tile, std::span<const Trace>, float* values) const {
+    const std::size_t groups = static_cast<std::size_t>(windows_.groups);
+    if (groups == 1)
+        return simd::kernels().weight_gradient(terms_[tile.tap], tile.channel, tile.count,
+                                               tile.panel, columns(), values);
+    // Of a panel that groups share, each gives its columns.
+    std::array<float, tile_rows * width> part;
+    std::fill_n(values, tile.count * width, 0.0f);
+    const std::size_t group_columns = columns() / groups, left = tile.panel * width;
+    const std::size_t right = std::min(left + width, columns());
+    for (std::size_t group = left / group_columns; group * group_columns < right; ++group) {
+        simd::kernels().weight_gradient(terms_[tile.tap * groups + group], tile.channel, tile.count,
+                                        tile.panel, columns(), part.data());
+        const std::size_t from = std::max(left, group * group_columns) - left;
+        const std::size_t to = std::min(right, (group + 1) * group_columns) - left;
+        for (std::size_t row = 0; row < tile.count; ++row)
+            std::copy(part.data() + row * width + from, part.data() + row * width + to,
+                      values + row * width + from);
+    }
+}
+
+// Rows are taps here; samples, then positions increasing.
+void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces,
+                                 float* values) const {
+    const std::size_t n = columns(), left = tile.panel * width;
+    const std::size_t count = std::min(width, n - left);
+    std::fill_n(values, tile.count * width, 0.0f);
+    const Axis &down = windows_.rows, &across = windows_.columns;
+    for (std::size_t r = 0; r < tile.count; ++r) {
+        float* const sums = values + r * width;
+        const std::int64_t tap = static_cast<std::int64_t>(tile.first + r);
+        const std::int64_t tap_row = tap / across.kernel, tap_column = tap % across.kernel;
+        for (const Trace& trace : traces)
+            for (std::size_t sample = 0; sample < trace.pass.rows; ++sample) {
+                const float* big =
+                    (up() ? trace.dz : trace.x) + sample * windows_.big_size() + left;
+                const float* small =
+                    (up() ? trace.x : trace.dz) + sample * windows_.positions() * n + left;
+                for (std::int64_t i = down.first_window(tap_row); i < down.last_window(tap_row);
+                     ++i)
+                    for (std::int64_t j = across.first_window(tap_column);
+                         j < across.last_window(tap_column); ++j) {
+                        const float* a = big + (down.element(i, tap_row) * across.big +
+                                                across.element(j, tap_column)) *
+                                                   windows_.channels;
+                        const float* b = small + static_cast<std::size_t>(i * across.small + j) * n;
+                        for (std::size_t c = 0; c < count; ++c) sums[c] += a[c] * b[c];
+                    }
+            }
+    }
+}
+
+void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
+                              const UpdateRule& rule) {
+    alignas(64) std::array<float, tile_rows * width> gradient;
+    if (depthwise_)
+        depthwise_tile(tile, traces, gradient.data());
+    else
+        weight_tile(tile, traces, gradient.data());
+    const std::size_t offset = (tile.panel * depth() + tile.first) * width;
+    UpdateBlock block;
+    block.weight = weight_->data() + offset;
+    block.gradient = gradient.data();
+    for (int which = 0; which < 2; ++which)
+        block.state[which] = weight_->state(which) ? weight_->state(which) + offset : nullptr;
+    block.count = tile.count * width;
+    block.decays = weight_->decays();
+    block.offset = offset;
+    block.parameter = weight_;
+    rule.apply(block);
+    // The transpose's panels are cut at every 32nd row of the weight.
+    for (std::size_t row = tile.first; row < tile.first + tile.count;) {
+        const std::size_t next = std::min(tile.first + tile.count, (row / width + 1) * width);
+        simd::kernels().transpose_tile(block.weight + (row - tile.first) * width, row, next - row,
+                                       tile.panel, depth(), columns(), weight_->transposed());
+        row = next;
+    }
+}
+
+// Sums over samples and positions. Few channels would make one long chain on a fraction of a
+// vector, so neighbouring positions are taken as further columns and folded at the end.
+void Convolution::update_bias(std::span<const Trace> traces, const UpdateRule& rule) {
+    const std::size_t channels = out_channels(), fold = bias_sums_.size() / channels - 1;
+    float* const gradient = bias_sums_.data();
+    float* const sums = gradient + channels;
+    std::fill_n(gradient, channels, 0.0f);
+    for (const Trace& trace : traces) {
+        const std::size_t rows = trace.pass.rows * out_size() / channels, wide = rows / fold;
+        simd::kernels().column_sums(trace.dz, channels * fold, wide, 0, channels * fold, sums);
+        for (std::size_t i = 0; i < channels * fold; ++i) gradient[i % channels] += sums[i];
+        for (std::size_t i = wide * fold * channels; i < rows * channels; ++i)
+            gradient[i % channels] += trace.dz[i];
+    }
+    UpdateBlock block;
+    block.weight = bias_->data();
+    block.gradient = gradient;
+    for (int which = 0; which < 2; ++which) block.state[which] = bias_->state(which);
+    block.count = channels;
+    block.decays = bias_->decays();
+    block.parameter = bias_.get();
+    rule.apply(block);
+}
+
+void Convolution::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
+    const bool weight = own_weight_ && !own_weight_->frozen;
+    const bool bias = bias_ && !bias_->frozen;
+    if (weight && !depthwise_) {
+        const std::size_t groups = static_cast<std::size_t>(windows_.groups);
+        loop.each(terms_.size(), [&](std::size_t i) {
+            terms_[i].clear();
+            collect_terms(traces, i / groups, i % groups, terms_[i]);
+        });
+    }
+    const std::size_t tiles = weight ? tiles_.size() : 0;
+    loop.each(tiles + (bias ? 1 : 0), [&](std::size_t task) {
+        if (task < tiles)
+            update_tile(tiles_[task], traces, rule);
+        else
+            update_bias(traces, rule);
+    });
+}
+
+}  // namespace narrows::layers

@@ -1,0 +1,40 @@
+// flatten and reshape: the same values under another shape. One rule: they copy a batch that the
+// model gives them and compute nothing.
+#pragma once
+
+#include <vector>
+
+#include "pipeline/layers/layer.hpp"
+
+namespace narrows::layers {
+
+class NARROWS_PUBLIC Flatten final : public Layer {
+public:
+    ~Flatten() override;
+    static void describe(Schema& schema);
+    Shape configure(const Shape& input) override;
+    void forward(const Pass& pass, const float* x, float* y) override;
+    void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    std::optional<LayerSpec> mirror(const Shape& input) const override;
+    std::string describe() const override;
+
+private:
+    std::size_t size_ = 0;
+};
+
+class NARROWS_PUBLIC Reshape final : public Layer {
+public:
+    ~Reshape() override;
+    static void describe(Schema& schema);
+    Shape configure(const Shape& input) override;
+    void forward(const Pass& pass, const float* x, float* y) override;
+    void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    std::optional<LayerSpec> mirror(const Shape& input) const override;
+    std::string describe() const override;
+
+private:
+    std::vector<double> shape_;
+    Shape output_;
+};
+
+}  // namespace narrows::layers
