@@ -1,6 +1,6 @@
 #include "pipeline/layers/conv.hpp"
 
-#include "pipeline/layers/conv_settings.hpp"
+#include "pipeline/layers/settings.hpp"
 
 namespace narrows::layers {
 
@@ -10,7 +10,7 @@ ConvTransposed::~ConvTransposed() = default;
 Conv1dTransposed::~Conv1dTransposed() = default;
 
 void Convolution::describe_settings(Schema& schema, Direction direction) {
-    using conv_settings::activation_choices, conv_settings::initialiser_choices;
+    using settings::activation_choices, settings::initialiser_choices;
     const bool up = direction == Direction::up;
     schema.main("units")
         .integer<&Convolution::units_>("units", 0, 1, 1 << 20, "output channels")

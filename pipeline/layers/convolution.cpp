@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "pipeline/layers/conv_settings.hpp"
+#include "pipeline/layers/settings.hpp"
 
 namespace narrows::layers {
 namespace {
@@ -121,7 +121,7 @@ Shape Convolution::configure(const Shape& input) {
     if (!(squeeze_ && units_ == 1)) output_.push_back(units_);
 
     const std::int64_t n = small_channels_, k = static_cast<std::int64_t>(windows_.depth());
-    act_ = conv_settings::activation_from(act_name_);
+    act_ = settings::activation_from(act_name_);
     depthwise_ = groups_ > 1 && windows_.channels == groups_ && small_channels_ == groups_;
     constexpr std::size_t most_kept = 256;  // floats a position: bounds the memory of a batch
     keeps_ = groups_ == 1 && windows_.channels < 8 && windows_.taps() > 1 &&
@@ -155,7 +155,7 @@ void Convolution::initialise(RandomKey key) {
     const double taps = static_cast<double>(windows_.taps()) / static_cast<double>(groups_);
     const double big = taps * static_cast<double>(windows_.channels);
     const double small = taps * static_cast<double>(small_channels_);
-    conv_settings::initialise(*own_weight_, init_, *act_, up() ? small : big, up() ? big : small,
+    settings::initialise(*own_weight_, init_, *act_, up() ? small : big, up() ? big : small,
                               key);
 }
 
@@ -179,8 +179,8 @@ std::size_t Convolution::out_channels() const {
     return static_cast<std::size_t>(units_);
 }
 
-simd::Activation Convolution::act_in_use() const {
-    return skip_ || !act_ ? simd::Activation::linear : *act_;
+simd::Activation Convolution::act_in_use(const Pass& pass) const {
+    return pass.skip_activation || !act_ ? simd::Activation::linear : *act_;
 }
 
 std::size_t Convolution::scratch_size() const {

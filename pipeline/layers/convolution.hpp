@@ -46,7 +46,6 @@ public:
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
-    void skip_activation(bool skip) override { skip_ = skip; }
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
 
@@ -120,12 +119,11 @@ private:
     std::size_t columns() const { return static_cast<std::size_t>(small_channels_); }  // N
     std::size_t out_size() const;
     std::size_t out_channels() const;
-    simd::Activation act_in_use() const;
+    simd::Activation act_in_use(const Pass& pass) const;
 
     Rank rank_;
     Direction direction_;
     std::optional<simd::Activation> act_;
-    bool skip_ = false;
     Shape input_, output_;
     Windows windows_;
     std::int64_t small_channels_ = 1;

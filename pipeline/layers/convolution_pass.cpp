@@ -229,7 +229,7 @@ void Convolution::each_depthwise(Big* big, Small* small, Body body) const {
 void Convolution::forward(const Pass& pass, const float* x, float* y) {
     const Part part = parts(pass.rows, pass.phase == Phase::training);
     float* const memory = reinterpret_cast<float*>(pass.workspace);
-    Target target{y, bias_ ? bias_->data() : nullptr, act_in_use(),
+    Target target{y, bias_ ? bias_->data() : nullptr, act_in_use(pass),
                   part.kept > part.before ? memory + part.before : nullptr};
     float* const kept = !up() && part.scratch > part.kept ? memory + part.kept : nullptr;
     const bool by_sample = up() || depthwise_;
@@ -260,8 +260,8 @@ void Convolution::backward(const Pass& pass, const float*, const float* y, float
     pass.loop->each(tasks, [&](std::size_t task) {
         const Share run = share(pass.rows, tasks, task);
         const std::size_t at = run.first * out_size(), count = (run.last - run.first) * out_size();
-        if (act_in_use() != simd::Activation::linear)
-            simd::kernels().activation_gradient(act_in_use(), static_cast<float>(alpha_),
+        if (act_in_use(pass) != simd::Activation::linear)
+            simd::kernels().activation_gradient(act_in_use(pass), static_cast<float>(alpha_),
                                                 saved + at, dy + at, dy + at, count);
         float* const scratch = memory + part.scratch + task * scratch_size();
         if (!dx) {

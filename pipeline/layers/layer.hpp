@@ -15,8 +15,9 @@
 
 namespace narrows::layers {
 
-// One optimiser step over consecutive values of a parameter.
 class Parameter;
+
+// One optimiser step over consecutive values of a parameter.
 struct UpdateBlock {
     float* weight = nullptr;
     const float* gradient = nullptr;
@@ -31,6 +32,26 @@ public:
     virtual ~UpdateRule();
     virtual int states() const = 0;        // arrays beside the weights: adam 2, momentum 1, sgd 0
     virtual void apply(const UpdateBlock& block) const = 0;  // called from many threads at once
+};
+
+// Zeroed floats at a 64-byte boundary. `stagger` moves the start by so many cache lines, so that a
+// weight and its moments, walked together, do not lie a multiple of 4 KiB apart.
+class NARROWS_PUBLIC Floats {
+public:
+    Floats() = default;
+    explicit Floats(std::size_t size, std::size_t stagger = 0);
+    float* data() { return data_; }
+    const float* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+
+private:
+    struct Free {
+        void operator()(float* memory) const;
+    };
+    std::unique_ptr<float, Free> memory_;
+    float* data_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 // A parameter: its storage is the layer's business (matrices in panels, with a packed transpose);
@@ -63,7 +84,7 @@ private:
     std::string name_;
     Shape shape_;
     bool matrix_, decays_;
-    std::vector<float> data_, transposed_, state_[2];  // 64-byte aligned storage, see parameter.cpp
+    Floats data_, transposed_, state_[2];
 };
 
 // What a layer works with during one batch.
@@ -74,6 +95,7 @@ struct Pass {
     std::uint32_t epoch = 0;
     std::span<const std::int64_t> sample_ids;
     std::size_t rows = 0;
+    bool skip_activation = false;     // y is what stands before the activation; dy is its gradient
     std::byte* workspace = nullptr;   // this layer's part, as large as workspace_bytes() said
 };
 
@@ -98,14 +120,21 @@ public:
     virtual void forward(const Pass&, const float* x, float* y) = 0;
     // dy becomes dz in place (what update() needs); dx, if not null, is overwritten.
     virtual void backward(const Pass&, const float* x, const float* y, float* dy, float* dx) = 0;
+    // The traces of the step, given to every layer of a model before the first update(): a layer
+    // that owns a shared weight reads its partner's.
+    virtual void prepare_update(std::span<const Trace>) {}
     // Gradient of each parameter over all traces, in order, handed to the rule tile by tile.
     virtual void update(const Loop&, std::span<const Trace>, const UpdateRule&) {}
-    // A last activation that a loss may want to skip: null, or where forward() leaves z when
-    // `skip_activation` is set and backward() then takes dy as dz.
+    // The activation that ends the layer, which Pass::skip_activation leaves out.
     virtual std::optional<simd::Activation> activation() const { return std::nullopt; }
-    virtual void skip_activation(bool) {}
-    // How an encoder's layer is mirrored: the settings of the decoder's layer, or nothing to mirror.
+    // How an encoder's layer is mirrored: the decoder's layer; with an empty type: left out of the
+    // decoder; nothing: this type cannot be mirrored.
+    // Its "act", where it has one, is replaced by that of the layer before.
     virtual std::optional<LayerSpec> mirror(const Shape& /*input*/) const { return std::nullopt; }
+    // Computes with the weight of `other`, the encoder's layer that this one mirrors, and gives it
+    // the gradient of both; false: this type cannot. Throws Error when the shapes do not fit. Call
+    // after configure() of both.
+    virtual bool tie(Layer& /*other*/) { return false; }
     virtual std::string describe() const = 0;   // "dense 256 relu"
 };
 

@@ -1,11 +1,11 @@
-#include "pipeline/layers/conv_settings.hpp"
+#include "pipeline/layers/settings.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
 
-namespace narrows::layers::conv_settings {
+namespace narrows::layers::settings {
 
 simd::Activation activation_from(std::string_view name) {
     std::string_view rest = activation_choices;
@@ -48,4 +48,4 @@ void initialise(Parameter& weight, std::string_view initialiser, simd::Activatio
     weight.set_values(values);
 }
 
-}  // namespace narrows::layers::conv_settings
+}  // namespace narrows::layers::settings

@@ -1,4 +1,4 @@
-// What convolutions read from their settings by name: activations and first weights.
+// What layers read from their settings by name: activations and first weights.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "pipeline/layers/layer.hpp"
 
-namespace narrows::layers::conv_settings {
+namespace narrows::layers::settings {
 
 inline constexpr std::string_view activation_choices =
     "linear|relu|leaky_relu|elu|selu|gelu|sigmoid|tanh|softplus";
@@ -21,4 +21,4 @@ simd::Activation activation_from(std::string_view name);  // throws Error(usage)
 void initialise(Parameter& weight, std::string_view initialiser, simd::Activation activation,
                 double fan_in, double fan_out, RandomKey key);
 
-}  // namespace narrows::layers::conv_settings
+}  // namespace narrows::layers::settings

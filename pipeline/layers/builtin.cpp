@@ -1,0 +1,30 @@
+#include "pipeline/layers/builtin.hpp"
+
+#include <vector>
+
+#include "pipeline/layers/activation.hpp"
+#include "pipeline/layers/convolutional.hpp"
+#include "pipeline/layers/dense.hpp"
+#include "pipeline/layers/dropout.hpp"
+#include "pipeline/layers/norm.hpp"
+
+namespace narrows::layers {
+
+const PluginInfo& builtin_layers() {
+    static const std::vector<Entry> entries = [] {
+        std::vector<Entry> all = {
+            NARROWS_LAYER(Dense, "dense"),
+            NARROWS_LAYER(ActivationLayer, "activation"),
+            NARROWS_LAYER(Dropout, "dropout"),
+            NARROWS_LAYER(BatchNorm, "batch_norm"),
+            NARROWS_LAYER(LayerNorm, "layer_norm"),
+        };
+        for (const Entry& entry : convolutional_layers()) all.push_back(entry);
+        return all;
+    }();
+    static const PluginInfo info{"layers", version, "The layers of models", entries.data(),
+                                 entries.size()};
+    return info;
+}
+
+}  // namespace narrows::layers

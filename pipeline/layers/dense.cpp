@@ -1,0 +1,238 @@
+#include "pipeline/layers/dense.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "pipeline/layers/settings.hpp"
+
+namespace narrows::layers {
+namespace {
+
+constexpr std::size_t width = simd::panel_width;
+constexpr std::size_t tile_rows = 8;      // of the weight gradient kernel
+constexpr std::size_t tiles_a_task = 12;  // a few microseconds for a usual batch
+
+// C = A B, in tasks of whole panels; few panels: also by rows, in multiples of the kernel's tiles.
+void multiply(const Loop& loop, const simd::Product& product) {
+    const std::size_t panels = simd::panel_count(product.columns);
+    const std::size_t threads = loop.threads();
+    if (threads <= 1) {
+        simd::Product all = product;
+        all.first_panel = 0;
+        all.last_panel = panels;
+        simd::kernels().product(all);
+        return;
+    }
+    constexpr std::size_t fewest_rows = 24;
+    const std::size_t wanted = 4 * threads;
+    const std::size_t groups = std::min(panels, wanted);
+    const std::size_t most_cuts = std::max<std::size_t>(1, product.rows / fewest_rows);
+    const std::size_t cuts = std::clamp<std::size_t>(wanted / groups, 1, most_cuts);
+    loop.each(groups * cuts, [&](std::size_t task) {
+        const std::size_t group = task / cuts, cut = task % cuts;
+        simd::Product part = product;
+        part.first_panel = panels * group / groups;
+        part.last_panel = panels * (group + 1) / groups;
+        const std::size_t first = product.rows * cut / cuts, last = product.rows * (cut + 1) / cuts;
+        part.a += first * product.a_stride;
+        part.c += first * product.c_stride;
+        if (part.before) part.before += first * product.c_stride;
+        part.rows = last - first;
+        simd::kernels().product(part);
+    });
+}
+
+Setting text_setting(std::string name, std::string value) {
+    Setting setting{std::move(name), {}, {}};
+    setting.value.text = std::move(value);
+    return setting;
+}
+
+}  // namespace
+
+Dense::~Dense() = default;
+
+void Dense::describe(Schema& schema) {
+    schema.summary("Fully connected: y = act(x W + b)")
+        .main("units")
+        .integer<&Dense::units_>("units", 0, 1, 1 << 24, "outputs")
+        .choice<&Dense::act_name_>("act", "linear", settings::activation_choices, "activation")
+        .number<&Dense::alpha_>("alpha", 0.01, 0, 10, "slope of leaky_relu, scale of elu")
+        .flag<&Dense::bias_used_>("bias", true, "adds a bias to each output")
+        .choice<&Dense::init_>("init", "auto", settings::initialiser_choices,
+                               "distribution of the first weights");
+}
+
+Shape Dense::configure(const Shape& input) {
+    if (units_ < 1) throw Error(Fault::usage, "dense needs at least one unit");
+    act_ = settings::activation_from(act_name_);
+    inputs_ = static_cast<std::size_t>(input.elements());
+    outputs_ = static_cast<std::size_t>(units_);
+    weight_ = std::make_unique<Parameter>("weight", Shape{input.elements(), units_}, true, true);
+    if (bias_used_) bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);
+    bias_sums_.assign(outputs_, 0.0f);
+    return {units_};
+}
+
+std::vector<Parameter*> Dense::parameters() {
+    std::vector<Parameter*> out;
+    if (weight_) out.push_back(weight_.get());
+    if (bias_) out.push_back(bias_.get());
+    return out;
+}
+
+void Dense::initialise(RandomKey key) {
+    if (weight_)
+        settings::initialise(*weight_, init_, *act_, static_cast<double>(inputs_),
+                             static_cast<double>(outputs_), key);
+}
+
+// Only an activation whose derivative needs its input keeps anything beside y.
+std::size_t Dense::workspace_bytes(std::size_t max_rows, bool training) const {
+    return training && simd::derivative_needs_input(*act_) ? max_rows * outputs_ * sizeof(float) : 0;
+}
+
+void Dense::forward(const Pass& pass, const float* x, float* y) {
+    simd::Product product;
+    product.a = x;
+    product.a_stride = product.depth = inputs_;
+    product.rows = pass.rows;
+    product.panels = panels();
+    product.columns = product.c_stride = outputs_;
+    product.c = y;
+    product.bias = bias_ ? bias_->data() : nullptr;
+    product.activation = pass.skip_activation ? simd::Activation::linear : *act_;
+    product.alpha = static_cast<float>(alpha_);
+    if (pass.phase == Phase::training && simd::derivative_needs_input(*act_))
+        product.before = reinterpret_cast<float*>(pass.workspace);
+    multiply(*pass.loop, product);
+}
+
+void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, float* dx) {
+    if (!pass.skip_activation && *act_ != simd::Activation::linear) {
+        const float* saved = simd::derivative_needs_input(*act_)
+                                 ? reinterpret_cast<const float*>(pass.workspace)
+                                 : y;
+        const std::size_t tasks = std::min(pass.rows, 4 * pass.loop->threads());
+        pass.loop->each(tasks, [&](std::size_t task) {
+            const std::size_t first = pass.rows * task / tasks * outputs_;
+            const std::size_t last = pass.rows * (task + 1) / tasks * outputs_;
+            simd::kernels().activation_gradient(*act_, static_cast<float>(alpha_), saved + first,
+                                                dy + first, dy + first, last - first);
+        });
+    }
+    if (dx == nullptr) return;
+    simd::Product product;
+    product.a = dy;
+    product.a_stride = product.depth = outputs_;
+    product.rows = pass.rows;
+    product.panels = transposed();
+    product.columns = product.c_stride = inputs_;
+    product.c = dx;
+    multiply(*pass.loop, product);
+}
+
+// Eight rows of W at a time: gradient over the whole batch, the rule, the packed transpose.
+void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
+                         const UpdateRule& rule) {
+    alignas(64) std::array<float, tile_rows * width> gradient;
+    for (std::size_t row = first; row < last; row += tile_rows) {
+        const std::size_t count = std::min(tile_rows, last - row);
+        simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data());
+        UpdateBlock block;
+        block.offset = (panel * inputs_ + row) * width;
+        block.weight = weight_->data() + block.offset;
+        block.gradient = gradient.data();
+        for (int which = 0; which < 2; ++which)
+            if (float* state = weight_->state(which)) block.state[which] = state + block.offset;
+        block.count = count * width;
+        block.decays = weight_->decays();
+        block.parameter = weight_.get();
+        rule.apply(block);
+        simd::kernels().transpose_tile(block.weight, row, count, panel, inputs_, outputs_,
+                                       weight_->transposed());
+    }
+}
+
+void Dense::update_bias(std::span<const Trace> traces, const UpdateRule& rule) {
+    float* const gradient = bias_sums_.data();
+    std::fill_n(gradient, outputs_, 0.0f);
+    std::vector<float>& sums = bias_sums_;
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+        if (i == 0) {
+            simd::kernels().column_sums(traces[i].dz, outputs_, traces[i].pass.rows, 0, outputs_,
+                                        gradient);
+            continue;
+        }
+        sums.resize(2 * outputs_);
+        simd::kernels().column_sums(traces[i].dz, outputs_, traces[i].pass.rows, 0, outputs_,
+                                    sums.data() + outputs_);
+        simd::kernels().add(sums.data() + outputs_, sums.data(), outputs_);
+    }
+    UpdateBlock block;
+    block.weight = bias_->data();
+    block.gradient = sums.data();
+    for (int which = 0; which < 2; ++which) block.state[which] = bias_->state(which);
+    block.count = outputs_;
+    block.decays = bias_->decays();
+    block.parameter = bias_.get();
+    rule.apply(block);
+}
+
+// A shared weight's gradient is one chain: the owner's batches, then the borrower's, where input
+// and output have changed places.
+void Dense::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
+    const bool bias = bias_ && !bias_->frozen && !traces.empty();
+    std::size_t panels = 0, chunks = 0;
+    constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
+    if (weight_ && !weight_->frozen) {
+        terms_.clear();
+        for (const Trace& trace : traces)
+            terms_.push_back({trace.x, inputs_, trace.dz, outputs_, trace.pass.rows});
+        if (partner_)
+            for (const Trace& trace : partner_->traces_)
+                terms_.push_back({trace.dz, inputs_, trace.x, outputs_, trace.pass.rows});
+        if (!terms_.empty()) {
+            panels = simd::panel_count(outputs_);
+            chunks = (inputs_ + rows_a_task - 1) / rows_a_task;
+        }
+    }
+    loop.each(panels * chunks + (bias ? 1 : 0), [&](std::size_t task) {
+        if (task == panels * chunks) return update_bias(traces, rule);
+        const std::size_t first = task % chunks * rows_a_task;
+        update_tiles(task / chunks, first, std::min(inputs_, first + rows_a_task), rule);
+    });
+}
+
+bool Dense::tie(Layer& other) {
+    auto* owner = dynamic_cast<Dense*>(&other);
+    if (owner == nullptr || !owner->weight_) return false;
+    if (owner->inputs_ != outputs_ || owner->outputs_ != inputs_)
+        throw Error(Fault::usage, "cannot tie weights: " + describe() + " maps " +
+                                      std::to_string(inputs_) + " to " + std::to_string(outputs_) +
+                                      " values, " + owner->describe() + " maps " +
+                                      std::to_string(owner->inputs_) + " to " +
+                                      std::to_string(owner->outputs_));
+    weight_.reset();
+    owner_ = owner;
+    owner->partner_ = this;
+    return true;
+}
+
+std::optional<LayerSpec> Dense::mirror(const Shape& input) const {
+    LayerSpec spec;
+    spec.type = "dense";
+    Setting units{"units", {}, {}}, alpha{"alpha", {}, {}}, bias{"bias", {}, {}};
+    units.value.integer = input.elements();
+    alpha.value.number = alpha_;
+    bias.value.flag = bias_used_;
+    spec.settings = {units, text_setting("act", act_name_), alpha, bias,
+                     text_setting("init", init_)};
+    return spec;
+}
+
+std::string Dense::describe() const {
+    return "dense " + std::to_string(units_) + (act_name_ == "linear" ? "" : " " + act_name_);
+}
+
+}  // namespace narrows::layers

@@ -1,0 +1,55 @@
+// dense: y = act(x W + b), W [inputs, units]; a sample of any shape is read as a vector. Work is cut
+// by column panels and, where those are few, by rows: every output stays one chain over the inputs.
+#pragma once
+
+#include <memory>
+
+#include "pipeline/layers/layer.hpp"
+
+namespace narrows::layers {
+
+class NARROWS_PUBLIC Dense final : public Layer {
+public:
+    ~Dense() override;
+    static void describe(Schema& schema);
+
+    Shape configure(const Shape& input) override;
+    std::vector<Parameter*> parameters() override;
+    void initialise(RandomKey key) override;
+    std::size_t workspace_bytes(std::size_t max_rows, bool training) const override;
+    void forward(const Pass& pass, const float* x, float* y) override;
+    void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    void prepare_update(std::span<const Trace> traces) override { traces_ = traces; }
+    void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
+    std::optional<simd::Activation> activation() const override { return act_; }
+    std::optional<LayerSpec> mirror(const Shape& input) const override;
+    // From now on W is the transpose of the other's, which must outlive this layer.
+    bool tie(Layer& other) override;
+    std::string describe() const override;
+
+private:
+    // The matrix that `pass` multiplies with, and that which backward does.
+    const float* panels() const { return owner_ ? owner_->weight_->transposed() : weight_->data(); }
+    const float* transposed() const {
+        return owner_ ? owner_->weight_->data() : weight_->transposed();
+    }
+    void update_tiles(std::size_t panel, std::size_t first, std::size_t last,
+                      const UpdateRule& rule);
+    void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
+
+    std::int64_t units_ = 1;
+    std::string act_name_ = "linear", init_ = "auto";
+    double alpha_ = 0.01;
+    bool bias_used_ = true;
+
+    std::optional<simd::Activation> act_;
+    std::size_t inputs_ = 0, outputs_ = 0;
+    std::unique_ptr<Parameter> weight_, bias_;
+    Dense* owner_ = nullptr;     // of the weight, when tied
+    Dense* partner_ = nullptr;   // who borrows it
+    std::span<const Trace> traces_;
+    std::vector<simd::OuterTerm> terms_;
+    std::vector<float> bias_sums_;
+};
+
+}  // namespace narrows::layers

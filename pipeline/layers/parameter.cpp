@@ -1,0 +1,76 @@
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "pipeline/layers/layer.hpp"
+
+namespace narrows::layers {
+namespace {
+
+constexpr std::size_t line_floats = 16;  // of a 64-byte cache line
+constexpr std::size_t line_bytes = line_floats * sizeof(float);
+
+}  // namespace
+
+void Floats::Free::operator()(float* memory) const { std::free(memory); }
+
+Floats::Floats(std::size_t size, std::size_t stagger) : size_(size) {
+    if (size == 0) return;
+    const std::size_t whole = (size + line_floats - 1) / line_floats + stagger;
+    memory_.reset(static_cast<float*>(std::aligned_alloc(line_bytes, whole * line_bytes)));
+    if (memory_ == nullptr) throw std::bad_alloc();
+    std::memset(memory_.get(), 0, whole * line_bytes);
+    data_ = memory_.get() + stagger * line_floats;
+}
+
+// A weight and its moments start 9, 18 and 27 lines into their pages.
+Parameter::Parameter(std::string name, Shape shape, bool matrix, bool decays)
+    : name_(std::move(name)), shape_(shape), matrix_(matrix), decays_(decays) {
+    if (!matrix_) {
+        data_ = Floats(count());
+        return;
+    }
+    if (shape_.rank() != 2) throw std::logic_error("parameter " + name_ + ": a matrix has rank 2");
+    const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
+    data_ = Floats(simd::panels_size(k, n));
+    transposed_ = Floats(simd::panels_size(n, k), 27);
+}
+
+void Parameter::make_states(int count) {
+    for (int which = 0; which < 2; ++which)
+        state_[which] = which < count && trained
+                            ? Floats(data_.size(), 9 * (static_cast<std::size_t>(which) + 1))
+                            : Floats();
+}
+
+xt::xtensor<float, 1> Parameter::values(int which) const {
+    auto out = xt::xtensor<float, 1>::from_shape({count()});
+    const Floats& from = which < 0 ? data_ : state_[which];
+    if (from.empty()) {
+        out.fill(0.0f);
+        return out;
+    }
+    if (matrix_)
+        simd::unpack(from.data(), static_cast<std::size_t>(shape_[0]),
+                     static_cast<std::size_t>(shape_[1]), out.data());
+    else
+        std::memcpy(out.data(), from.data(), count() * sizeof(float));
+    return out;
+}
+
+void Parameter::set_values(std::span<const float> values, int which) {
+    if (values.size() != count())
+        throw Error(Fault::input, "parameter " + name_ + " has " + std::to_string(count()) +
+                                      " values but was given " + std::to_string(values.size()));
+    Floats& to = which < 0 ? data_ : state_[which];
+    if (to.empty()) return;
+    if (!matrix_) {
+        std::memcpy(to.data(), values.data(), values.size_bytes());
+        return;
+    }
+    const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
+    simd::pack(values.data(), k, n, to.data());
+    if (which < 0) simd::pack_transposed(values.data(), k, n, transposed_.data());
+}
+
+}  // namespace narrows::layers
