@@ -314,6 +314,15 @@ public:
     virtual ~Factory();
     virtual std::unique_ptr<Component> create(Kind kind, std::string_view type,
                                               std::span<const Setting> settings) const = 0;
+    // All parameters of a type in their declared order, those not given with their defaults: what
+    // a file stores, so that a later default changes no old file.
+    struct Complete {
+        std::string name;
+        ParameterKind kind;
+        Value value;
+    };
+    virtual std::vector<Complete> complete(Kind kind, std::string_view type,
+                                           std::span<const Setting> settings) const = 0;
 };
 
 // ------------------------------------------------------------------------------------ models

@@ -30,29 +30,40 @@ public:
     void add(std::unique_ptr<layers::Layer> layer, LayerSpec spec);
     Shape configure(const Shape& input);        // throws Error naming the layer by number
     bool configured() const { return configured_; }
-    const Shape& input() const { return input_; }
-    const Shape& output() const { return output_; }
+    const Shape& input() const { return shapes_.front(); }
+    const Shape& output() const { return shapes_.back(); }
+    const Shape& input_of(std::size_t i) const { return shapes_[i]; }
     std::size_t size() const { return layers_.size(); }
-    layers::Layer& layer(std::size_t i) { return *layers_[i]; }
+    layers::Layer& layer(std::size_t i) const { return *layers_[i]; }
     const LayerSpec& spec(std::size_t i) const { return specs_[i]; }
 
     std::size_t workspace_bytes(std::size_t max_rows, bool training) const;
     // y of the last layer goes to `y`. When training, what backward and update need is kept in
-    // `workspace`. skip_last: leave out the last layer's activation (logits).
+    // `workspace`. skip_last_activation: y is what stands before it (logits).
     void forward(const layers::Pass& pass, std::byte* workspace, const float* x, float* y,
-                 bool skip_last_activation = false);
+                 bool skip_last_activation = false) const;
     // dy is consumed; dx may be null. Leaves a trace for update().
     void backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
                   float* dy, float* dx, bool skip_last_activation = false);
-    void update(const Loop& loop, const layers::UpdateRule& rule);  // all traces, then forgets them
-    std::vector<layers::Parameter*> parameters();
+    void prepare_update();                      // on all stacks of a model before the first update
+    void update(const Loop& loop, const layers::UpdateRule& rule);  // over all traces
+    void forget();                              // the traces
+    std::vector<layers::Parameter*> parameters() const;
     std::vector<std::string> parameter_names(std::string_view prefix) const;
+    std::string describe() const;
 
 private:
+    struct Layout {
+        std::size_t bytes = 0, scratch = 0, buffer = 0;  // the last two: outside training
+    };
+    Layout layout(std::size_t rows, bool training) const;
+    std::size_t values(std::size_t boundary) const;      // of a sample before layer `boundary`
+    layers::Pass pass_of(const layers::Pass& pass, std::size_t i, bool skip_last) const;
+
     std::vector<std::unique_ptr<layers::Layer>> layers_;
     std::vector<LayerSpec> specs_;
     std::vector<std::vector<layers::Trace>> traces_;
-    Shape input_, output_;
+    std::vector<Shape> shapes_{Shape{}};        // before each layer, and after the last
     bool configured_ = false;
 };
 
@@ -66,17 +77,20 @@ public:
     // Fixes shapes and initialises weights (unless they came from a file); a second call checks
     // that the shape is the same. Throws Error with both shapes.
     void configure(const Shape& sample);
-    bool configured() const;
+    bool configured() const { return encoder_.configured(); }
     Stack& encoder() { return encoder_; }
+    const Stack& encoder() const { return encoder_; }
     Stack& decoder() { return decoder_; }
-    Shape code_shape() const;
+    const Stack& decoder() const { return decoder_; }
+    const Shape& input_shape() const { return encoder_.input(); }
+    Shape code_shape() const { return encoder_.output(); }
 
     // After the backward passes of a batch. max_norm > 0 clips the global norm (sum over
     // parameters in order, double). Returns the gradient's norm when clipping, else 0.
     double update(const Loop& loop, const layers::UpdateRule& rule, double max_norm = 0);
     void make_states(int count);
 
-    std::vector<layers::Parameter*> parameters();          // encoder then decoder, trained or not
+    std::vector<layers::Parameter*> parameters() const;    // encoder then decoder, trained or not
     std::vector<NamedValues> weights(int which = -1) const;  // -1 weights, 0/1 optimiser state
     void set_weights(std::span<const NamedValues> values, int which = -1);  // throws on mismatch
     std::uint64_t parameter_count() const;                 // trained ones
@@ -84,15 +98,28 @@ public:
 
     const std::optional<Scaling>& scaling() const { return scaling_; }
     void set_scaling(Scaling scaling) { scaling_ = std::move(scaling); }
-    std::string architecture() const;   // canonical JSON: shapes, layers with all their settings
+    const std::string& architecture() const { return architecture_; }  // JSON, see architecture.hpp
     std::string sha256() const;         // over architecture, scaling, weights (little-endian)
     bool from_file() const { return from_file_; }
 
 private:
+    void build_stack(Stack& stack, std::span<const LayerSpec> specs, const Position& position);
+    void build_mirror();
+    void tie();
+    void initialise();
+    void load(const ModelSpec& spec);
+    std::vector<std::string> parameter_names() const;
+
+    bool tied_ = false;
+    std::string output_act_ = "linear";
+
+    std::string name_;
+    const Factory* factory_ = nullptr;
     Stack encoder_, decoder_;
+    bool mirror_ = false;
     std::optional<Scaling> scaling_;
+    std::string architecture_;
     bool from_file_ = false;
-    std::vector<NamedValues> pending_;  // from a file, until shapes are fixed
     std::uint64_t seed_ = 0;
 };
 

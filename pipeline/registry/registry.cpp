@@ -203,6 +203,22 @@ std::unique_ptr<Component> Registry::create(Kind kind, std::string_view type,
     return component;
 }
 
+std::vector<Factory::Complete> Registry::complete(Kind kind, std::string_view type,
+                                                  std::span<const Setting> settings) const {
+    const TypeInfo* info = find(kind, type);
+    if (info == nullptr)
+        throw Error(Fault::usage,
+                    "no " + std::string(kind_name(kind)) + " type \"" + std::string(type) + "\"");
+    std::vector<Complete> all;
+    for (const ParameterInfo& parameter : info->parameters) {
+        const Value* value = &parameter.fallback;
+        for (const Setting& setting : settings)
+            if (setting.name == parameter.name) value = &setting.value;
+        all.push_back({parameter.name, parameter.kind, *value});
+    }
+    return all;
+}
+
 std::vector<std::filesystem::path> plugin_folders(std::span<const std::string> given) {
     std::vector<std::filesystem::path> folders(given.begin(), given.end());
     if (const char* path = std::getenv("NARROWS_PLUGIN_PATH"))

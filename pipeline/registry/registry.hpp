@@ -66,6 +66,8 @@ public:
     // missing required: Error{Fault::usage} with the setting's position.
     std::unique_ptr<Component> create(Kind kind, std::string_view type,
                                       std::span<const Setting> settings) const override;
+    std::vector<Complete> complete(Kind kind, std::string_view type,
+                                   std::span<const Setting> settings) const override;
 
 private:
     std::map<std::pair<Kind, std::string>, TypeInfo, std::less<>> types_;

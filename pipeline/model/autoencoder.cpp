@@ -1,0 +1,301 @@
+#include "pipeline/model/autoencoder.hpp"
+
+#include "pipeline/layers/settings.hpp"
+#include "pipeline/model/architecture.hpp"
+#include "pipeline/model/clipping.hpp"
+#include "pipeline/model/digest.hpp"
+#include "pipeline/model/model_file.hpp"
+
+namespace narrows::model {
+namespace {
+
+// FNV-1a: the place of a layer's first weights in the seed's random numbers.
+std::uint32_t hash_of(std::string_view text) {
+    std::uint32_t hash = 2166136261u;
+    for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619u;
+    return hash;
+}
+
+const Setting* find(const LayerSpec& spec, std::string_view name) {
+    for (const Setting& setting : spec.settings)
+        if (setting.name == name) return &setting;
+    return nullptr;
+}
+
+bool owns_matrix(layers::Layer& layer) {
+    for (const layers::Parameter* parameter : layer.parameters())
+        if (parameter->matrix()) return true;
+    return false;
+}
+
+}  // namespace
+
+void Autoencoder::describe(Schema& schema) {
+    schema.summary("An encoder and a decoder, each a list of layers")
+        .flag<&Autoencoder::tied_>("tied", false,
+                                   "the decoder uses the encoder's weights, transposed")
+        .choice<&Autoencoder::output_act_>("output", "linear",
+                                           layers::settings::activation_choices,
+                                           "decoder = \"mirror\": the last activation");
+}
+
+void Autoencoder::build(const ModelSpec& spec, const Factory& factory, std::uint64_t seed) {
+    name_ = spec.name;
+    factory_ = &factory;
+    seed_ = seed;
+    if (!spec.file.empty()) return load(spec);
+    if (spec.encoder.empty())
+        throw Error(Fault::usage, "model \"" + name_ + "\" has no encoder layers",
+                    "for example encoder = [{ dense = 32 }]", spec.position);
+    build_stack(encoder_, spec.encoder, spec.encoder_position);
+    mirror_ = spec.mirror;
+    if (!mirror_) build_stack(decoder_, spec.decoder, spec.decoder_position);
+    if (spec.input) configure(*spec.input);
+}
+
+void Autoencoder::build_stack(Stack& stack, std::span<const LayerSpec> specs,
+                              const Position& position) {
+    for (const LayerSpec& spec : specs) {
+        std::unique_ptr<Component> made;
+        try {
+            made = factory_->create(Kind::layer, spec.type, spec.settings);
+        } catch (const Error& error) {
+            const Position at = error.position().line ? error.position()
+                                : spec.position.line  ? spec.position
+                                                      : position;
+            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(), at);
+        }
+        auto* layer = dynamic_cast<layers::Layer*>(made.get());
+        if (layer == nullptr)
+            throw Error(Fault::plugin, "layer type \"" + spec.type + "\" is not a layer");
+        made.release();
+        stack.add(std::unique_ptr<layers::Layer>(layer), spec);
+    }
+}
+
+// Backwards through the encoder. An activation closes the layer before it: the mirror of layer i
+// ends in that of layer i-1, and the last one in `output`.
+void Autoencoder::build_mirror() {
+    std::vector<LayerSpec> specs;
+    for (std::size_t i = encoder_.size(); i-- > 0;) {
+        std::optional<LayerSpec> spec = encoder_.layer(i).mirror(encoder_.input_of(i));
+        if (!spec)
+            throw Error(Fault::usage,
+                        "model \"" + name_ + "\": layer " + std::to_string(i) + " (" +
+                            encoder_.layer(i).describe() + ") cannot be mirrored",
+                        "write the decoder's layers out", encoder_.spec(i).position);
+        if (spec->type.empty()) continue;
+        spec->position = encoder_.spec(i).position;
+        std::string act = output_act_;
+        for (std::size_t j = i; j-- > 0;) {
+            if (encoder_.spec(j).type == "activation") {
+                act = "linear";
+                break;
+            }
+            if (!encoder_.layer(j).activation()) continue;
+            const Setting* own = find(encoder_.spec(j), "act");
+            act = own ? own->value.text : "linear";
+            break;
+        }
+        for (Setting& setting : spec->settings)
+            if (setting.name == "act") setting.value.text = act;
+        specs.push_back(std::move(*spec));
+    }
+    build_stack(decoder_, specs, {});
+}
+
+// Matrices pair up from the code outwards.
+void Autoencoder::tie() {
+    std::size_t i = encoder_.size(), pairs = 0;
+    for (std::size_t j = 0; j < decoder_.size(); ++j) {
+        if (!owns_matrix(decoder_.layer(j))) continue;
+        while (i > 0 && !owns_matrix(encoder_.layer(i - 1))) --i;
+        if (i == 0 || !decoder_.layer(j).tie(encoder_.layer(--i)))
+            throw Error(Fault::usage,
+                        "model \"" + name_ + "\": decoder layer " + std::to_string(j) + " (" +
+                            decoder_.layer(j).describe() + ") has no encoder layer to share weights with",
+                        "use decoder = \"mirror\" with tied = true", decoder_.spec(j).position);
+        ++pairs;
+    }
+    if (pairs == 0)
+        throw Error(Fault::usage, "model \"" + name_ + "\" is tied but no layer has weights");
+}
+
+void Autoencoder::configure(const Shape& sample) {
+    if (configured()) {
+        if (sample.elements() != encoder_.input().elements())
+            throw Error(from_file_ ? Fault::input : Fault::usage,
+                        "model \"" + name_ + "\" takes samples of shape " +
+                            to_string(encoder_.input()) + " (" +
+                            std::to_string(encoder_.input().elements()) + " values), found " +
+                            to_string(sample) + " (" + std::to_string(sample.elements()) + ")",
+                        from_file_ ? "use the data that the model was made for" : "change `input`");
+        return;
+    }
+    const auto with_name = [&](std::string_view part, auto body) {
+        try {
+            body();
+        } catch (const Error& error) {
+            throw Error(error.fault(),
+                        "model \"" + name_ + "\": " + std::string(part) + error.what(),
+                        error.hint(), error.position());
+        }
+    };
+    with_name("encoder ", [&] { encoder_.configure(sample); });
+    if (mirror_) build_mirror();
+    with_name("decoder ", [&] { decoder_.configure(encoder_.output()); });
+    if (decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
+        throw Error(Fault::usage,
+                    "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
+                        " (" + std::to_string(decoder_.output().elements()) +
+                        " values) for samples of " + to_string(sample) + " (" +
+                        std::to_string(sample.elements()) + ")",
+                    "its last layer must give as many values as a sample has",
+                    decoder_.spec(decoder_.size() - 1).position);
+    Architecture architecture{sample, {}, {}, tied_};
+    for (std::size_t i = 0; i < encoder_.size(); ++i) architecture.encoder.push_back(encoder_.spec(i));
+    for (std::size_t i = 0; i < decoder_.size(); ++i) architecture.decoder.push_back(decoder_.spec(i));
+    architecture_ = write_architecture(architecture, *factory_);
+    if (tied_) tie();
+    initialise();
+}
+
+void Autoencoder::initialise() {
+    for (const bool first : {true, false}) {
+        Stack& stack = first ? encoder_ : decoder_;
+        for (std::size_t i = 0; i < stack.size(); ++i)
+            stack.layer(i).initialise(
+                {seed_, hash_of(name_ + (first ? ".encoder." : ".decoder.") + std::to_string(i))});
+    }
+}
+
+void Autoencoder::load(const ModelSpec& spec) {
+    const storage::Bundle bundle = storage::read_bundle(spec.file, "narrows-model");
+    const Architecture architecture = read_architecture(stored_architecture(bundle));
+    tied_ = architecture.tied;
+    build_stack(encoder_, architecture.encoder, spec.position);
+    build_stack(decoder_, architecture.decoder, spec.position);
+    configure(architecture.input);
+    from_bundle(bundle, *this);
+    from_file_ = true;
+}
+
+std::uint64_t Autoencoder::bytes() const {
+    std::uint64_t floats = 0;
+    for (layers::Parameter* parameter : parameters()) {
+        floats += parameter->stored() * (parameter->matrix() ? 2 : 1);
+        for (int which = 0; which < 2; ++which)
+            if (parameter->state(which)) floats += parameter->stored();
+    }
+    return floats * sizeof(float);
+}
+
+std::string Autoencoder::describe() const {
+    return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() + " | " +
+           decoder_.describe() + (tied_ ? " (tied)" : "");
+}
+
+double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {
+    encoder_.prepare_update();
+    decoder_.prepare_update();
+    double norm = 0;
+    if (max_norm > 0) {
+        const Measure measure(parameters());
+        encoder_.update(loop, measure);
+        decoder_.update(loop, measure);
+        norm = measure.norm();
+    }
+    if (norm > max_norm) {  // never without clipping: then both are 0
+        const Scaled scaled(rule, static_cast<float>(max_norm / norm));
+        encoder_.update(loop, scaled);
+        decoder_.update(loop, scaled);
+    } else {
+        encoder_.update(loop, rule);
+        decoder_.update(loop, rule);
+    }
+    encoder_.forget();
+    decoder_.forget();
+    return norm;
+}
+
+void Autoencoder::make_states(int count) {
+    for (layers::Parameter* parameter : parameters()) parameter->make_states(count);
+}
+
+std::vector<layers::Parameter*> Autoencoder::parameters() const {
+    std::vector<layers::Parameter*> all = encoder_.parameters();
+    for (layers::Parameter* parameter : decoder_.parameters()) all.push_back(parameter);
+    return all;
+}
+
+std::vector<std::string> Autoencoder::parameter_names() const {
+    std::vector<std::string> names = encoder_.parameter_names("encoder");
+    for (std::string& name : decoder_.parameter_names("decoder")) names.push_back(std::move(name));
+    return names;
+}
+
+std::vector<NamedValues> Autoencoder::weights(int which) const {
+    std::vector<NamedValues> out;
+    const std::vector<std::string> names = parameter_names();
+    const std::vector<layers::Parameter*> all = parameters();
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (which < 0 || all[i]->state(which) != nullptr)
+            out.push_back({names[i], all[i]->shape(), all[i]->values(which)});
+    return out;
+}
+
+void Autoencoder::set_weights(std::span<const NamedValues> values, int which) {
+    const std::vector<std::string> names = parameter_names();
+    const std::vector<layers::Parameter*> all = parameters();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (which >= 0 && all[i]->state(which) == nullptr) continue;
+        const NamedValues* found = nullptr;
+        for (const NamedValues& candidate : values)
+            if (candidate.name == names[i]) found = &candidate;
+        if (found == nullptr)
+            throw Error(Fault::input, "the file has no values for " + names[i],
+                        "it belongs to a model of another architecture");
+        if (!(found->shape == all[i]->shape()))
+            throw Error(Fault::input,
+                        names[i] + " has shape " + to_string(found->shape) +
+                            " in the file but the model needs " + to_string(all[i]->shape()),
+                        "it belongs to a model of another architecture");
+        all[i]->set_values({found->values.data(), found->values.size()}, which);
+    }
+}
+
+std::uint64_t Autoencoder::parameter_count() const {
+    std::uint64_t count = 0;
+    for (const layers::Parameter* parameter : parameters())
+        if (parameter->trained) count += parameter->count();
+    return count;
+}
+
+bool Autoencoder::weights_finite(std::string& which) const {
+    const std::vector<std::string> names = parameter_names();
+    const std::vector<layers::Parameter*> all = parameters();
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (!simd::kernels().all_finite(all[i]->data(), all[i]->stored())) {
+            which = names[i];
+            return false;
+        }
+    return true;
+}
+
+// Every part goes in with its length, so that no two models give the same bytes.
+std::string Autoencoder::sha256() const {
+    Digest digest;
+    digest.text(architecture_);
+    const Scaling none;
+    const Scaling& scaling = scaling_ ? *scaling_ : none;
+    digest.text(scaling.kind);
+    digest.values(scaling.shift);
+    digest.values(scaling.factor);
+    for (const NamedValues& weight : weights()) {
+        digest.text(weight.name);
+        digest.values({weight.values.data(), weight.values.size()});
+    }
+    return digest.hex();
+}
+
+}  // namespace narrows::model

@@ -1,0 +1,21 @@
+// A model as the content of its file: architecture, weights, scaling, the pipeline that made it and
+// test vectors, by which a machine can tell that it computes the same bits.
+#pragma once
+
+#include "pipeline/model/autoencoder.hpp"
+#include "pipeline/storage/bundle.hpp"
+
+namespace narrows::model {
+
+// `pipeline` is the resolved, portable text. Computes the test vectors: four samples through the
+// model.
+NARROWS_PUBLIC storage::Bundle to_bundle(const Autoencoder& model, std::string_view pipeline);
+
+// Weights and scaling into a configured model of the same architecture.
+NARROWS_PUBLIC void from_bundle(const storage::Bundle& bundle, Autoencoder& model);
+NARROWS_PUBLIC std::string stored_architecture(const storage::Bundle& bundle);
+
+// Does this machine give the bits that the file's test vectors say? Also false when there are none.
+NARROWS_PUBLIC bool reproduces_test_vectors(const storage::Bundle& bundle, const Autoencoder& model);
+
+}  // namespace narrows::model

@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <cstring>
+
+#include "pipeline/model/autoencoder.hpp"
+
+namespace narrows::model {
+namespace {
+
+constexpr std::size_t line = 64;  // every part of a workspace begins a cache line
+constexpr std::uint32_t layer_stride = 0x9e3779b9u;
+
+std::size_t rounded(std::size_t bytes) { return (bytes + line - 1) / line * line; }
+
+}  // namespace
+
+void Stack::add(std::unique_ptr<layers::Layer> layer, LayerSpec spec) {
+    layers_.push_back(std::move(layer));
+    specs_.push_back(std::move(spec));
+    traces_.emplace_back();
+    traces_.back().reserve(4);
+}
+
+Shape Stack::configure(const Shape& input) {
+    shapes_.assign(1, input);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        try {
+            shapes_.push_back(layers_[i]->configure(shapes_.back()));
+        } catch (const Error& error) {
+            const Position at = error.position().line ? error.position() : specs_[i].position;
+            throw Error(error.fault(),
+                        "layer " + std::to_string(i) + " (" + specs_[i].type + "): " + error.what(),
+                        error.hint(), at);
+        }
+    }
+    configured_ = true;
+    return shapes_.back();
+}
+
+std::size_t Stack::values(std::size_t boundary) const {
+    return static_cast<std::size_t>(shapes_[boundary].elements());
+}
+
+// Training keeps every layer's output and its gradient; otherwise two buffers take turns.
+Stack::Layout Stack::layout(std::size_t rows, bool training) const {
+    Layout out;
+    std::size_t at = 0, widest = 0;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const std::size_t own = rounded(layers_[i]->workspace_bytes(rows, training));
+        out.scratch = std::max(out.scratch, own);
+        const std::size_t y = i + 1 < layers_.size() ? rounded(rows * values(i + 1) * sizeof(float)) : 0;
+        widest = std::max(widest, y);
+        at += own + 2 * y;
+    }
+    out.buffer = widest;
+    out.bytes = training ? at : out.scratch + 2 * widest;
+    return out;
+}
+
+std::size_t Stack::workspace_bytes(std::size_t max_rows, bool training) const {
+    // A validation batch goes through the same memory.
+    return training ? std::max(layout(max_rows, true).bytes, layout(max_rows, false).bytes)
+                    : layout(max_rows, false).bytes;
+}
+
+layers::Pass Stack::pass_of(const layers::Pass& pass, std::size_t i, bool skip_last) const {
+    layers::Pass own = pass;
+    own.key.node += static_cast<std::uint32_t>(i) * layer_stride;
+    own.skip_activation = skip_last && i + 1 == layers_.size();
+    return own;
+}
+
+void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float* x, float* y,
+                    bool skip_last_activation) const {
+    if (layers_.empty()) {
+        std::memcpy(y, x, pass.rows * values(0) * sizeof(float));
+        return;
+    }
+    const bool training = pass.phase == Phase::training;
+    const Layout plan = layout(pass.rows, training);
+    const float* from = x;
+    std::byte* at = workspace;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        layers::Pass own = pass_of(pass, i, skip_last_activation);
+        const bool last = i + 1 == layers_.size();
+        float* to = y;
+        if (training) {
+            own.workspace = at;
+            at += rounded(layers_[i]->workspace_bytes(pass.rows, true));
+            if (!last) {
+                to = reinterpret_cast<float*>(at);
+                at += 2 * rounded(pass.rows * values(i + 1) * sizeof(float));
+            }
+        } else {
+            own.workspace = workspace;
+            if (!last)
+                to = reinterpret_cast<float*>(workspace + plan.scratch + (i % 2) * plan.buffer);
+        }
+        layers_[i]->forward(own, from, to);
+        from = to;
+    }
+}
+
+void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
+                     float* dy, float* dx, bool skip_last_activation) {
+    if (layers_.empty()) {
+        if (dx) std::memcpy(dx, dy, pass.rows * values(0) * sizeof(float));
+        return;
+    }
+    std::byte* at = workspace + layout(pass.rows, true).bytes;
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+        layers::Trace trace;
+        trace.pass = pass_of(pass, i, skip_last_activation);
+        const bool last = i + 1 == layers_.size();
+        const std::size_t out = last ? 0 : rounded(pass.rows * values(i + 1) * sizeof(float));
+        at -= 2 * out;
+        float* const own_y = last ? nullptr : reinterpret_cast<float*>(at);
+        float* const own_dy = last ? dy : reinterpret_cast<float*>(at + out);
+        at -= rounded(layers_[i]->workspace_bytes(pass.rows, true));
+        trace.pass.workspace = at;
+        const std::size_t in = i > 0 ? rounded(pass.rows * values(i) * sizeof(float)) : 0;
+        trace.x = i > 0 ? reinterpret_cast<const float*>(at - 2 * in) : x;
+        float* const down = i > 0 ? reinterpret_cast<float*>(at - in) : dx;
+        trace.y = last ? y : own_y;
+        trace.dz = own_dy;
+        layers_[i]->backward(trace.pass, trace.x, trace.y, own_dy, down);
+        traces_[i].push_back(trace);
+    }
+}
+
+void Stack::prepare_update() {
+    for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->prepare_update(traces_[i]);
+}
+
+void Stack::update(const Loop& loop, const layers::UpdateRule& rule) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->update(loop, traces_[i], rule);
+}
+
+void Stack::forget() {
+    for (auto& traces : traces_) traces.clear();
+}
+
+std::vector<layers::Parameter*> Stack::parameters() const {
+    std::vector<layers::Parameter*> out;
+    for (const auto& layer : layers_)
+        for (layers::Parameter* parameter : layer->parameters()) out.push_back(parameter);
+    return out;
+}
+
+std::vector<std::string> Stack::parameter_names(std::string_view prefix) const {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+        for (const layers::Parameter* parameter : layers_[i]->parameters())
+            out.push_back(std::string(prefix) + "." + std::to_string(i) + "." + parameter->name());
+    return out;
+}
+
+std::string Stack::describe() const {
+    std::string text;
+    for (const auto& layer : layers_) text += (text.empty() ? "" : " -> ") + layer->describe();
+    return text;
+}
+
+}  // namespace narrows::model
