@@ -376,6 +376,12 @@ struct Progress {
     std::vector<std::string> history_names;           // "loss", "validation_loss", ...
     std::vector<std::vector<double>> history;         // a row an epoch, columns as named
     bool complete = false;                            // the run reached its end
+    // Of the epoch that is going on: what its means will be made of.
+    struct Partial {
+        std::string name;
+        double sum = 0, weight = 0;
+    };
+    std::vector<Partial> partial;
 };
 
 // At open(): input shapes are known; set output shapes or refuse. Nodes open in wiring order.
@@ -401,6 +407,7 @@ public:
     virtual void disable(std::string_view port) = 0;     // this output does not exist here
     // Memory that the node needs with each packet, from process() to backward() and update.
     virtual std::size_t reserve(std::size_t bytes) = 0;  // returns the handle for workspace()
+    virtual void hold(std::uint64_t bytes) = 0;          // memory that the node has all the run
     virtual Model* model() const = 0;                    // bound by `model = "NAME"`, or null
     // The one model that is bound by this node or by nodes that read from it; null: none or many.
     virtual Model* downstream_model() const = 0;
@@ -458,6 +465,8 @@ public:
     virtual std::span<std::byte> workspace(std::size_t handle) = 0;
     virtual Model* model() const = 0;
     virtual const Loop& loop() const = 0;
+    // Training, behind an update: how far the run is with this packet's update.
+    virtual const Progress& progress() const = 0;
     // Summed over packets in sequence order; the run's result is sum / weight, by epoch and phase.
     virtual void metric(std::string_view name, double sum, double weight) = 0;
     virtual void drop() = 0;               // nothing downstream sees this packet

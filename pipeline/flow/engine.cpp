@@ -1,0 +1,149 @@
+#include "pipeline/flow/engine.hpp"
+
+#include <cmath>
+
+#include "pipeline/flow/packet_context.hpp"
+
+namespace narrows::flow {
+namespace {
+
+constexpr auto between_reports = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Engine::Engine(const Plan& plan_)
+    : plan(plan_),
+      gated(plan_.gated_bytes),
+      parallel(plan_.threads),
+      statistics(plan_.nodes.size()),
+      metrics(plan_),
+      work(plan_),
+      skip_below(plan_.nodes.size(), 0),
+      start_(std::chrono::steady_clock::now()) {
+    const auto total = static_cast<std::size_t>(plan.in_flight);
+    for (std::size_t i = 0; i < total; ++i)
+        packets.push_back(std::make_unique<Packet>(plan, gated.data()));
+}
+
+double Engine::seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+bool Engine::next(Context::Place& place) {
+    if (stop_requested()) stopping_ = true;
+    if (stopping_ || failure.any()) return false;
+    return work.next(place);
+}
+
+void Engine::begin(Packet& packet, const Context::Place& place) { packet.begin(plan, place); }
+
+// Packets are the parallelism of a stream; behind the weights there is one, so its loops are.
+const Loop& Engine::loop_of(const NodePlan& node) const {
+    const bool packets_run_beside =
+        plan.training() ? node.stage == Stage::ahead : node.type->threads == Threads::parallel;
+    if (packets_run_beside && plan.in_flight > 1) return serial;
+    return parallel;
+}
+
+template <class Body>
+void Engine::guarded(std::size_t index, Packet& packet, Body body) {
+    const NodePlan& node = plan.nodes[index];
+    PacketContext context(plan, index, packet, loop_of(node), progress, stopping_);
+    const Statistics::Timer timer(statistics, index);
+    try {
+        body(*node.node, context);
+    } catch (...) {
+        failure.note(packet.place, index, std::current_exception());
+        packet.skipped[index] = 1;
+    }
+}
+
+void Engine::process(std::size_t index, Packet& packet) {
+    const NodePlan& node = plan.nodes[index];
+    for (const std::size_t before : node.before)
+        if (packet.skipped[before]) packet.skipped[index] = 1;
+    if (packet.skipped[index] || skips(packet)) return;
+    if (node.stage == Stage::after && packet.place.phase != Phase::training) return;
+    // A sink that kept these samples from an earlier run.
+    if (static_cast<std::uint64_t>(packet.place.first + packet.place.count) <= skip_below[index]) return;
+    guarded(index, packet, [](Node& own, Context& context) { own.process(context); });
+    statistics.packet(index, packet.place.count);
+}
+
+void Engine::check_loss(Packet& packet) {
+    for (const std::uint8_t skipped : packet.skipped)
+        if (skipped) packet.dropped = true;
+    if (skips(packet) || packet.place.phase != Phase::training) return;
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i)
+        for (const OutputPlan& output : plan.nodes[i].outputs) {
+            if (!output.seed || std::isfinite(packet.scalars[output.scalar])) continue;
+            packet.dropped = true;
+            const char* found = std::isnan(packet.scalars[output.scalar]) ? "nan" : "infinite";
+            failure.note(packet.place, i,
+                         std::make_exception_ptr(Error(
+                             Fault::run,
+                             "the loss is " + std::string(found) + " at step " +
+                                 std::to_string(packet.place.step),
+                             "lower the learning rate, set clip on the optimiser, or check the data "
+                             "with narrows check")));
+            return;
+        }
+}
+
+void Engine::backward(std::size_t index, Packet& packet) {
+    if (skips(packet) || packet.place.phase != Phase::training) return;
+    guarded(index, packet, [](Node& own, Context& context) { own.backward(context); });
+    if (packet.skipped[index]) packet.dropped = true;
+}
+
+void Engine::update(std::size_t index, Packet& packet) {
+    if (skips(packet) || packet.place.phase != Phase::training) return;
+    guarded(index, packet, [](Node& own, Context& context) { own.process(context); });
+    if (packet.skipped[index]) packet.dropped = true;
+    statistics.packet(index, packet.place.count);
+}
+
+void Engine::updated(Packet& packet) {
+    if (skips(packet)) return;
+    metrics.add(packet, loss_of(plan, packet));
+    for (auto& list : packet.metrics) list.clear();
+    if (packet.place.phase == Phase::training) {
+        progress.step = packet.place.step + 1;
+        progress.samples_seen += static_cast<std::uint64_t>(packet.place.count);
+    }
+    progress.partial = metrics.partial();
+}
+
+void Engine::retire(Packet& packet) {
+    ++retired;
+    if (!failure.outruns(packet.place.sequence)) {
+        metrics.add(packet, std::nullopt);
+        if (packet.place.phase != Phase::validation)
+            samples_done += static_cast<std::uint64_t>(packet.place.count);
+        if (packet.place.phase == Phase::streaming)
+            progress.samples_seen = static_cast<std::uint64_t>(packet.place.first + packet.place.count);
+    }
+    if (plan.settings.progress == nullptr) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - reported_ < between_reports) return;
+    reported_ = now;
+    report();
+}
+
+void Engine::report(bool epoch_finished, std::map<std::string, double> row) {
+    if (plan.settings.progress == nullptr) return;
+    Report out;
+    const auto epochs = static_cast<std::uint32_t>(plan.training() ? plan.pipeline.run.epochs : 1);
+    out.samples_done = samples_done;
+    out.samples_total = static_cast<std::uint64_t>(plan.samples) * epochs;
+    out.epochs = plan.training() ? epochs : 0;
+    out.epoch = plan.training() ? progress.epoch + (epoch_finished ? 0 : 1) : 0;
+    out.loss = metrics.mean("loss");
+    out.seconds = seconds();
+    out.memory_bound = plan.memory_bound;
+    out.epoch_finished = epoch_finished;
+    out.metrics = std::move(row);
+    (*plan.settings.progress)(out);
+}
+
+}  // namespace narrows::flow

@@ -1,0 +1,196 @@
+#include "pipeline/flow/graph.hpp"
+
+#include <deque>
+
+#include <tbb/flow_graph.h>
+
+namespace narrows::flow {
+namespace {
+
+namespace tf = tbb::flow;
+
+using Hop = tf::multifunction_node<Packet*, std::tuple<Packet*>>;
+using Ports = Hop::output_ports_type;
+using Birth = std::tuple<Context::Place, Packet*>;
+using Pass = std::tuple<Packet*, int>;
+
+// Bodies put from inside: a serial function_node would lose the order.
+void send(Ports& ports, Packet* packet) { std::get<0>(ports).try_put(packet); }
+
+struct Number {
+    std::size_t operator()(Packet* packet) const { return packet->place.sequence; }
+};
+
+}  // namespace
+
+// Streaming: numbers + free slots -> born -> nodes -> end -> in order -> retire -> free slots.
+// Training: numbers + free slots -> born -> nodes ahead -> end -> in order + weights -> gate ->
+// forward nodes -> end -> backward ... -> update ... -> updated -> nodes after -> end -> retire.
+struct Graph::Nodes {
+    explicit Nodes(Engine& engine_)
+        : engine(engine_),
+          numbers(graph,
+                  [this](tbb::flow_control& control) {
+                      Context::Place place;
+                      if (!engine.next(place)) control.stop();
+                      return place;
+                  }),
+          free(graph),
+          births(graph),
+          born(graph, tf::serial,
+               [this](const Birth& birth, auto& ports) {
+                   Packet* packet = std::get<1>(birth);
+                   engine.begin(*packet, std::get<0>(birth));
+                   packet->open_ends = ends[0];
+                   send(ports, packet);
+               }),
+          weights(graph),
+          passes(graph) {
+        tf::make_edge(numbers, tf::input_port<0>(births));
+        tf::make_edge(free, tf::input_port<1>(births));
+        tf::make_edge(births, born);
+        for (auto& packet : engine.packets) free.try_put(packet.get());
+        build();
+    }
+
+    Hop& hop(std::size_t concurrency, std::function<void(Packet&, Ports&)> body) {
+        return hops.emplace_back(graph, concurrency,
+                                 [own = std::move(body)](Packet* packet, Ports& ports) {
+                                     own(*packet, ports);
+                                 });
+    }
+    static auto& out(Hop& from) { return tf::output_port<0>(from); }
+
+    // Wires the nodes of a stage behind `start`, and returns what follows when all are through.
+    template <class Start>
+    Hop& stage(Stage which, Start& start) {
+        const Plan& plan = engine.plan;
+        const auto index = static_cast<std::size_t>(which);
+        ends[index] = 0;
+        std::vector<tf::receiver<Packet*>*> entry(plan.nodes.size(), nullptr);
+        std::vector<Hop*> worker(plan.nodes.size(), nullptr);
+        for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+            const NodePlan& node = plan.nodes[i];
+            if (node.stage != which) continue;
+            const Threads threads = node.type->threads;
+            Hop& work = hop(threads == Threads::parallel ? tf::unlimited : tf::serial,
+                            [this, i](Packet& packet, Ports& ports) {
+                                engine.process(i, packet);
+                                send(ports, &packet);
+                            });
+            worker[i] = &work;
+            entry[i] = &work;
+            if (threads == Threads::ordered) {
+                auto& order = sequencers.emplace_back(graph, Number{});
+                tf::make_edge(order, work);
+                entry[i] = &order;
+            }
+            if (node.previous > 1) {
+                Hop& all = hop(tf::unlimited, [i](Packet& packet, Ports& ports) {
+                    if (packet.waiting[i].fetch_sub(1) == 1) send(ports, &packet);
+                });
+                tf::make_edge(out(all), *entry[i]);
+                entry[i] = &all;
+            }
+            if (node.next.empty()) ++ends[index];
+        }
+        Hop& end = hop(tf::unlimited, [](Packet& packet, Ports& ports) {
+            if (packet.open_ends.fetch_sub(1) == 1) send(ports, &packet);
+        });
+        if (ends[index] == 0) {  // an empty stage
+            ends[index] = 1;
+            tf::make_edge(start, end);
+        }
+        for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+            if (plan.nodes[i].stage != which) continue;
+            if (plan.nodes[i].previous == 0) tf::make_edge(start, *entry[i]);
+            for (const std::size_t next : plan.nodes[i].next) tf::make_edge(out(*worker[i]), *entry[next]);
+            if (plan.nodes[i].next.empty()) tf::make_edge(out(*worker[i]), end);
+        }
+        return end;
+    }
+
+    void build() {
+        Hop& ahead = stage(Stage::ahead, tf::output_port<0>(born));
+        auto& order = sequencers.emplace_back(graph, Number{});
+        tf::make_edge(out(ahead), order);
+        Hop& retire = hop(tf::serial, [this](Packet& packet, Ports& ports) {
+            engine.retire(packet);
+            if (engine.plan.training()) weights.try_put(1);
+            send(ports, &packet);
+        });
+        tf::make_edge(out(retire), free);
+        if (!engine.plan.training()) {
+            tf::make_edge(order, retire);
+            return;
+        }
+        build_step(order, retire);
+    }
+
+    // One packet at a time holds the weights.
+    void build_step(tf::sequencer_node<Packet*>& order, Hop& retire) {
+        const Plan& plan = engine.plan;
+        tf::make_edge(order, tf::input_port<0>(passes));
+        tf::make_edge(weights, tf::input_port<1>(passes));
+        auto& gate = gates.emplace_back(graph, tf::serial, [this](const Pass& pass, auto& ports) {
+            Packet* packet = std::get<0>(pass);
+            packet->open_ends = ends[static_cast<std::size_t>(Stage::forward)];
+            send(ports, packet);
+        });
+        tf::make_edge(passes, gate);
+        Hop& forward = stage(Stage::forward, tf::output_port<0>(gate));
+        Hop* last = &hop(tf::serial, [this](Packet& packet, Ports& ports) {
+            engine.check_loss(packet);
+            send(ports, &packet);
+        });
+        tf::make_edge(out(forward), *last);
+        const auto then = [&](std::function<void(Packet&)> body) {
+            Hop& next = hop(tf::serial, [own = std::move(body)](Packet& packet, Ports& ports) {
+                own(packet);
+                send(ports, &packet);
+            });
+            tf::make_edge(out(*last), next);
+            last = &next;
+        };
+        for (std::size_t i = plan.nodes.size(); i-- > 0;)
+            if (plan.nodes[i].differentiates)
+                then([this, i](Packet& packet) { engine.backward(i, packet); });
+        for (std::size_t i = 0; i < plan.nodes.size(); ++i)
+            if (plan.nodes[i].stage == Stage::update)
+                then([this, i](Packet& packet) { engine.update(i, packet); });
+        then([this](Packet& packet) {
+            engine.updated(packet);
+            packet.open_ends = ends[static_cast<std::size_t>(Stage::after)];
+        });
+        Hop& after = stage(Stage::after, out(*last));
+        tf::make_edge(out(after), retire);
+        weights.try_put(1);
+    }
+
+    Engine& engine;
+    tf::graph graph;
+    std::array<std::uint32_t, 4> ends{};   // nodes that end each stage
+    tf::input_node<Context::Place> numbers;
+    tf::buffer_node<Packet*> free;
+    tf::join_node<Birth, tf::reserving> births;
+    tf::multifunction_node<Birth, std::tuple<Packet*>> born;
+    tf::buffer_node<int> weights;
+    tf::join_node<Pass, tf::reserving> passes;
+    std::deque<Hop> hops;
+    std::deque<tf::sequencer_node<Packet*>> sequencers;
+    std::deque<tf::multifunction_node<Pass, std::tuple<Packet*>>> gates;
+};
+
+Graph::Graph(Engine& engine) : nodes_(std::make_unique<Nodes>(engine)) {}
+Graph::~Graph() { nodes_->graph.wait_for_all(); }
+
+void Graph::run() {
+    nodes_->numbers.activate();
+    nodes_->graph.wait_for_all();
+    const Engine& engine = nodes_->engine;
+    if (engine.retired != engine.work.issued())
+        throw std::logic_error(std::to_string(engine.work.issued()) + " packets were issued but " +
+                               std::to_string(engine.retired) + " came back");
+}
+
+}  // namespace narrows::flow

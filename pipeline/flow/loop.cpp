@@ -1,0 +1,22 @@
+#include "pipeline/flow/loop.hpp"
+
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+namespace narrows::flow {
+
+ParallelLoop::~ParallelLoop() = default;
+
+// The static partitioner gives a task number to the same thread again and again.
+void ParallelLoop::each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const {
+    if (threads_ <= 1 || tasks <= 1) {
+        for (std::size_t task = 0; task < tasks; ++task) body(task);
+        return;
+    }
+    tbb::this_task_arena::isolate([&] {
+        tbb::parallel_for(std::size_t{0}, tasks, [&](std::size_t task) { body(task); },
+                          tbb::static_partitioner());
+    });
+}
+
+}  // namespace narrows::flow

@@ -1,0 +1,20 @@
+// The loop inside a node: oneTBB's parallel_for, isolated so that a waiting thread never starts
+// another packet's body.
+#pragma once
+
+#include "pipeline/node.hpp"
+
+namespace narrows::flow {
+
+class ParallelLoop final : public Loop {
+public:
+    explicit ParallelLoop(std::size_t threads) : threads_(threads) {}
+    ~ParallelLoop() override;
+    std::size_t threads() const noexcept override { return threads_; }
+    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override;
+
+private:
+    std::size_t threads_;
+};
+
+}  // namespace narrows::flow

@@ -1,0 +1,30 @@
+// Sums of an epoch, and the history that is made of them. One rule: packets are added in sequence
+// order, within one in wiring order, so that the same run gives the same numbers.
+#pragma once
+
+#include "pipeline/flow/packet.hpp"
+
+namespace narrows::flow {
+
+class Metrics {
+public:
+    explicit Metrics(const Plan& plan) : plan_(plan) {}
+    // `loss`: the sum of what the updates read; added with the packet's count.
+    void add(const Packet& packet, std::optional<double> loss);
+    double mean(std::string_view name) const;                  // not a number: nothing yet
+    std::map<std::string, double> means() const;
+    // Appends a row to the progress's history and says what was best; then begins anew.
+    bool end_epoch(Progress& progress);
+    std::vector<Progress::Partial> partial() const { return sums_; }
+    void resume(std::vector<Progress::Partial> partial) { sums_ = std::move(partial); }
+
+private:
+    void add(const std::string& name, double sum, double weight);
+    const Plan& plan_;
+    std::vector<Progress::Partial> sums_;
+};
+
+// The sum of the scalars that update nodes read, each output once.
+double loss_of(const Plan& plan, const Packet& packet);
+
+}  // namespace narrows::flow

@@ -1,0 +1,174 @@
+#include "pipeline/flow/run.hpp"
+
+#include <algorithm>
+
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+
+#include "pipeline/flow/engine.hpp"
+#include "pipeline/flow/graph.hpp"
+#include "pipeline/flow/run_context.hpp"
+
+namespace narrows::flow {
+namespace {
+
+// The life of the nodes around the graph. Whatever goes wrong, every node that has started is
+// told: finish(), stopped() or abandon().
+class Session {
+public:
+    Session(const Plan& plan, Result& result) : plan_(plan), result_(result), engine_(plan) {}
+
+    void run() {
+        try {
+            restore_and_start();
+            Graph graph(engine_);
+            engine_.report();
+            if (!result_.already_complete) plan_.training() ? train(graph) : stream(graph);
+            if (result_.stopped) each([](Node& node, RunContext& run) { node.stopped(run); });
+            else finish();
+        } catch (...) {
+            for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+                NodeRunContext context = context_of(i);
+                if (!finished_) plan_.nodes[i].node->abandon(context);
+            }
+            throw;
+        }
+        fill_result();
+    }
+
+private:
+    NodeRunContext context_of(std::size_t node, bool best = false) {
+        Progress& progress = plan_.training() ? engine_.progress : progress_[node];
+        return {plan_, node, engine_.parallel, progress, result_, best};
+    }
+    template <class Body>
+    void each(Body body, bool best = false) {
+        for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+            NodeRunContext context = context_of(i, best);
+            try {
+                body(*plan_.nodes[i].node, context);
+            } catch (const Error& error) {
+                rethrow_for(*plan_.nodes[i].spec, error);
+            }
+        }
+    }
+
+    // A stream goes on at the sample that the slowest sink has; a training run where its
+    // checkpoint stands.
+    void restore_and_start() {
+        progress_.resize(plan_.nodes.size());
+        std::vector<bool> restored(plan_.nodes.size(), false);
+        std::size_t node = 0;
+        if (plan_.settings.resume)
+            each([&](Node& own, RunContext& run) { restored[node++] = own.restore(run); });
+        const bool any = std::find(restored.begin(), restored.end(), true) != restored.end();
+        if (plan_.training()) {
+            result_.already_complete = any && engine_.progress.complete;
+            engine_.metrics.resume(engine_.progress.partial);
+        } else if (any) {
+            std::uint64_t least = static_cast<std::uint64_t>(plan_.samples);
+            bool sinks_complete = true;
+            for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+                if (!is_sink(i)) continue;
+                if (!restored[i]) {   // it has nothing yet
+                    least = 0;
+                    sinks_complete = false;
+                    continue;
+                }
+                const std::uint64_t has = progress_[i].complete ? static_cast<std::uint64_t>(plan_.samples)
+                                                                : progress_[i].samples_seen;
+                engine_.skip_below[i] = has;
+                least = std::min(least, has);
+                sinks_complete = sinks_complete && progress_[i].complete;
+            }
+            result_.already_complete = sinks_complete;
+            first_ = static_cast<std::int64_t>(least);
+        }
+        each([](Node& own, RunContext& run) { own.start(run); });
+    }
+    bool is_sink(std::size_t i) const { return plan_.nodes[i].type->outputs.empty(); }
+
+    void stream(Graph& graph) {
+        engine_.samples_done = static_cast<std::uint64_t>(first_);
+        engine_.work.begin(0, first_ / plan_.batch);
+        graph.run();
+        if (engine_.failure.any()) engine_.failure.rethrow(plan_);
+        result_.stopped = !engine_.work.done();
+        for (Progress& progress : progress_)
+            progress.samples_seen = std::max(progress.samples_seen, engine_.progress.samples_seen);
+    }
+
+    void train(Graph& graph) {
+        Progress& progress = engine_.progress;
+        const auto epochs = static_cast<std::uint32_t>(plan_.pipeline.run.epochs);
+        const std::uint64_t steps = plan_.steps_per_epoch();
+        engine_.samples_done = progress.samples_seen;
+        while (progress.epoch < epochs && !out_of_patience()) {
+            engine_.work.begin(progress.epoch,
+                               static_cast<std::int64_t>(progress.step - progress.epoch * steps));
+            graph.run();
+            if (engine_.failure.any()) engine_.failure.rethrow(plan_);
+            if (!engine_.work.done()) {
+                result_.stopped = true;
+                return;
+            }
+            std::map<std::string, double> row = engine_.metrics.means();
+            for (const auto& [name, value] : row) result_.numbers[name] = value;
+            const bool best = engine_.metrics.end_epoch(progress);
+            each([](Node& own, RunContext& run) { own.epoch_end(run); }, best);
+            engine_.report(true, std::move(row));
+        }
+    }
+    bool out_of_patience() const {
+        const Progress& progress = engine_.progress;
+        return plan_.pipeline.run.patience > 0 &&
+               progress.epoch >= progress.best_epoch + static_cast<std::uint64_t>(plan_.pipeline.run.patience);
+    }
+
+    void finish() {
+        if (!plan_.training())
+            for (const auto& [name, value] : engine_.metrics.means()) result_.numbers[name] = value;
+        each([](Node& own, RunContext& run) { own.finish(run); });
+        finished_ = true;
+    }
+
+    void fill_result() {
+        result_.seconds = engine_.seconds();
+        result_.threads = plan_.threads;
+        result_.memory_bound = plan_.memory_bound;
+        result_.steps = engine_.progress.step;
+        result_.epochs = engine_.progress.epoch;
+        result_.samples = plan_.training() ? engine_.progress.samples_seen : engine_.samples_done;
+        result_.history_names = engine_.progress.history_names;
+        result_.history = engine_.progress.history;
+        result_.nodes = engine_.statistics.report(plan_, result_.seconds);
+    }
+
+    const Plan& plan_;
+    Result& result_;
+    Engine engine_;
+    std::vector<Progress> progress_;   // streaming: each sink has its own
+    std::int64_t first_ = 0;           // streaming: sample to begin with
+    bool finished_ = false;
+};
+
+}  // namespace
+
+Drawing inspect(const language::Pipeline& pipeline, const registry::Registry& registry,
+                const Settings& settings) {
+    return Plan(pipeline, registry, settings).drawing();
+}
+
+Result run(const language::Pipeline& pipeline, const registry::Registry& registry,
+           const Settings& settings) {
+    const Plan plan(pipeline, registry, settings);
+    Result result;
+    result.memory_bound = plan.memory_bound;
+    if (settings.only_check) return result;
+    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, plan.threads);
+    tbb::task_arena arena(static_cast<int>(plan.threads));
+    arena.execute([&] { Session(plan, result).run(); });
+    return result;
+}
+
+}  // namespace narrows::flow

@@ -1,0 +1,41 @@
+// The run as one node sees it, while no packet is in flight.
+#pragma once
+
+#include "pipeline/flow/plan.hpp"
+
+namespace narrows::flow {
+
+class NodeRunContext final : public RunContext {
+public:
+    NodeRunContext(const Plan& plan, std::size_t node, const Loop& loop, Progress& progress,
+                   Result& result, bool best)
+        : plan_(plan), node_(plan.nodes[node]), loop_(loop), progress_(progress), result_(result), best_(best) {}
+    ~NodeRunContext() override;
+
+    Mode mode() const override { return plan_.pipeline.run.mode; }
+    std::string_view id() const override { return node_.spec->id; }
+    RandomKey key() const override { return node_.key; }
+    Model* model() const override { return node_.model; }
+    const Loop& loop() const override { return loop_; }
+    std::int64_t samples() const override { return plan_.samples; }
+    Shape shape(std::string_view port) const override;
+    Progress& progress() override { return progress_; }
+    bool is_best() const override { return best_; }
+    bool resuming() const override { return plan_.settings.resume; }
+    bool no_clobber() const override { return plan_.settings.no_clobber; }
+    std::string_view pipeline_text() const override { return plan_.text; }
+    void result(std::string_view name, double value) override;
+    void result(std::string_view name, std::string_view text) override;
+    void result(std::string_view name, std::span<const double> values) override;
+    void warn(const std::string& text) override;
+
+private:
+    const Plan& plan_;
+    const NodePlan& node_;
+    const Loop& loop_;
+    Progress& progress_;
+    Result& result_;
+    bool best_;
+};
+
+}  // namespace narrows::flow
