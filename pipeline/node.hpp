@@ -304,6 +304,7 @@ struct Setting {
     std::string name;
     Value value;
     Position position;
+    ParameterKind kind = ParameterKind::text;   // of the parameter, where it was read from a file
 };
 
 enum class Kind : std::uint8_t { node, model, layer };

@@ -17,8 +17,9 @@ struct NodeSpec {
     std::string id, type, doc;
     std::vector<Connection> inputs;
     std::string model;       // bound by `model = "NAME"`, may be empty
-    std::vector<Setting> settings;
+    std::vector<Setting> settings;   // those that differ from the type's defaults
     Position position;       // of the table's head
+    bool sink = false;       // its type has no outputs
 };
 
 // A [[stage]]: some epochs with its own choice of what trains.
