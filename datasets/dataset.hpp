@@ -66,6 +66,10 @@ struct Summary {
 };
 NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1);
 
+// Some rows of a dataset, in this order; they keep their numbers as ids().
+NARROWS_PUBLIC std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,
+                                                     std::vector<std::int64_t> rows);
+
 // Order of training samples: a keyed permutation of blocks of `block_rows`, then a shuffle inside
 // `window_rows`. A pure function of its arguments.
 class NARROWS_PUBLIC SampleOrder {

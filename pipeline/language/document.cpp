@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 

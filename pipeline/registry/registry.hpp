@@ -25,7 +25,7 @@ struct ParameterInfo {
     void (*set)(Component&, const Value&) = nullptr;
 };
 
-struct TypeInfo {
+struct NARROWS_PUBLIC TypeInfo {
     Kind kind = Kind::node;
     std::string type, summary, plugin, main;
     Threads threads = Threads::serial;

@@ -1,4 +1,4 @@
-// Stored numbers as floats. Private to the storage room. One rule: plain conversions round once;
+// Stored numbers as floats, for storage and datasets. One rule: plain conversions round once;
 // CF packing is applied in double and rounded once at the end.
 #pragma once
 

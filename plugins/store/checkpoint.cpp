@@ -119,8 +119,7 @@ void StoreCheckpoint::save(model::Autoencoder& model) {
 void StoreCheckpoint::process(Context& context) {
     const Context::Place& place = context.place();
     if (place.phase != Phase::training) return;
-    progress_.step = place.step + 1;
-    progress_.samples_seen += static_cast<std::uint64_t>(place.count);
+    progress_ = context.progress();
     if (!every_epochs_ && progress_.step % every_ == 0) save(*bound_autoencoder(context.model()));
 }
 

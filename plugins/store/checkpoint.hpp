@@ -36,7 +36,7 @@ private:
 
     storage::Checkpoints checkpoints_;
     std::string pipeline_;
-    Progress progress_;                   // as of the last packet
+    Progress progress_;                   // as of the last update
     std::uint64_t best_step_ = 0;         // of the checkpoint that holds the best epoch; 0: none
     std::optional<std::uint64_t> saved_;  // step of the last good checkpoint of this run
     bool finished_before_ = false;

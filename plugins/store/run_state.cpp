@@ -1,6 +1,7 @@
 #include "plugins/store/run_state.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace narrows::plugins {
 
@@ -70,6 +71,10 @@ Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::
                 bundle.arrays.push_back(array_of(
                     "/optimiser/" + std::string(moment_names[moment]) + "/" + values.name, values));
     save_history(progress, bundle);
+    for (const Progress::Partial& partial : progress.partial) {
+        const std::array<double, 2> values{partial.sum, partial.weight};
+        bundle.arrays.push_back(Array::of<double>("/partial/" + partial.name, Shape{2}, values));
+    }
     bundle.arrays.push_back(config_array(pipeline));
     return bundle;
 }
@@ -95,9 +100,13 @@ Progress load_progress(const Bundle& bundle) {
     progress.complete = integer(bundle, "complete") != 0;
     if (const auto* loss = bundle.attribute("best_loss"))
         if (const auto* value = std::get_if<double>(loss)) progress.best_loss = *value;
-    constexpr std::string_view log = "/log/";
+    constexpr std::string_view log = "/log/", part = "/partial/";
     for (const Array& array : bundle.arrays) {
-        if (!array.path.starts_with(log) || array.type != Type::f64) continue;
+        if (array.type != Type::f64) continue;
+        if (array.path.starts_with(part) && array.as<double>().size() == 2)
+            progress.partial.push_back(
+                {array.path.substr(part.size()), array.as<double>()[0], array.as<double>()[1]});
+        if (!array.path.starts_with(log)) continue;
         const std::span<const double> column = array.as<double>();
         progress.history_names.push_back(array.path.substr(log.size()));
         progress.history.resize(std::max(progress.history.size(), column.size()));

@@ -71,6 +71,7 @@ public:
     bool prefer(std::string_view, std::string_view) override { return false; }
     void disable(std::string_view) override {}
     std::size_t reserve(std::size_t) override { return 0; }
+    void hold(std::uint64_t) override {}
     Model* model() const override { return run_.model; }
     Model* downstream_model() const override { return nullptr; }
     std::string_view pipeline_text() const override { return run_.pipeline; }
@@ -129,6 +130,7 @@ public:
     std::span<std::byte> workspace(std::size_t) override { return {}; }
     Model* model() const override { return run_.model; }
     const Loop& loop() const override { return loop_; }
+    const Progress& progress() const override { return packet_.progress; }
     void metric(std::string_view, double, double) override {}
     void drop() override {}
     bool stopping() const override { return false; }

@@ -1,0 +1,25 @@
+// One reader for each kind of file. All throw Error{Fault::input} that names file and place.
+#pragma once
+
+#include "datasets/rows.hpp"
+
+namespace narrows::datasets {
+
+std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64_t budget);
+
+// "digits.h5" of a path.
+std::string short_name(const std::string& file);
+
+// Texts as numbers: whole numbers as they are, else each new text gets the next number.
+struct LabelReader {
+    std::vector<std::string> texts;
+    Labels finish() const;
+};
+
+}  // namespace narrows::datasets

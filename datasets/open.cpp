@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "datasets/formats.hpp"
+
+namespace narrows::datasets {
+namespace {
+
+constexpr std::string_view known_formats = "hdf5, idx, npy, csv, raw, ts, png";
+
+// By content; the name only where content says nothing.
+std::string recognise(const DataSpec& spec) {
+    if (std::filesystem::is_directory(spec.file)) return "png";
+    if (storage::is_hdf5(spec.file)) return "hdf5";
+    const std::string head = first_bytes(spec.file, 4096);
+    if (head.starts_with("\x93NUMPY")) return "npy";
+    if (head.size() >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e && head[3] > 0)
+        return "idx";
+    if (!spec.shape.empty() || !spec.type.empty()) return "raw";
+    const bool text = !head.empty() && std::all_of(head.begin(), head.end(), [](char c) {
+        return static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n' || c == '\r';
+    });
+    if (text) {
+        for (std::size_t at = 0; at < head.size();) {
+            const std::size_t end = std::min(head.find('\n', at), head.size());
+            if (head[at] == '@') return "ts";
+            if (head[at] != '#' && end > at + 1) break;
+            at = end + 1;
+        }
+        return "csv";
+    }
+    if (head.empty()) throw Error(Fault::input, fmt::format("\"{}\" is empty", spec.file));
+    throw Error(Fault::input, fmt::format("\"{}\" is of no format that narrows knows", spec.file),
+                "raw numbers need --shape and --type; known formats: " + std::string(known_formats));
+}
+
+std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budget) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(spec.file, ignored))
+        throw Error(Fault::input, fmt::format("there is no file \"{}\"", spec.file),
+                    "check the name and the folder");
+    const std::string format = spec.format.empty() ? recognise(spec) : spec.format;
+    std::shared_ptr<const Dataset> data;
+    if (format == "hdf5") data = open_hdf5(spec, budget);
+    else if (format == "idx") data = open_idx(spec, budget);
+    else if (format == "npy") data = open_npy(spec, budget);
+    else if (format == "csv") data = open_csv(spec, budget);
+    else if (format == "raw") data = open_raw(spec, budget);
+    else if (format == "ts") data = open_ts(spec, budget);
+    else if (format == "png") data = open_png_folder(spec, budget);
+    else
+        throw Error(Fault::usage, fmt::format("format \"{}\" is not known", format),
+                    "known formats: " + std::string(known_formats));
+    if (spec.window > 0) data = make_windows(data, spec.window, spec.stride);
+    if (spec.first || spec.last)
+        data = make_range(data, spec.first.value_or(0), spec.last.value_or(data->rows()));
+    return data;
+}
+
+}  // namespace
+
+std::string short_name(const std::string& file) {
+    return std::filesystem::path(file).filename().string();
+}
+
+std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget) {
+    if (specs.empty()) throw Error(Fault::usage, "no data was named");
+    std::vector<std::shared_ptr<const Dataset>> parts;
+    for (const DataSpec& spec : specs) parts.push_back(open_one(spec, memory_budget / specs.size()));
+    return make_joined(std::move(parts));
+}
+
+Labels LabelReader::finish() const {
+    Labels out;
+    bool whole = true;
+    for (const std::string& text : texts) {
+        double number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{} || end != text.data() + text.size() ||
+            number != static_cast<double>(static_cast<std::int64_t>(number))) {
+            whole = false;
+            break;
+        }
+        out.values.push_back(static_cast<std::int64_t>(number));
+    }
+    if (whole) return out;
+    // Numbered in the order of their names, so that the order of rows does not matter.
+    out.names = texts;
+    std::sort(out.names.begin(), out.names.end());
+    out.names.erase(std::unique(out.names.begin(), out.names.end()), out.names.end());
+    out.values.clear();
+    for (const std::string& text : texts)
+        out.values.push_back(std::lower_bound(out.names.begin(), out.names.end(), text) - out.names.begin());
+    return out;
+}
+
+// One number a row, or a file of samples that has labels beside them.
+Labels open_labels(const DataSpec& spec) {
+    DataSpec plain = spec;
+    plain.window = 0;
+    const DataSpec specs[] = {plain};
+    std::shared_ptr<const Dataset> data;
+    if (storage::is_hdf5(spec.file) && spec.dataset.empty()) {
+        for (const storage::ArrayInfo& array : storage::look(spec.file).arrays)
+            if (array.path == "/labels") plain.dataset = "/labels";
+        const DataSpec named[] = {plain};
+        data = open(named);
+    } else {
+        data = open(specs);
+    }
+    if (const std::vector<std::int64_t> own = data->labels(); !own.empty()) return {own, data->label_names()};
+    if (data->sample().elements() != 1)
+        throw Error(Fault::input,
+                    fmt::format("{} has {} values a row: labels are one a row", data->name(),
+                                data->sample().elements()),
+                    "name a dataset or a column of labels");
+    std::vector<float> values(static_cast<std::size_t>(data->rows()));
+    data->read(0, data->rows(), values.data());
+    Labels out;
+    for (const float value : values) out.values.push_back(static_cast<std::int64_t>(value));
+    return out;
+}
+
+}  // namespace narrows::datasets

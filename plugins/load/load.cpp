@@ -1,0 +1,222 @@
+#include "plugins/load/load.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "pipeline/simd/kernels.hpp"
+#include "plugins/load/scaling.hpp"
+
+namespace narrows::plugins {
+namespace {
+
+constexpr std::uint64_t memory_budget = 192u << 20;
+
+std::uint64_t bytes_of(const datasets::Dataset& data) {
+    const std::uint64_t all = static_cast<std::uint64_t>(data.rows()) *
+                              static_cast<std::uint64_t>(data.sample().elements()) *
+                              storage::size_of(data.type());
+    return std::min(all, memory_budget);
+}
+
+[[noreturn]] void refuse_row(const datasets::Dataset& data, std::int64_t row) {
+    throw Error(Fault::input, fmt::format("row {} of {} holds NaN or Inf", row, data.name()),
+                "--on-bad-row skip leaves such rows out");
+}
+
+}  // namespace
+
+void Load::describe(Schema& schema) {
+    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw numbers, .ts or a folder of PNG.")
+        .threads(Threads::parallel)
+        .source()
+        .out("x", "f32[batch, ...]", "samples, scaled")
+        .out("labels", "i64[batch]", "their labels, where the data has any")
+        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
+        .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
+        .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png", "empty: by content")
+        .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
+        .flag<&Load::shuffle_>("shuffle", false, "training: another order each epoch")
+        .integer<&Load::block_rows_>("block_rows", 4096, 1, 1 << 30,
+                                     "rows that stay together when blocks are shuffled", "rows")
+        .integer<&Load::window_rows_>("window_rows", 65536, 1, std::int64_t{1} << 40,
+                                      "rows that are shuffled among themselves", "rows")
+        .choice<&Load::scale_>("scale", "auto", "auto|none|unit|minmax|standard",
+                               "auto: u8 to [0, 1], all else as it is")
+        .number<&Load::validation_>("validation", 0, 0, 0.9, "part of the rows held out, evenly spread")
+        .text<&Load::validation_file_>("validation_file", "", "DATA of its own for validation")
+        .text<&Load::labels_file_>("labels_file", "", "DATA with one label a row")
+        .text<&Load::label_column_>("label_column", "", "CSV: name or place of the labels, or none")
+        .text<&Load::columns_>("columns", "", "CSV: names and places that are read, \"a,b,3-7\"")
+        .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
+        .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one", "steps")
+        .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
+        .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
+        .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip", "rows with NaN or Inf");
+}
+
+datasets::DataSpec Load::spec_of(const std::string& data) const {
+    datasets::DataSpec spec = datasets::parse_data(data);
+    if (spec.dataset.empty()) spec.dataset = dataset_;
+    spec.format = format_;
+    spec.type = sample_type_;
+    spec.label_column = label_column_;
+    spec.columns = columns_;
+    spec.window = window_;
+    spec.stride = stride_;
+    for (const double extent : shape_) spec.shape.push_back(static_cast<std::int64_t>(extent));
+    return spec;
+}
+
+std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::string> data) const {
+    std::vector<datasets::DataSpec> specs;
+    for (const std::string& text : data) specs.push_back(spec_of(text));
+    return datasets::open(specs, memory_budget);
+}
+
+std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
+    OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
+    summary = datasets::summarise(*data, SerialLoop{});
+    if (summary.bad_rows == 0) return data;
+    if (on_bad_row_ == "stop") {
+        std::string rows;
+        for (const std::int64_t row : summary.first_bad) rows += (rows.empty() ? "" : ", ") + std::to_string(row);
+        throw Error(Fault::input,
+                    fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
+                                summary.rows, rows,
+                                summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size()) ? ", ..." : ""),
+                    "--on-bad-row skip leaves them out");
+    }
+    const auto features = static_cast<std::size_t>(data->sample().elements());
+    std::vector<std::int64_t> good;
+    std::vector<float> row(features);
+    for (std::int64_t r = 0; r < data->rows(); ++r) {
+        data->read(r, 1, row.data());
+        if (simd::kernels().all_finite(row.data(), features)) good.push_back(r);
+    }
+    if (good.empty()) throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data->name()));
+    context.warn(fmt::format("{} of {} rows hold NaN or Inf and are left out", summary.bad_rows, summary.rows));
+    return datasets::select(std::move(data), std::move(good));
+}
+
+// Every so many rows one is held out: place i of v among n is the first r with (r + 1) v / n > i.
+std::int64_t Load::validation_row(std::int64_t i) const {
+    const std::int64_t n = training_ + validation_rows_;
+    return ((i + 1) * n + validation_rows_ - 1) / validation_rows_ - 1;
+}
+std::int64_t Load::training_row(std::int64_t i) const {
+    if (held_out_ || validation_rows_ == 0) return i;
+    return i * (training_ + validation_rows_) / training_;
+}
+
+void Load::hold_out(OpenContext& context) {
+    training_ = data_->rows();
+    if (context.mode() != Mode::train) return;
+    if (!validation_file_.empty()) {
+        if (validation_ > 0) context.fail("takes validation or validation_file, not both");
+        const std::string one[] = {validation_file_};
+        datasets::Summary ignored;
+        held_out_ = without_bad_rows(context, open_all(one), ignored);
+        if (!(held_out_->sample() == data_->sample()))
+            throw Error(Fault::input, fmt::format("{} has samples of shape {}, {} of {}", held_out_->name(),
+                                                  to_string(held_out_->sample()), data_->name(),
+                                                  to_string(data_->sample())),
+                        "validation needs samples of the training shape");
+        validation_rows_ = held_out_->rows();
+    } else if (validation_ > 0) {
+        validation_rows_ = static_cast<std::int64_t>(static_cast<double>(training_) * validation_);
+        if (validation_rows_ < 1)
+            context.fail(fmt::format("validation = {} of {} rows is none", validation_, training_),
+                         "hold out a larger part");
+        training_ -= validation_rows_;
+    }
+}
+
+void Load::read_labels(OpenContext& context) {
+    if (!context.connected("labels")) return;
+    labels_ = labels_file_.empty() ? data_->labels() : datasets::open_labels(spec_of(labels_file_)).values;
+    if (labels_.empty())
+        throw Error(Fault::input, fmt::format("{} has no labels", data_->name()),
+                    "name them with labels_file or label_column");
+    if (static_cast<std::int64_t>(labels_.size()) != data_->rows())
+        throw Error(Fault::input, fmt::format("there are {} labels for {} samples", labels_.size(), data_->rows()),
+                    "give one label a sample");
+    if (held_out_) {
+        held_out_labels_ = held_out_->labels();
+        held_out_labels_.resize(static_cast<std::size_t>(held_out_->rows()), -1);
+    }
+}
+
+// While training the model learns the scaling; a model from a file brings its own.
+void Load::take_scaling(OpenContext& context) {
+    auto* model = dynamic_cast<model::Autoencoder*>(context.downstream_model());
+    if (model != nullptr && model->scaling()) {
+        if (scale_ != "none") {
+            check_fits(*model->scaling(), *data_);
+            scaling_ = model->scaling();
+        }
+        return;
+    }
+    const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
+    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{});
+    if (!needs_summary) {
+        summary_.type = data_->type();
+        summary_.sample = data_->sample();
+    }
+    scaling_ = fit_scaling(scale_, summary_);
+    if (model != nullptr && context.mode() == Mode::train) model->set_scaling(*scaling_);
+}
+
+void Load::open(OpenContext& context) {
+    data_ = open_all(file_);
+    if (data_->rows() == 0) throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
+    if (context.mode() == Mode::train || on_bad_row_ != "stop")
+        data_ = without_bad_rows(context, data_, summary_);
+    hold_out(context);
+    read_labels(context);
+    take_scaling(context);
+    ids_ = data_->ids();
+    order_.emplace(context.key(), training_, block_rows_, window_rows_);
+    context.stream(training_, std::min(batch_, training_), validation_rows_);
+    context.set_shape("x", data_->sample().with_batch(context.batch()));
+    context.set_shape("labels", Shape{context.batch()}, Type::i64);
+    context.hold(bytes_of(*data_) + (held_out_ ? bytes_of(*held_out_) : 0));
+}
+
+void Load::process(Context& context) {
+    const Context::Place& place = context.place();
+    const std::span<std::int64_t> ids = context.sample_ids();
+    const bool validation = place.phase == Phase::validation;
+    const bool shuffled = place.phase == Phase::training && shuffle_;
+    const datasets::Dataset& data = validation && held_out_ ? *held_out_ : *data_;
+    if (shuffled) {
+        order_->rows(place.epoch, place.first, ids);
+    } else {
+        for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = place.first + static_cast<std::int64_t>(i);
+    }
+    if (place.phase == Phase::training)
+        for (std::int64_t& id : ids) id = training_row(id);
+    if (validation && !held_out_)
+        for (std::int64_t& id : ids) id = validation_row(id);
+    const auto features = static_cast<std::size_t>(data.sample().elements());
+    if (context.wanted("x")) {
+        const Tensor<float> x = context.out("x");
+        data.gather(ids, x.data);
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            if (!simd::kernels().all_finite(x.data + i * features, features)) refuse_row(data, ids[i]);
+        if (scaling_) apply_scaling(*scaling_, x.data, features, ids.size());
+    }
+    if (context.wanted("labels")) {
+        const Tensor<std::int64_t> labels = context.out<std::int64_t>("labels");
+        const std::vector<std::int64_t>& from = validation && held_out_ ? held_out_labels_ : labels_;
+        for (std::size_t i = 0; i < ids.size(); ++i) labels.data[i] = from[static_cast<std::size_t>(ids[i])];
+    }
+    // Held-out rows of another file are told apart from those of this one.
+    if (validation && held_out_)
+        for (std::int64_t& id : ids) id = data_->rows() + id;
+    else if (!ids_.empty() && place.phase == Phase::streaming)
+        for (std::int64_t& id : ids) id = ids_[static_cast<std::size_t>(id)];
+}
+
+}  // namespace narrows::plugins
