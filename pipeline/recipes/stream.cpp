@@ -90,7 +90,7 @@ std::string generate(const GenerateOptions& o) {
     toml.run("stream", o.seed);
     toml.node("data", "generate").text("kind", o.kind).integer("samples", o.samples);
     samples_node(toml, "data.x", o.output, true, o.level);
-    if (!o.type.empty()) toml.text("type", o.type);
+    if (!o.type.empty()) toml.text("sample_type", o.type);
     return toml.str();
 }
 
@@ -102,7 +102,7 @@ std::string import_data(const ImportOptions& o) {
     if (source.batch == 0) source.batch = stream_batch;
     load_node(toml, "data", source);
     samples_node(toml, "data.x", o.output, o.labels, o.level);
-    if (!o.type.empty()) toml.text("type", o.type);
+    if (!o.type.empty()) toml.text("sample_type", o.type);
     return toml.str();
 }
 

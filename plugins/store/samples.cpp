@@ -85,7 +85,7 @@ void StoreSamples::describe(Schema& schema) {
         .in("labels", "i64[batch]", "labels, become /labels", Need::optional)
         .text<&StoreSamples::file_>("file", "", "HDF5 file of the dataset", Need::required)
         .choice<&StoreSamples::type_>(
-            "type", "auto", "auto|f32|f64|i8|u8|i16|u16|i32|u32|i64|u64",
+            "sample_type", "auto", "auto|f32|f64|i8|u8|i16|u16|i32|u32|i64|u64",
             "stored type; auto: of the model's data with restore, else f32")
         .integer<&StoreSamples::level_>("level", 0, 0, 12, "deflate level; 0 stores uncompressed")
         .flag<&StoreSamples::restore_>("restore", false,

@@ -161,7 +161,7 @@ TEST_CASE("store.samples writes a dataset of the wanted type", "[store]") {
         run.shapes = {{"x", {batch, 3}}, {"labels", {batch}}};
         const auto node =
             make_node("store.samples",
-                      {{"file", folder / "x.h5"}, {"type", std::string("u8")}, {"level", level}});
+                      {{"file", folder / "x.h5"}, {"sample_type", std::string("u8")}, {"level", level}});
         open(*node, run);
         start(*node, run);
         stream(*node, run, "x", 0, rows);
