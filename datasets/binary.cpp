@@ -13,19 +13,6 @@ namespace {
 
 using storage::Numeric;
 
-// In memory when it fits, so that shuffled training does not wait for the disk.
-std::shared_ptr<const Bytes> kept(std::shared_ptr<const Bytes> bytes, std::uint64_t budget) {
-    if (bytes->size() > budget) return bytes;
-    Spool spool(budget);
-    std::vector<std::byte> part(std::size_t{1} << 20);
-    for (std::uint64_t at = 0; at < bytes->size(); at += part.size()) {
-        const std::size_t count = std::min<std::uint64_t>(part.size(), bytes->size() - at);
-        bytes->read(at, count, part.data());
-        spool.add(part.data(), count);
-    }
-    return spool.finish();
-}
-
 [[noreturn]] void damaged(const DataSpec& spec, std::string_view what, std::string_view text) {
     throw Error(Fault::input, fmt::format("\"{}\" is not good {}: {}", spec.file, what, text),
                 "fetch or write the file again");
@@ -41,7 +28,7 @@ std::optional<Numeric> type_named(std::string_view name) {
 
 // Magic 0, 0, type, rank; then big-endian extents (LeCun's format).
 std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget) {
-    auto bytes = kept(open_bytes(spec.file, budget), budget);
+    auto bytes = open_bytes(spec.file, budget, true);
     std::array<unsigned char, 4> magic{};
     if (bytes->size() < 4) damaged(spec, "IDX", "it has fewer than 4 bytes");
     bytes->read(0, 4, reinterpret_cast<std::byte*>(magic.data()));
@@ -75,7 +62,7 @@ std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budg
 
 // The header is a Python dict: 'descr', 'fortran_order', 'shape' (numpy's format page, versions 1-3).
 std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget) {
-    auto bytes = kept(open_bytes(spec.file, budget), budget);
+    auto bytes = open_bytes(spec.file, budget, true);
     std::array<unsigned char, 12> head{};
     if (bytes->size() < 12) damaged(spec, "NPY", "it has fewer than 12 bytes");
     bytes->read(0, 12, reinterpret_cast<std::byte*>(head.data()));
@@ -151,7 +138,7 @@ std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budg
         throw Error(Fault::usage, fmt::format("\"{}\" is raw: its {} is not known", spec.file,
                                               spec.shape.empty() ? "sample's shape" : "type"),
                     "for example --shape 64,64 --type f32");
-    auto bytes = kept(open_bytes(spec.file, budget), budget);
+    auto bytes = open_bytes(spec.file, budget, true);
     RowLayout layout;
     layout.name = short_name(spec.file);
     std::string_view type = spec.type;

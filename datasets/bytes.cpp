@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -155,15 +156,24 @@ std::string first_bytes(const std::string& file, std::size_t count) {
     return out;
 }
 
-std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget) {
+std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget, bool keep) {
+    const int descriptor = open_file(file);
+    struct ::stat info {};
+    ::fstat(descriptor, &info);
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    auto plain = std::make_shared<FileBytes>(descriptor, file, size);
     if (!is_gzip(file)) {
-        const int descriptor = open_file(file);
-        struct ::stat info {};
-        ::fstat(descriptor, &info);
-        return std::make_shared<FileBytes>(descriptor, file, static_cast<std::uint64_t>(info.st_size));
+        if (!keep || size > budget) return plain;
+        std::vector<std::byte> all(size);
+        plain->read(0, size, all.data());
+        return std::make_shared<MemoryBytes>(std::move(all));
     }
     Inflater inflater(file);
     Spool spool(budget);
+    // The last four bytes of gzip are the size, modulo 2^32: a hint.
+    std::array<unsigned char, 4> tail{};
+    if (size >= 18) plain->read(size - 4, 4, reinterpret_cast<std::byte*>(tail.data()));
+    spool.expect(tail[0] | tail[1] << 8 | tail[2] << 16 | std::uint64_t{tail[3]} << 24);
     std::vector<std::byte> part(block);
     while (const std::size_t got = inflater.read(part.data(), part.size())) spool.add(part.data(), got);
     return spool.finish();
@@ -172,6 +182,10 @@ std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t b
 Spool::Spool(std::uint64_t budget) : budget_(budget) {}
 Spool::~Spool() {
     if (file_ >= 0) ::close(file_);
+}
+
+void Spool::expect(std::uint64_t bytes) {
+    if (bytes <= budget_) memory_.reserve(bytes);
 }
 
 void Spool::add(const void* data, std::size_t count) {

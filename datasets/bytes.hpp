@@ -18,7 +18,8 @@ public:
 
 // Of a file; gzip is unpacked, into memory up to `budget`. Throws Error{Fault::input}: missing,
 // not readable, damaged gzip.
-std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget);
+// `keep`: a plain file within the budget is read into memory too, for access in any order.
+std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget, bool keep = false);
 bool is_gzip(const std::string& file);
 // The first bytes of what open_bytes() would give.
 std::string first_bytes(const std::string& file, std::size_t count);
@@ -28,6 +29,7 @@ class Spool {
 public:
     explicit Spool(std::uint64_t budget);
     ~Spool();
+    void expect(std::uint64_t bytes);   // so that memory need not grow step by step
     void add(const void* data, std::size_t count);
     std::uint64_t size() const { return size_; }
     std::shared_ptr<const Bytes> finish();

@@ -139,6 +139,7 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
         if (layout.sample.rank() == 0) layout.sample.push_back(1);
         layout.type = array.type;
         Spool spool(budget);
+        spool.expect(bytes);
         const auto row_bytes = static_cast<std::int64_t>(bytes / static_cast<std::uint64_t>(rows));
         const std::int64_t step =
             std::clamp<std::int64_t>((std::int64_t{4} << 20) / std::max<std::int64_t>(1, row_bytes), 1, rows);

@@ -408,7 +408,7 @@ public:
     virtual void disable(std::string_view port) = 0;     // this output does not exist here
     // Memory that the node needs with each packet, from process() to backward() and update.
     virtual std::size_t reserve(std::size_t bytes) = 0;  // returns the handle for workspace()
-    virtual void hold(std::uint64_t bytes) = 0;          // memory that the node has all the run
+    virtual void hold(std::uint64_t bytes) = 0;          // memory that the node will take in the run
     virtual Model* model() const = 0;                    // bound by `model = "NAME"`, or null
     // The one model that is bound by this node or by nodes that read from it; null: none or many.
     virtual Model* downstream_model() const = 0;

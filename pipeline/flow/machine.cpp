@@ -1,5 +1,6 @@
 // What this process may use of the machine.
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,6 +63,11 @@ std::uint64_t resident_bytes() {
     std::uint64_t total = 0, resident = 0;
     if (!(file >> total >> resident)) return 0;
     return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t peak_bytes() {
+    rusage usage{};
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_maxrss) * 1024 : 0;
 }
 
 }  // namespace narrows::flow

@@ -6,5 +6,6 @@
 namespace narrows::flow {
 
 std::uint64_t resident_bytes();   // 0 where it cannot be known
+std::uint64_t peak_bytes();       // the most that it was
 
 }  // namespace narrows::flow

@@ -13,13 +13,6 @@ namespace {
 
 constexpr std::uint64_t memory_budget = 192u << 20;
 
-std::uint64_t bytes_of(const datasets::Dataset& data) {
-    const std::uint64_t all = static_cast<std::uint64_t>(data.rows()) *
-                              static_cast<std::uint64_t>(data.sample().elements()) *
-                              storage::size_of(data.type());
-    return std::min(all, memory_budget);
-}
-
 [[noreturn]] void refuse_row(const datasets::Dataset& data, std::int64_t row) {
     throw Error(Fault::input, fmt::format("row {} of {} holds NaN or Inf", row, data.name()),
                 "--on-bad-row skip leaves such rows out");
@@ -181,7 +174,6 @@ void Load::open(OpenContext& context) {
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
-    context.hold(bytes_of(*data_) + (held_out_ ? bytes_of(*held_out_) : 0));
 }
 
 void Load::process(Context& context) {
