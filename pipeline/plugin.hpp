@@ -69,14 +69,8 @@ struct PluginInfo {
 #define NARROWS_PLUGIN_ABI_MAJOR ::narrows::abi_major
 #endif
 
-// NARROWS_PLUGIN("noise", "0.1.0", "Corruption nodes", NARROWS_NODE(Gaussian, "corrupt.gaussian"))
-#define NARROWS_PLUGIN(plugin_name, plugin_version_text, plugin_summary, ...)                     \
-    namespace {                                                                                   \
-    constexpr ::narrows::Entry narrows_entries[] = {__VA_ARGS__};                                 \
-    constexpr ::narrows::PluginInfo narrows_info{plugin_name, plugin_version_text,                \
-                                                 plugin_summary, narrows_entries,                 \
-                                                 sizeof narrows_entries / sizeof *narrows_entries}; \
-    }                                                                                             \
+// Note and entry point of a plugin whose list is made by `function`, a const PluginInfo*().
+#define NARROWS_PLUGIN_FROM(plugin_name, plugin_version_text, function)                           \
     extern "C" {                                                                                  \
     extern const ::narrows::PluginElfNote narrows_note;                                          \
     __attribute__((section(".note.narrows"), used, aligned(4)))                                   \
@@ -84,5 +78,16 @@ struct PluginInfo {
         8, sizeof(::narrows::PluginNote), 1, {'n', 'a', 'r', 'r', 'o', 'w', 's', 0},              \
         {sizeof(::narrows::PluginNote), NARROWS_PLUGIN_ABI_MAJOR, ::narrows::abi_minor,           \
          sizeof(::narrows::Entry), NARROWS_FINGERPRINT, plugin_name, plugin_version_text}};       \
-    NARROWS_PUBLIC const ::narrows::PluginInfo* narrows_plugin() { return &narrows_info; }        \
+    NARROWS_PUBLIC const ::narrows::PluginInfo* narrows_plugin() { return function(); }           \
     }
+
+// NARROWS_PLUGIN("noise", "0.1.0", "Corruption nodes", NARROWS_NODE(Gaussian, "corrupt.gaussian"))
+#define NARROWS_PLUGIN(plugin_name, plugin_version_text, plugin_summary, ...)                     \
+    namespace {                                                                                   \
+    constexpr ::narrows::Entry narrows_entries[] = {__VA_ARGS__};                                 \
+    constexpr ::narrows::PluginInfo narrows_info{plugin_name, plugin_version_text,                \
+                                                 plugin_summary, narrows_entries,                 \
+                                                 sizeof narrows_entries / sizeof *narrows_entries}; \
+    const ::narrows::PluginInfo* narrows_list() { return &narrows_info; }                         \
+    }                                                                                             \
+    NARROWS_PLUGIN_FROM(plugin_name, plugin_version_text, narrows_list)

@@ -117,11 +117,11 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
                ->check(between(1, 4096)));
     common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
-               ->expected(1));
+               ->allow_extra_args(false));
     common(impl_->add("--kernel", common_.kernel, "auto, portable, avx2, avx512 or neon", "NAME"));
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--plugin-path", common_.plugin_folders, "one more folder of plugins", "DIR")
-               ->expected(1));
+               ->allow_extra_args(false));
     common(app.add_flag("--print-pipeline", common_.print_pipeline,
                         "show the pipeline that this stands for, and stop"));
     common(app.add_flag("--dry-run", common_.dry_run, "open and check everything, run nothing"));

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "datasets/dataset.hpp"
-#include "pipeline/layers/builtin.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
@@ -112,10 +111,7 @@ void select_kernel(const Common& common) {
                 "available here: " + here);
 }
 
-recipes::Session make_session(const Common& common) {
-    const PluginInfo* const built_in[] = {&layers::builtin_layers()};
-    return recipes::Session(common.plugin_folders, built_in);
-}
+recipes::Session make_session(const Common& common) { return recipes::Session(common.plugin_folders); }
 
 PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Registry& registry) {
     PipelineFiles files;

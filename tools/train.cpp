@@ -174,7 +174,9 @@ int train(CommandLine& line) {
         recipes::require_preset(options.preset);
     }
 
-    refuse_outputs(common, {options.source.data, {options.output}});
+    PipelineFiles files{{}, {options.output}};
+    for (const std::string& text : options.source.data) files.inputs.push_back(datasets::parse_data(text).file);
+    refuse_outputs(common, files);
     const auto data = open_data(options.source);
     const recipes::DataFacts facts = training_facts(*data, options.source, common);
     if (!options.model_text.empty() && options.loss.empty()) {

@@ -1,4 +1,4 @@
-// Every layer type that comes with narrows; the command adds them to its registry like a plugin.
+// Every layer type that comes with narrows; plugins/layers gives them to the registry.
 #pragma once
 
 #include "pipeline/plugin.hpp"

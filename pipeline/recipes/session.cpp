@@ -2,9 +2,7 @@
 
 namespace narrows::recipes {
 
-Session::Session(std::span<const std::string> plugin_folders,
-                 std::span<const PluginInfo* const> built_in) {
-    for (const PluginInfo* plugin : built_in) registry_.add(*plugin);
+Session::Session(std::span<const std::string> plugin_folders) {
     for (const std::filesystem::path& folder : registry::plugin_folders(plugin_folders))
         registry_.load_folder(folder);
 }

@@ -17,9 +17,7 @@ class NARROWS_PUBLIC Session {
 public:
     // Loads $NARROWS_PLUGIN_PATH, the given folders, then the folder beside the command.
     // Throws Error{Fault::plugin}.
-    // `built_in`: what the program brings itself, beside the plugins in the folders.
-    explicit Session(std::span<const std::string> plugin_folders = {},
-                     std::span<const PluginInfo* const> built_in = {});
+    explicit Session(std::span<const std::string> plugin_folders = {});
 
     registry::Registry& registry() { return registry_; }   // add() built-in types of your own
     const registry::Registry& registry() const { return registry_; }

@@ -110,7 +110,11 @@ void Registry::load_folder(const std::filesystem::path& folder) {
     for (const auto& file : files) load(file);
 }
 
+// A folder may be named twice, by an option and as the place beside the command.
 void Registry::load(const std::filesystem::path& file) {
+    std::error_code ignored;
+    for (const PluginRecord& known : plugins_)
+        if (!known.path.empty() && std::filesystem::equivalent(known.path, file, ignored)) return;
     const auto note = read_note(file);
     if (!note)
         throw Error(Fault::plugin, "plugin " + file.string() + " is not a narrows plugin",

@@ -136,7 +136,7 @@ NARROWS_INLINE NormalTail normal_tail(F t) {
 // x Phi(x)
 NARROWS_INLINE F gelu_of(F x) {
     const F tail = normal_tail(absolute(x)).tail;
-    const F bounded = larger(set(-15.0f), x);
+    const F bounded = smaller(set(15.0f), larger(set(-15.0f), x));
     return select(x < set(0.0f), bounded * tail, fused(negative(bounded), tail, x));
 }
 // Phi(x) + x phi(x)

@@ -33,7 +33,7 @@ public:
         if (shape.sample().elements() != model.code_shape().elements())
             context.fail("codes have shape " + to_string(shape.sample()) + " but the model's code is " +
                          to_string(model.code_shape()));
-        const Shape out = model.decoder().output().with_batch(shape[0]);
+        const Shape out = model.input_shape().with_batch(shape[0]);   // as many values: see configure()
         context.set_shape("x", out);
         auto& decoder = model.decoder();
         sigmoid_ = decoder.size() > 0 &&

@@ -6,6 +6,7 @@ set -euo pipefail
 source=$1 build=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'echo "failed at line $LINENO"' ERR
 
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 python3 "$source/tests/outside/extract.py" "$source/plugins/FIRST_PLUGIN.md" "$work/speckle"
