@@ -62,11 +62,11 @@ ordered_json json_of(const FileInfo& file, const std::string& path) {
 }
 
 std::string table_of(const FileInfo& file, const std::string& path, bool all) {
-    std::string out = fmt::format("{:<14}{}, {}\n{:<14}{}\n", "file", path,
+    std::string out = fmt::format("{:<22}{}, {}\n{:<22}{}\n", "file", path,
                                   bytes_text(static_cast<double>(file.bytes)), "format",
                                   file.format.empty() ? "HDF5" : file.format);
     for (const auto& [name, value] : file.attributes)
-        if (name != "format") out += fmt::format("{:<14}{}\n", name, text_of(value));
+        if (name != "format") out += fmt::format("{:<22}{}\n", name, text_of(value));
     std::size_t width = 8, type_width = 4, shape_width = 5;
     for (const ArrayInfo& array : file.arrays) {
         width = std::max(width, array.path.size());
