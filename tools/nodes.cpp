@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/language/language.hpp"
+#include "pipeline/registry/describe.hpp"
 #include "tools/console.hpp"
 #include "tools/did_you_mean.hpp"
 #include "tools/run_pipeline.hpp"
@@ -136,10 +137,16 @@ std::vector<const TypeInfo*> all_types(const registry::Registry& registry) {
 
 int nodes(CommandLine& line) {
     std::string name;
+    bool manual = false;
     line.positional("TYPE", name, "show this type whole", false);
+    line.flag("--manual", manual, "all types as one Markdown page");
     line.parse();
     const Common& common = line.common();
     const recipes::Session session = make_session(common);
+    if (manual) {
+        fmt::print("{}", registry::manual(session.registry()));
+        return 0;
+    }
     std::vector<const TypeInfo*> types = all_types(session.registry());
     if (!name.empty()) {
         std::vector<std::string> known;

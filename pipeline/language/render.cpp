@@ -58,7 +58,8 @@ std::vector<std::string> suggest(std::string_view name, std::span<const std::str
 
 std::vector<std::string> notes_for(std::string_view name, const std::vector<std::string>& known,
                                    std::string_view what) {
-    if (const std::string near = registry::did_you_mean(name, known); !near.empty()) return {near};
+    if (!name.empty())
+        if (const std::string near = registry::did_you_mean(name, known); !near.empty()) return {near};
     if (what.empty() || known.empty()) return {};
     std::vector<std::string> sorted = known;
     std::sort(sorted.begin(), sorted.end());

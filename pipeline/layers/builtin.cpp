@@ -7,6 +7,7 @@
 #include "pipeline/layers/dense.hpp"
 #include "pipeline/layers/dropout.hpp"
 #include "pipeline/layers/norm.hpp"
+#include "pipeline/layers/normalise.hpp"
 
 namespace narrows::layers {
 
@@ -18,6 +19,7 @@ const PluginInfo& builtin_layers() {
             NARROWS_LAYER(Dropout, "dropout"),
             NARROWS_LAYER(BatchNorm, "batch_norm"),
             NARROWS_LAYER(LayerNorm, "layer_norm"),
+            NARROWS_LAYER(Normalise, "normalise"),
         };
         for (const Entry& entry : convolutional_layers()) all.push_back(entry);
         return all;

@@ -114,6 +114,8 @@ public:
     virtual Shape configure(const Shape& input) = 0;
     virtual std::vector<Parameter*> parameters() { return {}; }
     virtual void initialise(RandomKey) {}       // randomness by (key, layer index in key.node)
+    // Once, before the first step: mean and deviation of the data's features, as a model sees them.
+    virtual void fit(std::span<const float> /*mean*/, std::span<const float> /*deviation*/) {}
     virtual std::size_t workspace_bytes(std::size_t /*max_rows*/, bool /*training*/) const { return 0; }
     // y = f(x); x [rows, in], y [rows, out], both dense. In Phase::streaming and validation
     // dropout is off and batch norm uses its running statistics.

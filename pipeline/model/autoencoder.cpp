@@ -158,6 +158,7 @@ void Autoencoder::configure(const Shape& sample) {
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
     initialise();
+    fit_layers();
 }
 
 void Autoencoder::initialise() {
@@ -169,15 +170,37 @@ void Autoencoder::initialise() {
     }
 }
 
+void Autoencoder::set_scaling(Scaling scaling) {
+    scaling_ = std::move(scaling);
+    if (configured()) fit_layers();
+}
+
+// Layers meet the data's statistics in the units that the model sees.
+void Autoencoder::fit_layers() {
+    if (from_file_ || !scaling_) return;
+    const std::size_t features = scaling_->mean.size();
+    if (features != static_cast<std::size_t>(input_shape().elements()) ||
+        scaling_->deviation.size() != features)
+        return;
+    std::vector<float> mean = scaling_->mean, deviation = scaling_->deviation;
+    for (std::size_t i = 0; i < features && !scaling_->factor.empty(); ++i) {
+        const std::size_t at = scaling_->factor.size() == 1 ? 0 : i;
+        mean[i] = (mean[i] - scaling_->shift[at]) * scaling_->factor[at];
+        deviation[i] *= scaling_->factor[at];
+    }
+    for (const Stack* stack : {&encoder_, &decoder_})
+        for (std::size_t i = 0; i < stack->size(); ++i) stack->layer(i).fit(mean, deviation);
+}
+
 void Autoencoder::load(const ModelSpec& spec) {
     const storage::Bundle bundle = storage::read_bundle(spec.file, "narrows-model");
     const Architecture architecture = read_architecture(stored_architecture(bundle));
     tied_ = architecture.tied;
     build_stack(encoder_, architecture.encoder, spec.position);
     build_stack(decoder_, architecture.decoder, spec.position);
+    from_file_ = true;
     configure(architecture.input);
     from_bundle(bundle, *this);
-    from_file_ = true;
 }
 
 std::uint64_t Autoencoder::bytes() const {

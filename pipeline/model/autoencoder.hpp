@@ -97,7 +97,7 @@ public:
     bool weights_finite(std::string& which) const;         // names the first that is not
 
     const std::optional<Scaling>& scaling() const { return scaling_; }
-    void set_scaling(Scaling scaling) { scaling_ = std::move(scaling); }
+    void set_scaling(Scaling scaling);  // of a model that is to be trained: also fits its layers
     const std::string& architecture() const { return architecture_; }  // JSON, see architecture.hpp
     std::string sha256() const;         // over architecture, scaling, weights (little-endian)
     bool from_file() const { return from_file_; }
@@ -107,6 +107,7 @@ private:
     void build_mirror();
     void tie();
     void initialise();
+    void fit_layers();
     void load(const ModelSpec& spec);
     std::vector<std::string> parameter_names() const;
 

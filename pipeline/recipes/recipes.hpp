@@ -64,6 +64,7 @@ struct Choices {
     DataFacts facts;
     std::vector<std::int64_t> hidden;
     std::int64_t latent = 0, epochs = 20, batch = 128, patience = 0;
+    bool normalise = false;                 // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;

@@ -27,11 +27,13 @@ void model_table(TomlText& toml, const Choices& c) {
         return;
     }
     std::vector<std::string> encoder, decoder;
+    if (c.normalise) encoder.push_back("{ normalise = true }");
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
     encoder.push_back(dense(c.latent, c.code_act, c.init));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
+    if (c.normalise) decoder.push_back("{ normalise = true, inverse = true }");
     const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
     toml.table("model." + c.model_name)
         .integers("input", input)
