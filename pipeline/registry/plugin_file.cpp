@@ -19,8 +19,11 @@ public:
         stream_.seekg(0, std::ios::end);
         size_ = stream_ ? static_cast<std::uint64_t>(stream_.tellg()) : 0;
     }
+    bool has(std::uint64_t offset, std::uint64_t bytes) const {
+        return offset <= size_ && bytes <= size_ - offset;
+    }
     bool read(std::uint64_t offset, void* out, std::uint64_t bytes) {
-        if (offset > size_ || bytes > size_ - offset) return false;
+        if (!has(offset, bytes)) return false;
         stream_.seekg(static_cast<std::streamoff>(offset));
         stream_.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
         return static_cast<bool>(stream_);
@@ -69,15 +72,19 @@ std::optional<PluginNote> read_note(const std::filesystem::path& file) {
         header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != order ||
         header.e_phentsize != sizeof(Elf64_Phdr))
         return {};
+    std::optional<PluginNote> note;
     for (std::uint32_t i = 0; i < header.e_phnum; ++i) {
         Elf64_Phdr segment{};
         if (!reader.read(header.e_phoff + i * sizeof segment, &segment, sizeof segment)) return {};
-        if (segment.p_type != PT_NOTE || segment.p_filesz > largest_note_segment) continue;
+        // The loader maps segments without asking whether the file has them, and dies of it later.
+        if (segment.p_type == PT_LOAD && !reader.has(segment.p_offset, segment.p_filesz))
+            throw Error(Fault::plugin, "plugin " + file.string() + " is cut off",
+                        "build or copy it again");
+        if (note || segment.p_type != PT_NOTE || segment.p_filesz > largest_note_segment) continue;
         std::vector<char> bytes(segment.p_filesz);
-        if (!reader.read(segment.p_offset, bytes.data(), bytes.size())) continue;
-        if (auto note = find_in(bytes)) return note;
+        if (reader.read(segment.p_offset, bytes.data(), bytes.size())) note = find_in(bytes);
     }
-    return {};
+    return note;
 }
 
 void check_note(const PluginNote& note, const std::filesystem::path& file) {
