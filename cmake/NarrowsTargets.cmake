@@ -64,4 +64,8 @@ function(narrows_test name)
         NARROWS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NARROWS_BUILD_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+    if(NARROWS_SANITIZE MATCHES "thread")
+        set_tests_properties(${name} PROPERTIES ENVIRONMENT
+            "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp")
+    endif()
 endfunction()

@@ -4,6 +4,8 @@
 
 #include <tbb/flow_graph.h>
 
+#include "pipeline/flow/handoff.hpp"
+
 namespace narrows::flow {
 namespace {
 
@@ -15,7 +17,10 @@ using Birth = std::tuple<Context::Place, Packet*>;
 using Pass = std::tuple<Packet*, int>;
 
 // Bodies put from inside: a serial function_node would lose the order.
-void send(Ports& ports, Packet* packet) { std::get<0>(ports).try_put(packet); }
+void send(Ports& ports, Packet* packet) {
+    handed_over(packet);
+    std::get<0>(ports).try_put(packet);
+}
 
 struct Number {
     std::size_t operator()(Packet* packet) const { return packet->place.sequence; }
@@ -31,8 +36,10 @@ struct Graph::Nodes {
         : engine(engine_),
           numbers(graph,
                   [this](tbb::flow_control& control) {
+                      taken_over(&numbers);
                       Context::Place place;
                       if (!engine.next(place)) control.stop();
+                      handed_over(&numbers);
                       return place;
                   }),
           free(graph),
@@ -40,6 +47,7 @@ struct Graph::Nodes {
           born(graph, tf::serial,
                [this](const Birth& birth, auto& ports) {
                    Packet* packet = std::get<1>(birth);
+                   taken_over(packet);
                    engine.begin(*packet, std::get<0>(birth));
                    packet->open_ends = ends[0];
                    send(ports, packet);
@@ -49,13 +57,18 @@ struct Graph::Nodes {
         tf::make_edge(numbers, tf::input_port<0>(births));
         tf::make_edge(free, tf::input_port<1>(births));
         tf::make_edge(births, born);
-        for (auto& packet : engine.packets) free.try_put(packet.get());
+        for (auto& packet : engine.packets) {
+            handed_over(packet.get());
+            free.try_put(packet.get());
+        }
         build();
+        handed_over(&numbers);
     }
 
     Hop& hop(std::size_t concurrency, std::function<void(Packet&, Ports&)> body) {
         return hops.emplace_back(graph, concurrency,
                                  [own = std::move(body)](Packet* packet, Ports& ports) {
+                                     taken_over(packet);
                                      own(*packet, ports);
                                  });
     }
@@ -74,8 +87,10 @@ struct Graph::Nodes {
             if (node.stage != which) continue;
             const Threads threads = node.type->threads;
             Hop& work = hop(threads == Threads::parallel ? tf::unlimited : tf::serial,
-                            [this, i](Packet& packet, Ports& ports) {
+                            [this, i, serial = threads != Threads::parallel](Packet& packet, Ports& ports) {
+                                if (serial) taken_over(&engine.plan.nodes[i]);
                                 engine.process(i, packet);
+                                if (serial) handed_over(&engine.plan.nodes[i]);
                                 send(ports, &packet);
                             });
             worker[i] = &work;
@@ -115,7 +130,9 @@ struct Graph::Nodes {
         auto& order = sequencers.emplace_back(graph, Number{});
         tf::make_edge(out(ahead), order);
         Hop& retire = hop(tf::serial, [this](Packet& packet, Ports& ports) {
+            taken_over(&weights);
             engine.retire(packet);
+            handed_over(&weights);
             if (engine.plan.training()) weights.try_put(1);
             send(ports, &packet);
         });
@@ -134,6 +151,8 @@ struct Graph::Nodes {
         tf::make_edge(weights, tf::input_port<1>(passes));
         auto& gate = gates.emplace_back(graph, tf::serial, [this](const Pass& pass, auto& ports) {
             Packet* packet = std::get<0>(pass);
+            taken_over(packet);
+            taken_over(&weights);
             packet->open_ends = ends[static_cast<std::size_t>(Stage::forward)];
             send(ports, packet);
         });
@@ -185,8 +204,12 @@ Graph::Graph(Engine& engine) : nodes_(std::make_unique<Nodes>(engine)) {}
 Graph::~Graph() { nodes_->graph.wait_for_all(); }
 
 void Graph::run() {
+    handed_over(&nodes_->weights);
+    handed_over(&nodes_->numbers);
     nodes_->numbers.activate();
     nodes_->graph.wait_for_all();
+    taken_over(&nodes_->numbers);
+    taken_over(&nodes_->weights);
     const Engine& engine = nodes_->engine;
     if (engine.retired != engine.work.issued())
         throw std::logic_error(std::to_string(engine.work.issued()) + " packets were issued but " +

@@ -3,6 +3,8 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include "pipeline/flow/handoff.hpp"
+
 namespace narrows::flow {
 
 ParallelLoop::~ParallelLoop() = default;
@@ -13,10 +15,19 @@ void ParallelLoop::each(std::size_t tasks, FunctionRef<void(std::size_t)> body) 
         for (std::size_t task = 0; task < tasks; ++task) body(task);
         return;
     }
+    const char call = 0;
+    handed_over(&call);
     tbb::this_task_arena::isolate([&] {
-        tbb::parallel_for(std::size_t{0}, tasks, [&](std::size_t task) { body(task); },
-                          tbb::static_partitioner());
+        tbb::parallel_for(
+            std::size_t{0}, tasks,
+            [&](std::size_t task) {
+                taken_over(&call);
+                body(task);
+                handed_over(&call);
+            },
+            tbb::static_partitioner());
     });
+    taken_over(&call);
 }
 
 }  // namespace narrows::flow
