@@ -1,6 +1,7 @@
 #include "pipeline/language/document.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -50,47 +51,65 @@ Item convert(const toml::node& node, std::string_view argument) {
     return item;
 }
 
-// First letter small, no full stop: as our own messages are.
-std::string tidy(std::string_view text) {
-    std::string out(text);
-    if (!out.empty() && out[0] >= 'A' && out[0] <= 'Z') out[0] = static_cast<char>(out[0] + 32);
-    while (!out.empty() && out.back() == '.') out.pop_back();
-    return out;
+struct SyntaxError {
+    Position position;
+    std::string text;
+    std::vector<std::string> notes;
+};
+
+// In our own words: "Error while parsing string: X." becomes "syntax: X".
+SyntaxError explained(const toml::parse_error& error, std::string_view text) {
+    std::string what(error.description());
+    constexpr std::string_view lead = "Error while parsing ";
+    if (const std::size_t colon = what.find(": "); what.starts_with(lead) && colon != std::string::npos)
+        what.erase(0, colon + 2);
+    while (what.ends_with('.')) what.pop_back();
+    const Position at = position_of(error.source());
+    if (what.starts_with("unescaped control characters") && at.column > characters(line_of(text, at.line)))
+        return {at, "syntax: a text is not closed before the end of its line", {"close it with \""}};
+    return {at, "syntax: " + what, {}};
 }
 
-std::vector<std::string> split(std::string_view path) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at <= path.size();) {
-        const std::size_t dot = std::min(path.find('.', at), path.size());
-        parts.emplace_back(path.substr(at, dot - at));
-        at = dot + 1;
+std::optional<SyntaxError> first_error(std::string_view text) {
+    try {
+        static_cast<void>(toml::parse(text));
+        return {};
+    } catch (const toml::parse_error& error) {
+        return explained(error, text);
     }
-    return parts;
 }
 
-void replace_in(Item& item, const Item* vars, Problems& problems) {
-    for (Item& element : item.array) replace_in(element, vars, problems);
-    for (Item::Entry& entry : item.table) replace_in(entry.value, vars, problems);
-    if (item.kind != Item::Kind::text) return;
-    for (std::size_t at = 0; (at = item.text.find("${", at)) != std::string::npos;) {
-        const std::size_t end = item.text.find('}', at);
-        if (end == std::string::npos) {
-            problems.add(item.place, "\"${\" is not closed", {"write ${name}"});
-            return;
-        }
-        const std::string name = item.text.substr(at + 2, end - at - 2);
-        const Item* value = vars ? vars->find(name) : nullptr;
-        if (value == nullptr || value->kind != Item::Kind::text) {
-            std::vector<std::string> known;
-            if (vars)
-                for (const auto& entry : vars->table) known.push_back(entry.key);
-            problems.add(item.place, "[vars] has no text \"" + name + "\"",
-                         notes_for(name, known, "known variables"));
-            return;
-        }
-        item.text.replace(at, end + 1 - at, value->text);
-        at += value->text.size();
+std::size_t offset_of(std::string_view text, std::uint32_t line) {
+    return static_cast<std::size_t>(line_of(text, line).data() - text.data());
+}
+
+bool is_header(std::string_view line) {
+    const std::size_t first = line.find_first_not_of(" \t");
+    return first != std::string_view::npos && line[first] == '[';
+}
+
+// Takes the wrong statement that ends in `line` out of the text, so that reading can go on behind
+// it. False where its extent is uncertain: what came next would be complaints about nothing.
+bool take_out(std::string& text, std::uint32_t line) {
+    std::uint32_t first = line;   // an unfinished statement is noticed a line later
+    while (first > 1 && first_error(std::string_view(text).substr(0, offset_of(text, first)))) {
+        if (first + 1 == line || is_header(line_of(text, first))) return false;
+        --first;
     }
+    const std::string_view begin = line_of(text, first);
+    const bool header = is_header(begin);
+    const auto opened = std::count_if(begin.begin(), begin.end(), [](char c) { return c == '[' || c == '{'; });
+    const auto closed = std::count_if(begin.begin(), begin.end(), [](char c) { return c == ']' || c == '}'; });
+    const bool block = begin.find("\"\"\"") != std::string_view::npos ||
+                       begin.find("'''") != std::string_view::npos;
+    if (block || (!header && opened > closed)) return false;
+    // The keys below a wrong head belong to no other table.
+    std::string instead = header ? "[\"?" + std::to_string(first) + "\"]" : "";
+    instead.append(line - first, '\n');
+    const std::string_view end = line_of(text, line);
+    const std::size_t at = offset_of(text, first);
+    text.replace(at, static_cast<std::size_t>(end.data() - text.data()) + end.size() - at, instead);
+    return true;
 }
 
 }  // namespace
@@ -116,69 +135,58 @@ std::string_view kind_name(Item::Kind kind) {
     }
 }
 
+// Syntax errors in number: enough to see what is going on, few enough to read.
+constexpr std::size_t most_syntax_errors = 20;
+
 Item read_document(std::string_view text, std::string_view source) {
     try {
         return convert(toml::parse(text, source), {});
     } catch (const toml::parse_error& error) {
         Problems problems(source, text);
-        problems.add({position_of(error.source()), {}}, tidy(error.description()));
+        SyntaxError found = explained(error, text);
+        problems.add({found.position, {}}, found.text, found.notes);
+        std::string rest(text);
+        for (std::size_t count = 1; count < most_syntax_errors; ++count) {
+            const std::uint32_t line = found.position.line;
+            if (!take_out(rest, line)) break;
+            std::optional<SyntaxError> next = first_error(rest);
+            if (!next || next->position.line <= line) break;
+            found = *std::move(next);
+            problems.add({found.position, {}}, found.text, found.notes);
+        }
         problems.throw_if_any();
         throw;
     }
 }
 
-void apply_override(Item& document, const std::string& argument, Problems& problems) {
-    const std::size_t equals = argument.find('=');
-    const auto at = [&](std::size_t column, std::size_t length) {
-        return Place{{1, static_cast<std::uint32_t>(column + 1),
-                      static_cast<std::uint32_t>(std::max<std::size_t>(1, length))},
-                     argument};
+namespace {
+
+void move_right(Item& item, std::int64_t columns) {
+    const auto move = [&](Position& position) {
+        position.column = static_cast<std::uint32_t>(std::max<std::int64_t>(1, position.column + columns));
     };
-    if (equals == std::string::npos || equals == 0) {
-        problems.add(at(0, argument.size()), "expected PATH=VALUE",
-                     {"for example --set node.noisy.sigma=0.5"});
-        return;
+    move(item.place.position);
+    for (Item& element : item.array) move_right(element, columns);
+    for (Item::Entry& entry : item.table) {
+        move(entry.place.position);
+        move_right(entry.value, columns);
     }
-    const std::vector<std::string> path = split(std::string_view(argument).substr(0, equals));
-    const std::string value = argument.substr(equals + 1);
-    Item item;
-    try {
-        const toml::table parsed = toml::parse("v = " + value);
-        item = convert(*parsed.get("v"), argument);
-        item.place = at(equals + 1, value.size());
-    } catch (const toml::parse_error&) {  // digits.h5 needs no quotes
-        item.kind = Item::Kind::text;
-        item.text = value;
-        item.place = at(equals + 1, value.size());
-    }
-    Item* table = &document;
-    std::size_t column = 0;
-    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
-        Item* next = table->find(path[i]);
-        if (next == nullptr && (i == 0 || path[i] == "in")) {  // [run], [vars], `in` may be new
-            table->table.push_back({path[i], at(column, path[i].size()), Item{}});
-            next = &table->table.back().value;
-            next->place = at(column, path[i].size());
-        }
-        if (next == nullptr || next->kind != Item::Kind::table) {
-            std::vector<std::string> known;
-            for (const auto& entry : table->table) known.push_back(entry.key);
-            problems.add(at(column, path[i].size()), "there is no \"" + path[i] + "\" in this pipeline",
-                         notes_for(path[i], known, "known names"));
-            return;
-        }
-        table = next;
-        column += path[i].size() + 1;
-    }
-    if (Item* old = table->find(path.back())) *old = std::move(item);
-    else table->table.push_back({path.back(), at(column, path.back().size()), std::move(item)});
 }
 
-void replace_variables(Item& document, Problems& problems) {
-    const Item* found = document.find("vars");
-    const std::optional<Item> vars = found ? std::optional<Item>(*found) : std::nullopt;
-    for (Item::Entry& entry : document.table)
-        if (entry.key != "vars") replace_in(entry.value, vars ? &*vars : nullptr, problems);
+}  // namespace
+
+std::optional<Item> read_fragment(std::string_view value, const Place& place) {
+    constexpr std::string_view key = "v = ";
+    try {
+        const toml::table parsed = toml::parse(std::string(key) + std::string(value));
+        if (parsed.size() != 1) return {};
+        Item item = convert(*parsed.get("v"), place.argument);
+        move_right(item, std::int64_t{place.position.column} - 1 - static_cast<std::int64_t>(key.size()));
+        item.place = place;
+        return item;
+    } catch (const toml::parse_error&) {
+        return {};
+    }
 }
 
 }  // namespace narrows::language

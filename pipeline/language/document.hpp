@@ -49,10 +49,19 @@ private:
 
 // Throws PipelineError on a syntax error.
 Item read_document(std::string_view text, std::string_view source);
+// A value as TOML writes it, "[1, 2]", standing at `place`; none if it is not TOML.
+std::optional<Item> read_fragment(std::string_view value, const Place& place);
 // "node.noisy.sigma=0.5" into the tree; the value is TOML, or else a plain text.
 void apply_override(Item& document, const std::string& argument, Problems& problems);
-// Replaces ${name} in all texts by [vars].
+// Replaces ${name} in all texts by [vars], and $${ by ${.
 void replace_variables(Item& document, Problems& problems);
+
+// A line of a text, from 1 on, without its end; empty behind the last.
+std::string_view line_of(std::string_view text, std::uint32_t number);
+// Length in characters of UTF-8, as places count.
+std::size_t characters(std::string_view text);
+// Letters, digits, _ and -: what a reference, a path of --set and a bare key of TOML can hold.
+bool is_name(std::string_view text);
 
 // A "did you mean" note, or what there is: "= known nodes: a, b".
 std::vector<std::string> notes_for(std::string_view name, const std::vector<std::string>& known,

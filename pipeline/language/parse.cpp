@@ -18,6 +18,29 @@ Place Reading::head(const Item::Entry& entry, std::string_view prefix) const {
     return place;
 }
 
+void Reading::check_name(const Item::Entry& entry, std::string_view what) const {
+    if (!is_name(entry.key))
+        problems.add(entry.place, fmt::format("{} \"{}\": a name holds letters, digits, _ and - only", what,
+                                              entry.key));
+}
+
+std::vector<std::string> Reading::type_notes(Kind kind, const std::string& type) const {
+    std::vector<std::string> known;
+    for (const auto* other : registry.types(kind)) known.push_back(other->type);
+    if (std::vector<std::string> near = notes_for(type, known); !near.empty()) return near;
+    if (kind != Kind::layer && registry.find(Kind::layer, type))
+        return {fmt::format("{} is a layer: it stands in a model's encoder or decoder", type)};
+    if (kind != Kind::node && registry.find(Kind::node, type))
+        return {fmt::format("{} is a node: write [node.NAME] with type = \"{}\"", type, type)};
+    if (kind != Kind::model && registry.find(Kind::model, type))
+        return {fmt::format("{} is a model: write [model.NAME] with type = \"{}\"", type, type)};
+    if (!known.empty()) return notes_for("", known, "known types");
+    std::string folders;
+    for (const auto& folder : registry.searched())
+        folders += (folders.empty() ? "" : ", ") + folder.string();
+    return {folders.empty() ? "no plugin is loaded" : "no plugin brings any; looked in " + folders};
+}
+
 Pipeline parse(std::string_view text, std::string_view source, const registry::Registry& registry,
                std::span<const std::string> overrides) {
     Item document = read_document(text, source);
@@ -46,11 +69,12 @@ Pipeline parse(std::string_view text, std::string_view source, const registry::R
     Pipeline pipeline;
     pipeline.source = source;
     pipeline.text = text;
-    const Reading reading{document, registry, problems, text};
+    std::vector<std::vector<Place>> references;
+    const Reading reading{document, registry, problems, text, references};
     read_run(reading, pipeline.run);
     read_models(reading, pipeline.models);
     read_nodes(reading, pipeline.models, pipeline.nodes);
-    read_stages(reading, pipeline.nodes, pipeline.stages);
+    read_stages(reading, pipeline, pipeline.stages);
     problems.throw_if_any();
     check_wiring(reading, pipeline);
     problems.throw_if_any();

@@ -24,7 +24,7 @@ struct NodeSpec {
 
 // A [[stage]]: some epochs with its own choice of what trains.
 struct StageSpec {
-    std::string name;
+    std::string name, model;                 // the model that trains; empty: the pipeline's one
     std::int64_t epochs = 1;
     std::vector<std::string> train, freeze;  // "MODEL.LAYER", "MODEL.encoder", ...
     std::vector<std::pair<std::string, Setting>> changes;  // node id -> parameter

@@ -8,6 +8,8 @@
 namespace narrows::language {
 namespace {
 
+constexpr std::int64_t most_elements = std::int64_t{1} << 40;   // of a sample
+
 // { dense = 256, act = "relu" } or { type = "dense", units = 256 }.
 void read_layer(const Reading& reading, const Item& item, std::string_view owner, LayerSpec& layer) {
     layer.position = item.place.position;
@@ -21,15 +23,25 @@ void read_layer(const Reading& reading, const Item& item, std::string_view owner
     layer.type = spelled ? first.value.text : first.key;
     const auto* type = reading.registry.find(Kind::layer, layer.type);
     if (type == nullptr) {
-        std::vector<std::string> known;
-        for (const auto* other : reading.registry.types(Kind::layer)) known.push_back(other->type);
+        std::vector<std::string> notes;
+        for (const Item::Entry& later : item.table)
+            if (!spelled && reading.registry.find(Kind::layer, later.key))
+                notes = {fmt::format("a layer's type comes first: {{ {} = ..., {} = ... }}", later.key, first.key)};
+        if (notes.empty()) notes = reading.type_notes(Kind::layer, layer.type);
         reading.problems.add(spelled ? first.value.place : first.place,
                              fmt::format("{}: no layer type \"{}\"", owner, layer.type),
-                             notes_for(layer.type, known, "known layers"));
+                             notes);
         return;
     }
     const std::string who = fmt::format("{}, layer {}", owner, layer.type);
+    std::vector<std::string> given;
     const auto take = [&](const Item& value, const registry::ParameterInfo& parameter) {
+        if (std::find(given.begin(), given.end(), parameter.name) != given.end()) {
+            reading.problems.add(value.place, fmt::format("{}: \"{}\" is what {} = says already", who,
+                                                          parameter.name, layer.type));
+            return;
+        }
+        given.push_back(parameter.name);
         Setting setting;
         if (read_value(value, parameter, who, reading.problems, setting) &&
             !is_default(setting, parameter))
@@ -49,9 +61,10 @@ void read_layer(const Reading& reading, const Item& item, std::string_view owner
             take(entry.value, *parameter);
     }
     for (const auto& parameter : type->parameters)
-        if (parameter.required && std::none_of(layer.settings.begin(), layer.settings.end(),
-                                               [&](const Setting& s) { return s.name == parameter.name; }))
-            reading.problems.add(item.place, fmt::format("{} needs \"{}\"", who, parameter.name));
+        if (must_be_given(parameter) && std::find(given.begin(), given.end(), parameter.name) == given.end())
+            reading.problems.add(spelled ? item.place : first.place,
+                                 fmt::format("{} needs \"{}\"", who, parameter.name),
+                                 {parameter.name + ": " + parameter.doc});
 }
 
 void read_layers(const Reading& reading, const Item& item, const std::string& owner,
@@ -71,17 +84,16 @@ void read_layers(const Reading& reading, const Item& item, const std::string& ow
 
 void read_model(const Reading& reading, const Item::Entry& entry, ModelSpec& model) {
     model.name = entry.key;
+    reading.check_name(entry, "model");
     model.position = reading.head(entry, "model").position;
     const std::string owner = fmt::format("model \"{}\"", model.name);
     const Item* type_item = entry.value.find("type");
     if (type_item) model.type = type_item->text;
     const auto* type = reading.registry.find(Kind::model, model.type);
     if (type == nullptr) {
-        std::vector<std::string> known;
-        for (const auto* other : reading.registry.types(Kind::model)) known.push_back(other->type);
         reading.problems.add(type_item ? type_item->place : reading.head(entry, "model"),
                              fmt::format("{}: no model type \"{}\"", owner, model.type),
-                             notes_for(model.type, known, "known models"));
+                             reading.type_notes(Kind::model, model.type));
     }
     const Item* layers = nullptr;
     for (const Item::Entry& own : entry.value.table) {
@@ -96,8 +108,12 @@ void read_model(const Reading& reading, const Item::Entry& entry, ModelSpec& mod
             Shape shape;
             bool good = value.kind == Item::Kind::array && !value.array.empty() &&
                         value.array.size() < Shape::max_rank;
-            for (const Item& extent : value.array)
-                good = good && extent.kind == Item::Kind::integer && extent.integer > 0;
+            std::int64_t elements = 1;   // no product of extents may overflow later
+            for (const Item& extent : value.array) {
+                good = good && extent.kind == Item::Kind::integer && extent.integer > 0 &&
+                       extent.integer <= most_elements / elements;
+                if (good) elements *= extent.integer;
+            }
             if (good)
                 for (const Item& extent : value.array) shape.push_back(extent.integer);
             else

@@ -9,7 +9,7 @@ namespace narrows::language {
 namespace {
 
 void read_inputs(const Reading& reading, const Item& in, const std::string& owner,
-                 const registry::TypeInfo* type, NodeSpec& node) {
+                 const registry::TypeInfo* type, NodeSpec& node, std::vector<Place>& places) {
     if (in.kind != Item::Kind::table) {
         reading.problems.add(in.place, owner + ": \"in\" must name ports", {"for example in.x = \"data.x\""});
         return;
@@ -46,16 +46,19 @@ void read_inputs(const Reading& reading, const Item& in, const std::string& owne
                 continue;
             }
             const std::size_t dot = reference->text.find('.');
-            Connection connection{entry.key, reference->text.substr(0, dot), {}, reference->place.position};
+            Connection connection{entry.key, reference->text.substr(0, dot), {}, {}};
+            if (reference->place.argument.empty()) connection.position = reference->place.position;
             if (dot != std::string::npos) connection.from_port = reference->text.substr(dot + 1);
             node.inputs.push_back(std::move(connection));
+            places.push_back(reference->place);
         }
     }
 }
 
 void read_node(const Reading& reading, const Item::Entry& entry, const std::vector<ModelSpec>& models,
-               NodeSpec& node) {
+               NodeSpec& node, std::vector<Place>& places) {
     node.id = entry.key;
+    reading.check_name(entry, "node");
     const Place head = reading.head(entry, "node");
     node.position = head.position;
     const std::string owner = fmt::format("node \"{}\"", node.id);
@@ -68,18 +71,15 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
     } else {
         node.type = type_item->text;
         type = reading.registry.find(Kind::node, node.type);
-        if (type == nullptr) {
-            std::vector<std::string> known;
-            for (const auto* other : reading.registry.types(Kind::node)) known.push_back(other->type);
+        if (type == nullptr)
             reading.problems.add(type_item->place, fmt::format("{}: no node type \"{}\"", owner, node.type),
-                                 notes_for(node.type, known, "known types"));
-        }
+                                 reading.type_notes(Kind::node, node.type));
     }
     for (const Item::Entry& own : entry.value.table) {
         const Item& value = own.value;
         if (own.key == "type") continue;
         if (own.key == "in") {
-            read_inputs(reading, value, owner, type, node);
+            read_inputs(reading, value, owner, type, node, places);
         } else if (own.key == "doc") {
             if (value.kind != Item::Kind::text) reading.problems.add(value.place, owner + ": \"doc\" must be a text");
             node.doc = value.text;
@@ -106,7 +106,7 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
     if (type == nullptr) return;
     node.sink = type->outputs.empty();
     for (const auto& parameter : type->parameters)
-        if (parameter.required && entry.value.find(parameter.name) == nullptr)
+        if (must_be_given(parameter) && entry.value.find(parameter.name) == nullptr)
             reading.problems.add(head, fmt::format("{}: {} needs \"{}\"", owner, type->type, parameter.name),
                                  {parameter.name + ": " + parameter.doc});
     if (type->model == Need::required && node.model.empty() && entry.value.find("model") == nullptr) {
@@ -132,7 +132,9 @@ void read_nodes(const Reading& reading, const std::vector<ModelSpec>& models, st
             continue;
         }
         NodeSpec node;
-        read_node(reading, entry, models, node);
+        std::vector<Place> places;
+        read_node(reading, entry, models, node, places);
+        reading.references.push_back(std::move(places));
         nodes.push_back(std::move(node));
     }
 }

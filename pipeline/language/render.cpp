@@ -9,10 +9,54 @@
 namespace narrows::language {
 namespace {
 
+constexpr std::size_t widest = 120;   // characters of a source line that are shown
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Nothing that a file says may steer the terminal.
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte < 0x20 && c != '\t') || byte == 0x7f) out += fmt::format("\\u{:04X}", unsigned{byte});
+        else out += c;
+    }
+    return out;
+}
+
+// The line and the carets under it, character by character; a long line is cut around them.
+std::string excerpt(std::string_view line, const Position& position, std::string_view margin) {
+    std::vector<std::string_view> all;
+    for (std::size_t at = 0; at < line.size();) {
+        std::size_t end = at + 1;
+        while (end < line.size() && continues(line[end])) ++end;
+        all.push_back(line.substr(at, end - at));
+        at = end;
+    }
+    const std::size_t column = position.column ? position.column - 1 : 0;
+    const std::size_t first = all.size() > widest && column > widest / 2
+                                  ? std::min(column - widest / 2, all.size() - widest) : 0;
+    const std::size_t last = std::min(all.size(), first + widest);
+    std::string shown = first > 0 ? "..." : "", under = first > 0 ? "   " : "";
+    for (std::size_t i = first; i < last; ++i) {
+        const auto byte = static_cast<unsigned char>(all[i][0]);
+        const bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f || continues(all[i][0]);
+        shown += control ? "?" : all[i];
+        if (i < column) under += byte == '\t' ? '\t' : ' ';
+    }
+    for (std::size_t i = std::max(last, first); i < column; ++i) under += ' ';
+    if (last < all.size()) shown += "...";
+    const std::size_t room = last > column ? last - column : 1;
+    under += '^' + std::string(std::clamp<std::size_t>(position.length, 1, room) - 1, '~');
+    return fmt::format("{} | {}\n      | {}\n", margin, shown, under);
+}
+
+}  // namespace
+
 std::string_view line_of(std::string_view text, std::uint32_t number) {
     for (; number > 1; --number) {
         const std::size_t end = text.find('\n');
-        if (end == std::string_view::npos) return {};
+        if (end == std::string_view::npos) return text.substr(text.size());
         text.remove_prefix(end + 1);
     }
     std::string_view line = text.substr(0, std::min(text.find('\n'), text.size()));
@@ -20,17 +64,15 @@ std::string_view line_of(std::string_view text, std::uint32_t number) {
     return line;
 }
 
-// Under the span; tabs stay tabs, so that it stands where the text does. Never beyond the line.
-std::string carets(std::string_view line, const Position& position) {
-    std::string out;
-    const std::size_t column = position.column ? position.column - 1 : 0;
-    for (std::size_t i = 0; i < column; ++i) out += i < line.size() && line[i] == '\t' ? '\t' : ' ';
-    const std::size_t room = line.size() > column ? line.size() - column : 1;
-    const std::size_t length = std::clamp<std::size_t>(position.length, 1, room);
-    return out + '^' + std::string(length - 1, '~');
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
 }
 
-}  // namespace
+bool is_name(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
 
 PipelineError::PipelineError(std::vector<Diagnostic> diagnostics, const std::string& rendered)
     : Error(Fault::usage, rendered), diagnostics_(std::move(diagnostics)) {}
@@ -39,16 +81,16 @@ PipelineError::~PipelineError() = default;
 std::string render(const Diagnostic& diagnostic, std::string_view source, std::string_view text) {
     std::string out;
     const Position& at = diagnostic.position;
+    const std::string what = printable(diagnostic.text);
     if (!diagnostic.argument.empty())
-        out = fmt::format("--set {}: error: {}\n      | {}\n      | {}\n", diagnostic.argument,
-                          diagnostic.text, diagnostic.argument, carets(diagnostic.argument, at));
+        out = fmt::format("--set {}: error: {}\n{}", printable(diagnostic.argument), what,
+                          excerpt(diagnostic.argument, at, "     "));
     else if (at.line == 0)
-        out = fmt::format("{}: error: {}\n", source, diagnostic.text);
+        out = fmt::format("{}: error: {}\n", source, what);
     else
-        out = fmt::format("{}:{}:{}: error: {}\n{:>5} | {}\n      | {}\n", source, at.line, at.column,
-                          diagnostic.text, at.line, line_of(text, at.line),
-                          carets(line_of(text, at.line), at));
-    for (const std::string& note : diagnostic.notes) out += "      = " + note + '\n';
+        out = fmt::format("{}:{}:{}: error: {}\n{}", source, at.line, at.column, what,
+                          excerpt(line_of(text, at.line), at, fmt::format("{:>5}", at.line)));
+    for (const std::string& note : diagnostic.notes) out += "      = " + printable(note) + '\n';
     return out;
 }
 

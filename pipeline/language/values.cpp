@@ -75,8 +75,13 @@ bool read_value(const Item& item, const registry::ParameterInfo& parameter, std:
     return false;
 }
 
+bool must_be_given(const registry::ParameterInfo& parameter) {
+    const bool number = parameter.kind == ParameterKind::integer || parameter.kind == ParameterKind::number;
+    return parameter.required || (number && !registry::complaint(parameter, parameter.fallback).empty());
+}
+
 bool is_default(const Setting& setting, const registry::ParameterInfo& parameter) {
-    if (parameter.required) return false;
+    if (must_be_given(parameter)) return false;
     const Value &a = setting.value, &b = parameter.fallback;
     switch (parameter.kind) {
         case ParameterKind::integer: return a.integer == b.integer;
@@ -95,7 +100,10 @@ const registry::ParameterInfo* find_parameter(const registry::TypeInfo& type, co
     if (const auto* found = type.parameter(entry.key)) return found;
     std::vector<std::string> known = reserved;
     for (const auto& parameter : type.parameters) known.push_back(parameter.name);
-    std::vector<std::string> notes = notes_for(entry.key, known);
+    std::vector<std::string> notes;
+    if (type.input(entry.key) != nullptr)
+        notes = {fmt::format("{0} is an input: write in.{0} = \"NODE.PORT\"", entry.key)};
+    if (notes.empty()) notes = notes_for(entry.key, known);
     if (notes.empty())
         for (const registry::TypeInfo* other : registry.types(type.kind))
             if (other->parameter(entry.key)) {

@@ -9,6 +9,9 @@ namespace narrows::language {
 bool read_value(const Item& item, const registry::ParameterInfo& parameter, std::string_view owner,
                 Problems& problems, Setting& setting);
 
+// Has to be given: it is required, or its default is outside its own range.
+bool must_be_given(const registry::ParameterInfo& parameter);
+
 // A setting that says what the type says anyway.
 bool is_default(const Setting& setting, const registry::ParameterInfo& parameter);
 

@@ -1,5 +1,6 @@
 // The canonical text of a pipeline.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -10,7 +11,9 @@ namespace {
 
 std::string toml_text(std::string_view text) {
     std::string out = "\"";
-    for (const char c : text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (text.substr(i).starts_with("${")) out += '$';   // no variable
         if (c == '"' || c == '\\') out += '\\';
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             out += fmt::format("\\u{:04X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
@@ -43,9 +46,9 @@ std::string value_text(const Setting& setting, bool portable) {
         case ParameterKind::numbers: {
             std::string list;
             for (const double item : value.numbers) {
-                const auto whole = static_cast<std::int64_t>(item);
+                const bool whole = std::abs(item) < 1e15 && item == std::trunc(item);
                 list += (list.empty() ? "" : ", ") +
-                        (static_cast<double>(whole) == item ? std::to_string(whole) : number(item));
+                        (whole ? std::to_string(static_cast<std::int64_t>(item)) : number(item));
             }
             return "[" + list + "]";
         }
@@ -117,6 +120,7 @@ std::string write(const Pipeline& pipeline, bool portable) {
     for (const StageSpec& stage : pipeline.stages) {
         out += "\n[[stage]]\n";
         if (!stage.name.empty()) out += fmt::format("name = {}\n", toml_text(stage.name));
+        if (!stage.model.empty()) out += fmt::format("model = {}\n", toml_text(stage.model));
         out += fmt::format("epochs = {}\n", stage.epochs);
         const auto texts = [&](std::string_view key, const std::vector<std::string>& values) {
             if (values.empty()) return;
