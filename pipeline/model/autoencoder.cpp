@@ -34,6 +34,9 @@ void Autoencoder::describe(Schema& schema) {
     schema.summary("An encoder and a decoder, each a list of layers")
         .flag<&Autoencoder::tied_>("tied", false,
                                    "the decoder uses the encoder's weights, transposed")
+        .choice<&Autoencoder::latent_>("latent", "plain", "plain|gaussian",
+                                       "gaussian: the encoder ends in means and log-variances, one "
+                                       "of each for every unit of the code")
         .choice<&Autoencoder::output_act_>("output", "linear",
                                            layers::settings::activation_choices,
                                            "decoder = \"mirror\": the last activation");
@@ -142,8 +145,14 @@ void Autoencoder::configure(const Shape& sample) {
         }
     };
     with_name("encoder ", [&] { encoder_.configure(sample); });
+    if (gaussian() && encoder_.output().elements() % 2 != 0)
+        throw Error(Fault::usage,
+                    "model \"" + name_ + "\": a gaussian latent needs an even number of outputs, the encoder gives " +
+                        to_string(encoder_.output()),
+                    "give its last layer twice as many units as the code has",
+                    encoder_.spec(encoder_.size() - 1).position);
     if (mirror_) build_mirror();
-    with_name("decoder ", [&] { decoder_.configure(encoder_.output()); });
+    with_name("decoder ", [&] { decoder_.configure(code_shape()); });
     if (decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
         throw Error(Fault::usage,
                     "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
@@ -152,13 +161,17 @@ void Autoencoder::configure(const Shape& sample) {
                         std::to_string(sample.elements()) + ")",
                     "its last layer must give as many values as a sample has",
                     decoder_.spec(decoder_.size() - 1).position);
-    Architecture architecture{sample, {}, {}, tied_};
+    Architecture architecture{sample, {}, {}, tied_, latent_};
     for (std::size_t i = 0; i < encoder_.size(); ++i) architecture.encoder.push_back(encoder_.spec(i));
     for (std::size_t i = 0; i < decoder_.size(); ++i) architecture.decoder.push_back(decoder_.spec(i));
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
     initialise();
     fit_layers();
+}
+
+Shape Autoencoder::code_shape() const {
+    return gaussian() ? Shape{encoder_.output().elements() / 2} : encoder_.output();
 }
 
 void Autoencoder::initialise() {
@@ -196,6 +209,7 @@ void Autoencoder::load(const ModelSpec& spec) {
     const storage::Bundle bundle = storage::read_bundle(spec.file, "narrows-model");
     const Architecture architecture = read_architecture(stored_architecture(bundle));
     tied_ = architecture.tied;
+    latent_ = architecture.latent;
     build_stack(encoder_, architecture.encoder, spec.position);
     build_stack(decoder_, architecture.decoder, spec.position);
     from_file_ = true;
@@ -215,7 +229,7 @@ std::uint64_t Autoencoder::bytes() const {
 
 std::string Autoencoder::describe() const {
     return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() + " | " +
-           decoder_.describe() + (tied_ ? " (tied)" : "");
+           decoder_.describe() + (tied_ ? " (tied)" : "") + (gaussian() ? " (gaussian latent)" : "");
 }
 
 double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {

@@ -117,9 +117,9 @@ TEST_CASE("denoising corrupts what the encoder reads and compares with the clean
 TEST_CASE("a code as wide as the sample is refused unless something else restricts it", "[recipes]") {
     TrainOptions wide = options_for("undercomplete");
     wide.latent = 784;
-    CHECK(contains(error_of(wide, images).hint(), "--allow-overcomplete"));
+    CHECK(contains(error_of(wide, images).hint(), "--allow-identity"));
 
-    wide.allow_overcomplete = true;
+    wide.allow_identity = true;
     CHECK(resolve(wide, images).latent == 784);
 
     TrainOptions noisy = options_for("denoising");
