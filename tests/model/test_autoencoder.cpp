@@ -265,6 +265,31 @@ TEST_CASE("a model without an input shape takes that of its first data", "[model
     CHECK(model->sha256() == build(mirrored({3, 5}, {dense(4, "relu"), dense(2)}))->sha256());
 }
 
+TEST_CASE("each layer of a model draws its own first weights and its own dropout", "[model]") {
+    const auto model = build(spec_of({9}, {dense(9), dense(9)}, {dense(9), dense(9)}));
+    const std::vector<model::NamedValues> weights = model->weights();
+    for (std::size_t i = 0; i < weights.size(); i += 2)
+        for (std::size_t j = i; j < weights.size(); j += 2) {
+            INFO(weights[i].name << " " << weights[j].name);
+            CHECK(weights[i].values(0) != 0);
+            CHECK((weights[i].values == weights[j].values) == (i == j));
+        }
+    ModelSpec renamed = mirrored({9}, {dense(9)});
+    const float first = build(renamed)->weights()[0].values(0);
+    renamed.name = "other";
+    CHECK(build(renamed)->weights()[0].values(0) != first);
+
+    // If both drew the same numbers, half of the values would be left, not a quarter.
+    const LayerSpec half = layer("dropout", {number("rate", 0.5)});
+    const auto twice = build(spec_of({4000}, {half, half}, {}));
+    SerialLoop loop;
+    Batch batch(*twice, std::vector<float>(4000, 1.0f), loop);
+    batch.forward();
+    const auto left = 4000 - std::count(batch.code.begin(), batch.code.end(), 0.0f);
+    CHECK(left > 800);
+    CHECK(left < 1200);
+}
+
 TEST_CASE("weights and states leave a model and come back bit by bit", "[model]") {
     const auto spec = mirrored({6, 6, 2}, {conv(5, "relu"), layer("batch_norm"), dense(4)});
     const auto model = build(spec), other = build(spec, false, "linear", 2);
