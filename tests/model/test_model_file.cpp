@@ -2,9 +2,9 @@
 // version has, and a machine can tell whether it computes the same.
 #include <nlohmann/json.hpp>
 
-#include "tests/model/support.hpp"
+#include "tests/model/model_bench.hpp"
 
-using namespace model_test;
+using namespace model_bench;
 using Catch::Contains;
 
 namespace {

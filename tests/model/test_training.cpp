@@ -1,7 +1,7 @@
 // A model's update: clipping, several batches a step, the same bits for all threads, and learning.
-#include "tests/model/support.hpp"
+#include "tests/model/model_bench.hpp"
 
-using namespace model_test;
+using namespace model_bench;
 
 namespace {
 

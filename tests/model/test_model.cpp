@@ -1,7 +1,7 @@
 // What a model is made of: stacks, mirror, ties, errors, weights and their digest.
-#include "tests/model/support.hpp"
+#include "tests/model/model_bench.hpp"
 
-using namespace model_test;
+using namespace model_bench;
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "tests/catch.hpp"
 #include "tests/layers/conv_support.hpp"
 
-namespace model_test {
+namespace model_bench {
 
 using namespace narrows;
 using conv_test::noise;
@@ -259,4 +259,4 @@ private:
     std::filesystem::path path_;
 };
 
-}  // namespace model_test
+}  // namespace model_bench
