@@ -166,7 +166,8 @@ TEST_CASE("a step begins without the traces of the step before", "[training]") {
     CHECK(std::equal(first.begin(), first.end(), second.begin()));
 }
 
-TEST_CASE("a linear autoencoder learns data of rank two", "[training]") {
+TEST_CASE("a linear autoencoder learns data of rank two with a code of two, not of one",
+          "[training]") {
     // 64 samples: two random directions of twelve features.
     const std::vector<float> directions = noise(2 * 12, 21), amounts = noise(64 * 2, 22);
     std::vector<float> x(64 * 12);
