@@ -22,6 +22,12 @@ const Setting* find(const LayerSpec& spec, std::string_view name) {
     return nullptr;
 }
 
+LayerSpec reshape_to(const Shape& shape, const Position& position) {
+    Setting extents{"shape", {}, {}};
+    extents.value.numbers.assign(shape.begin(), shape.end());
+    return {"reshape", {extents}, position};
+}
+
 bool owns_matrix(layers::Layer& layer) {
     for (const layers::Parameter* parameter : layer.parameters())
         if (parameter->matrix()) return true;
@@ -77,9 +83,11 @@ void Autoencoder::build_stack(Stack& stack, std::span<const LayerSpec> specs,
 }
 
 // Backwards through the encoder. An activation closes the layer before it: the mirror of layer i
-// ends in that of layer i-1, and the last one in `output`.
+// ends in that of layer i-1, and the last one in `output`. A layer that read an image as a vector
+// gives a vector back, so a layer that sees shapes needs the image's before it.
 void Autoencoder::build_mirror() {
     std::vector<LayerSpec> specs;
+    std::optional<Shape> flattened;
     for (std::size_t i = encoder_.size(); i-- > 0;) {
         std::optional<LayerSpec> spec = encoder_.layer(i).mirror(encoder_.input_of(i));
         if (!spec)
@@ -102,6 +110,11 @@ void Autoencoder::build_mirror() {
         }
         for (Setting& setting : spec->settings)
             if (setting.name == "act") setting.value.text = act;
+        const bool sees_shape = spec->type != "dense" && spec->type != "reshape";
+        if (flattened && sees_shape) specs.push_back(reshape_to(*flattened, spec->position));
+        flattened.reset();
+        if (spec->type == "dense" && encoder_.input_of(i).rank() > 1)
+            flattened = encoder_.input_of(i);
         specs.push_back(std::move(*spec));
     }
     build_stack(decoder_, specs, {});
