@@ -121,7 +121,7 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--latent", o.latent, "size of the code (min(32, features / 4))");
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
     line.option("--corruption", in.corruption, "gaussian:S, masking:R, salt-and-pepper:R or none");
-    line.option("--sparsity", o.sparsity, "l1:WEIGHT or kl:ACTIVITY on the code");
+    line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
     line.flag("--tied", o.tied, "the decoder uses the encoder's weights, transposed");
     line.option("--beta", o.beta, "variational: weight of the divergence (1)");
     line.option("--validate", o.validate, "a fraction to hold out, or DATA");
@@ -183,8 +183,9 @@ int train(CommandLine& line) {
     PipelineFiles files{{}, {options.output}};
     for (const std::string& text : options.source.data) files.inputs.push_back(datasets::parse_data(text).file);
     refuse_outputs(common, files);
-    const auto data = open_data(options.source);
+    auto data = open_data(options.source);
     const recipes::DataFacts facts = training_facts(*data, options.source, common);
+    data.reset();   // the pipeline opens its own
     if (!options.model_text.empty() && options.loss.empty()) {
         recipes::TrainOptions probe = options;
         probe.loss = "mse";

@@ -65,7 +65,7 @@ void sparse(Choices& choices, const TrainOptions& options) {
         choices.sparsity = "kl";
         choices.sparsity_amount = 0.05;
     }
-    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : "relu";
+    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : choices.sparsity == "k" ? "linear" : "relu";
 }
 
 // Kingma and Welling 2014: 400 relu units and a code of 20, a constant rate.

@@ -45,7 +45,7 @@ struct TrainOptions {
     std::string output;
     std::optional<std::int64_t> epochs, batch, latent, patience;
     std::optional<double> rate, beta;
-    std::string sparsity;                   // "l1:W", "kl:RHO"
+    std::string sparsity;                   // "l1:W", "kl:RHO", "k:N"
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;   // empty: no hidden layer
     std::optional<Corruption> corruption;
@@ -70,7 +70,7 @@ struct Choices {
     bool convolutional = false;
     bool variational = false;
     double beta = 1;                        // weight of the divergence
-    std::string sparsity;                   // "l1" or "kl"; "": none
+    std::string sparsity;                   // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;             // weight of l1, activity of kl
     bool normalise = false;                 // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;

@@ -60,15 +60,15 @@ void take_validation(Choices& choices, const std::string& text) {
     choices.validation_fraction = fraction;
 }
 
-// "l1:W" or "kl:RHO".
+// "l1:W", "kl:RHO" or "k:N".
 void take_sparsity(Choices& choices, const std::string& text) {
     if (text.empty()) return;
     const std::size_t colon = text.find(':');
     const std::string kind = text.substr(0, colon);
-    if (kind != "l1" && kind != "kl")
-        refuse(fmt::format("--sparsity {}: no such sparsity", text), "known: l1:WEIGHT, kl:ACTIVITY");
+    if (kind != "l1" && kind != "kl" && kind != "k")
+        refuse(fmt::format("--sparsity {}: no such sparsity", text), "known: l1:WEIGHT, kl:ACTIVITY, k:UNITS");
     choices.sparsity = kind;
-    choices.sparsity_amount = kind == "l1" ? 0.1 : 0.05;
+    choices.sparsity_amount = kind == "l1" ? 0.1 : kind == "kl" ? 0.05 : 25;
     if (colon == std::string::npos) return;
     const std::string amount = text.substr(colon + 1);
     const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(), choices.sparsity_amount);

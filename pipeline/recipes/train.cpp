@@ -29,7 +29,7 @@ std::string convolutions(const Choices& c) {
     for (const std::int64_t channels : c.hidden) {
         layers.push_back(fmt::format("{{ {} = {}, kernel = 3, act = {}{} }}", type, channels, quoted(c.hidden_act),
                                      c.init.empty() ? "" : ", init = " + quoted(c.init)));
-        layers.push_back("{ max_pool = 2 }");
+        layers.push_back("{ max_pool = 2, ceil = true }");
     }
     return stack(layers);
 }
@@ -51,6 +51,7 @@ void model_table(TomlText& toml, const Choices& c) {
     if (c.normalise) encoder.push_back("{ normalise = true }");
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
     encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
+    if (c.sparsity == "k") encoder.push_back(fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
