@@ -1,4 +1,5 @@
 #include "tools/data_facts.hpp"
+#include "tools/model_facts.hpp"
 #include "tools/stream_verbs.hpp"
 
 namespace narrows::tools {
@@ -6,13 +7,15 @@ namespace narrows::tools {
 int evaluate(CommandLine& line) {
     recipes::StreamOptions options;
     stream_options(line, options, false);
+    line.flag("--mean", options.mean, "variational: decode the mean of the latent, not a draw");
     line.parse();
     finish_options(line.common(), options);
     select_kernel(line.common());
     const auto data = open_data(options.source);
     options.bce = in_unit_range_for_model(*data, options.model, line.common());
+    options.gaussian = model_facts(options.model).gaussian;
     PipelineJob job{"evaluate", recipes::evaluate(options), "evaluate",
-                    {"sse", "mse", "bce", "active_units", "dead_units"}, ResultsAre::data};
+                    {"sse", "mse", "bce", "negative_elbo", "kl", "active_units", "dead_units"}, ResultsAre::data};
     return run_pipeline(line.common(), job);
 }
 

@@ -29,6 +29,7 @@ ModelFacts model_facts(const std::string& file) {
     ModelFacts facts;
     if (const std::string* kind = text_attribute(bundle.attributes, "scaling")) facts.scaling = *kind;
     if (const std::string* type = text_attribute(bundle.attributes, "source_type")) facts.source_type = *type;
+    if (const std::string* latent = text_attribute(bundle.attributes, "latent")) facts.gaussian = *latent == "gaussian";
     facts.shift = floats(bundle, "/scaling/shift");
     facts.factor = floats(bundle, "/scaling/factor");
     if (facts.factor.size() != facts.shift.size()) facts.shift.clear();

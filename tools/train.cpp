@@ -90,6 +90,9 @@ void show(const Common& common, const recipes::Choices& c) {
                                                               c.facts.high)));
     if (!c.corruption.kind.empty())
         line("corruption", fmt::format("{} {:g}", c.corruption.kind, c.corruption.amount));
+    if (!c.sparsity.empty()) line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
+    if (c.variational) line("latent", fmt::format("gaussian, {} units, beta {:g}", c.latent, c.beta));
+    if (c.tied) line("weights", "tied");
     line("optimizer", fmt::format("{}, rate {:g}, {} schedule", c.optimizer, c.rate, c.schedule));
     line("run", fmt::format("{} epochs, batch {}, seed {}", c.epochs, c.batch, c.seed));
     if (c.validation_fraction > 0)
@@ -118,6 +121,9 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--latent", o.latent, "size of the code (min(32, features / 4))");
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
     line.option("--corruption", in.corruption, "gaussian:S, masking:R, salt-and-pepper:R or none");
+    line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
+    line.flag("--tied", o.tied, "the decoder uses the encoder's weights, transposed");
+    line.option("--beta", o.beta, "variational: weight of the divergence (1)");
     line.option("--validate", o.validate, "a fraction to hold out, or DATA");
     line.option("--patience", o.patience, "stop after N epochs without a better loss");
     line.choice("--loss", o.loss, {"mse", "bce", "huber"}, "mse, bce or huber");
@@ -129,7 +135,7 @@ void describe(CommandLine& line, TrainLine& in) {
     line.choice("--scale", o.source.scale, {"auto", "none", "unit", "minmax", "standard"},
                 "auto, none, unit, minmax or standard");
     line.flag("--keep-checkpoints", o.keep_checkpoints, "leave M.ckpt/ when done");
-    line.flag("--allow-overcomplete", o.allow_overcomplete, "a code as wide as the sample, or wider");
+    line.flag("--allow-identity", o.allow_identity, "a code as wide as the sample, or wider");
 }
 
 void check_numbers(const recipes::TrainOptions& o) {
@@ -177,8 +183,9 @@ int train(CommandLine& line) {
     PipelineFiles files{{}, {options.output}};
     for (const std::string& text : options.source.data) files.inputs.push_back(datasets::parse_data(text).file);
     refuse_outputs(common, files);
-    const auto data = open_data(options.source);
+    auto data = open_data(options.source);
     const recipes::DataFacts facts = training_facts(*data, options.source, common);
+    data.reset();   // the pipeline opens its own
     if (!options.model_text.empty() && options.loss.empty()) {
         recipes::TrainOptions probe = options;
         probe.loss = "mse";

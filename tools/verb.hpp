@@ -23,6 +23,7 @@ int encode(CommandLine&);
 int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
+int sample(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

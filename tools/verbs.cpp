@@ -21,6 +21,8 @@ constexpr Verb table[] = {
      "narrows reconstruct digits.h5@0:100 -m model.h5 -o back.h5", reconstruct},
     {"evaluate", "DATA -m M.h5", "losses and health of a model on data",
      "narrows evaluate test.h5 -m model.h5 --json", evaluate},
+    {"sample", "-m M.h5 -n N -o X.h5", "new data from a variational model's prior",
+     "narrows sample -m model.h5 -n 100 -o new.h5", sample},
     {"run", "FILE.toml", "run any pipeline", "narrows run denoise.toml --set node.noisy.sigma=0.5",
      run},
     {"check", "FILE.toml", "all errors of a pipeline at once; runs nothing",

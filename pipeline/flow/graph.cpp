@@ -67,9 +67,10 @@ struct Graph::Nodes {
 
     Hop& hop(std::size_t concurrency, std::function<void(Packet&, Ports&)> body) {
         return hops.emplace_back(graph, concurrency,
-                                 [own = std::move(body)](Packet* packet, Ports& ports) {
+                                 [this, own = std::move(body)](Packet* packet, Ports& ports) {
                                      taken_over(packet);
                                      own(*packet, ports);
+                                     handed_over(this);   // to whoever waits for the graph
                                  });
     }
     static auto& out(Hop& from) { return tf::output_port<0>(from); }
@@ -210,6 +211,7 @@ void Graph::run() {
     nodes_->graph.wait_for_all();
     taken_over(&nodes_->numbers);
     taken_over(&nodes_->weights);
+    taken_over(nodes_.get());
     const Engine& engine = nodes_->engine;
     if (engine.retired != engine.work.issued())
         throw std::logic_error(std::to_string(engine.work.issued()) + " packets were issued but " +

@@ -14,8 +14,7 @@ void ActivationLayer::describe(Schema& schema) {
         .main("function")
         .choice<&ActivationLayer::name_>("function", "relu", settings::activation_choices,
                                          "which function")
-        .number<&ActivationLayer::alpha_>("alpha", 0.01, 0, 10,
-                                          "slope of leaky_relu, scale of elu");
+        .number<&ActivationLayer::alpha_>("alpha", 0, 0, 10, settings::alpha_doc);
 }
 
 Shape ActivationLayer::configure(const Shape& input) {
@@ -27,7 +26,7 @@ Shape ActivationLayer::configure(const Shape& input) {
 void ActivationLayer::forward(const Pass& pass, const float* x, float* y) {
     const auto act = pass.skip_activation ? simd::Activation::linear : *act_;
     each_sample(pass, [&](std::size_t row) {
-        simd::kernels().activate(act, static_cast<float>(alpha_), x + row * size_, y + row * size_,
+        simd::kernels().activate(act, settings::alpha_of(*act_, alpha_), x + row * size_, y + row * size_,
                                  size_);
     });
 }
@@ -38,7 +37,7 @@ void ActivationLayer::backward(const Pass& pass, const float* x, const float* y,
     const float* saved = simd::derivative_needs_input(act) ? x : y;
     each_sample(pass, [&](std::size_t row) {
         const std::size_t at = row * size_;
-        simd::kernels().activation_gradient(act, static_cast<float>(alpha_), saved + at, dy + at,
+        simd::kernels().activation_gradient(act, settings::alpha_of(*act_, alpha_), saved + at, dy + at,
                                             dy + at, size_);
         if (dx) std::copy_n(dy + at, size_, dx + at);
     });

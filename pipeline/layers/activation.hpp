@@ -20,7 +20,7 @@ public:
 
 private:
     std::string name_ = "relu";
-    double alpha_ = 0.01;
+    double alpha_ = 0;
     std::optional<simd::Activation> act_;
     std::size_t size_ = 0;
 };

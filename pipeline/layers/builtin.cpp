@@ -8,6 +8,7 @@
 #include "pipeline/layers/dropout.hpp"
 #include "pipeline/layers/norm.hpp"
 #include "pipeline/layers/normalise.hpp"
+#include "pipeline/layers/top_k.hpp"
 
 namespace narrows::layers {
 
@@ -20,6 +21,7 @@ const PluginInfo& builtin_layers() {
             NARROWS_LAYER(BatchNorm, "batch_norm"),
             NARROWS_LAYER(LayerNorm, "layer_norm"),
             NARROWS_LAYER(Normalise, "normalise"),
+            NARROWS_LAYER(TopK, "top_k"),
         };
         for (const Entry& entry : convolutional_layers()) all.push_back(entry);
         return all;

@@ -30,7 +30,7 @@ void Convolution::describe_settings(Schema& schema, Direction direction) {
         schema.numbers<&Convolution::output_padding_>("output_padding",
                                                       "elements more at the end of each axis; 0");
     schema.choice<&Convolution::act_name_>("act", "linear", activation_choices, "activation")
-        .number<&Convolution::alpha_>("alpha", 0.01, 0, 10, "slope of leaky_relu, scale of elu")
+        .number<&Convolution::alpha_>("alpha", 0, 0, 10, settings::alpha_doc)
         .flag<&Convolution::bias_used_>("bias", true, "adds a bias to each output channel")
         .choice<&Convolution::init_>("init", "auto", initialiser_choices,
                                      "distribution of the first weights")

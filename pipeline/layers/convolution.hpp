@@ -69,7 +69,7 @@ protected:
     std::int64_t units_ = 1, groups_ = 1;
     std::vector<double> kernel_, stride_, padding_, dilation_, output_padding_;
     std::string act_name_ = "linear", init_ = "auto";
-    double alpha_ = 0.01;
+    double alpha_ = 0;
     bool bias_used_ = true, squeeze_ = false;
 
 private:

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pipeline/layers/convolution.hpp"
+#include "pipeline/layers/settings.hpp"
 
 namespace narrows::layers {
 namespace {
@@ -52,7 +53,7 @@ void Convolution::multiply(const Target& target, const float* patches, std::size
     product.columns = n;
     product.bias = target.bias;
     product.activation = target.activation;
-    product.alpha = static_cast<float>(alpha_);
+    product.alpha = settings::alpha_of(*act_, alpha_);
     product.c_stride = n;
     float* c = target.data + first * n;
     float* before = target.before ? target.before + first * n : nullptr;
@@ -128,7 +129,7 @@ void Convolution::spread(const Target& target, const float* small, std::size_t f
         product.c = target.data + first * depth();
         product.bias = target.bias;
         product.activation = target.activation;
-        product.alpha = static_cast<float>(alpha_);
+        product.alpha = settings::alpha_of(*act_, alpha_);
         product.before = target.before ? target.before + first * depth() : nullptr;
         return simd::kernels().product(product);
     }
@@ -170,7 +171,7 @@ void Convolution::finish(const Target& target, std::size_t sample) const {
     if (target.activation == simd::Activation::linear && !target.before) return;
     const std::size_t size = windows_.big_size();
     const float* sums = (target.before ? target.before : target.data) + sample * size;
-    simd::kernels().activate(target.activation, static_cast<float>(alpha_), sums,
+    simd::kernels().activate(target.activation, settings::alpha_of(*act_, alpha_), sums,
                              target.data + sample * size, size);
 }
 
@@ -187,7 +188,7 @@ void Convolution::gather_depthwise(const Target& target, const float* big,
                        for (std::size_t i = 0; i < count; ++i) y[i] += x[i] * w[i];
                    });
     if (target.activation == simd::Activation::linear && !target.before) return;
-    simd::kernels().activate(target.activation, static_cast<float>(alpha_), out,
+    simd::kernels().activate(target.activation, settings::alpha_of(*act_, alpha_), out,
                              target.data + sample * positions * channels, positions * channels);
 }
 
@@ -261,7 +262,7 @@ void Convolution::backward(const Pass& pass, const float*, const float* y, float
         const Share run = share(pass.rows, tasks, task);
         const std::size_t at = run.first * out_size(), count = (run.last - run.first) * out_size();
         if (act_in_use(pass) != simd::Activation::linear)
-            simd::kernels().activation_gradient(act_in_use(pass), static_cast<float>(alpha_),
+            simd::kernels().activation_gradient(act_in_use(pass), settings::alpha_of(*act_, alpha_),
                                                 saved + at, dy + at, dy + at, count);
         float* const scratch = memory + part.scratch + task * scratch_size();
         if (!dx) {

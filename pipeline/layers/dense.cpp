@@ -57,7 +57,7 @@ void Dense::describe(Schema& schema) {
         .main("units")
         .integer<&Dense::units_>("units", 0, 1, 1 << 24, "outputs")
         .choice<&Dense::act_name_>("act", "linear", settings::activation_choices, "activation")
-        .number<&Dense::alpha_>("alpha", 0.01, 0, 10, "slope of leaky_relu, scale of elu")
+        .number<&Dense::alpha_>("alpha", 0, 0, 10, settings::alpha_doc)
         .flag<&Dense::bias_used_>("bias", true, "adds a bias to each output")
         .choice<&Dense::init_>("init", "auto", settings::initialiser_choices,
                                "distribution of the first weights");
@@ -102,7 +102,7 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     product.c = y;
     product.bias = bias_ ? bias_->data() : nullptr;
     product.activation = pass.skip_activation ? simd::Activation::linear : *act_;
-    product.alpha = static_cast<float>(alpha_);
+    product.alpha = settings::alpha_of(*act_, alpha_);
     if (pass.phase == Phase::training && simd::derivative_needs_input(*act_))
         product.before = reinterpret_cast<float*>(pass.workspace);
     multiply(*pass.loop, product);
@@ -117,7 +117,7 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
         pass.loop->each(tasks, [&](std::size_t task) {
             const std::size_t first = pass.rows * task / tasks * outputs_;
             const std::size_t last = pass.rows * (task + 1) / tasks * outputs_;
-            simd::kernels().activation_gradient(*act_, static_cast<float>(alpha_), saved + first,
+            simd::kernels().activation_gradient(*act_, settings::alpha_of(*act_, alpha_), saved + first,
                                                 dy + first, dy + first, last - first);
         });
     }

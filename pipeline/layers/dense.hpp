@@ -39,7 +39,7 @@ private:
 
     std::int64_t units_ = 1;
     std::string act_name_ = "linear", init_ = "auto";
-    double alpha_ = 0.01;
+    double alpha_ = 0;
     bool bias_used_ = true;
 
     std::optional<simd::Activation> act_;

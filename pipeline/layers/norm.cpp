@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "pipeline/layers/extents.hpp"
 
@@ -168,14 +169,17 @@ void BatchNorm::backward(const Pass& pass, const float* x, const float*, float* 
 
 void BatchNorm::update(const Loop&, std::span<const Trace> traces, const UpdateRule& rule) {
     if (traces.empty()) return;
-    const Sums total = sums(traces[0].pass);   // later batches are added to the first
+    // What backward() left stays as it is: clipping asks for the gradient twice.
+    const Sums begin = sums(traces[0].pass);
+    std::vector<float> gain(begin.gain, begin.gain + channels_);
+    std::vector<float> shift(begin.shift, begin.shift + channels_);
     for (const Trace& trace : traces.subspan(1)) {
         const Sums more = sums(trace.pass);
-        simd::kernels().add(more.gain, total.gain, channels_);
-        simd::kernels().add(more.shift, total.shift, channels_);
+        simd::kernels().add(more.gain, gain.data(), channels_);
+        simd::kernels().add(more.shift, shift.data(), channels_);
     }
-    if (!gain_->frozen) update_vector(*gain_, total.gain, rule);
-    if (!shift_->frozen) update_vector(*shift_, total.shift, rule);
+    if (!gain_->frozen) update_vector(*gain_, gain.data(), rule);
+    if (!shift_->frozen) update_vector(*shift_, shift.data(), rule);
 }
 
 std::optional<LayerSpec> BatchNorm::mirror(const Shape&) const {

@@ -18,6 +18,11 @@ simd::Activation activation_from(std::string_view name) {
                 "known: " + std::string(activation_choices));
 }
 
+float alpha_of(simd::Activation activation, double set) {
+    if (set != 0) return static_cast<float>(set);
+    return activation == simd::Activation::elu ? 1.0f : 0.01f;
+}
+
 void initialise(Parameter& weight, std::string_view initialiser, simd::Activation activation,
                 double fan_in, double fan_out, RandomKey key) {
     using simd::Activation;

@@ -15,6 +15,11 @@ inline constexpr std::string_view initialiser_choices =
 
 simd::Activation activation_from(std::string_view name);  // throws Error(usage)
 
+inline constexpr std::string_view alpha_doc =
+    "slope of leaky_relu (0: 0.01), scale of elu (0: 1, Clevert et al. 2016)";
+// What "alpha" means for an activation: as set, or the field's usual value.
+float alpha_of(simd::Activation activation, double set);
+
 // First values of `weight`: variance 2 / (fan_in + fan_out) for glorot, 2 / fan_in for he,
 // 1 / fan_in for lecun. auto: he_uniform for relu and its kin, lecun_normal for selu, else
 // glorot_uniform.

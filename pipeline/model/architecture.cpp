@@ -69,6 +69,7 @@ std::string write_architecture(const Architecture& architecture, const Factory& 
     json["encoder"] = to_json(architecture.encoder, factory);
     json["decoder"] = to_json(architecture.decoder, factory);
     json["tied"] = architecture.tied;
+    if (architecture.latent != "plain") json["latent"] = architecture.latent;
     return json.dump();
 }
 
@@ -86,6 +87,7 @@ Architecture read_architecture(std::string_view text) {
         out.encoder = layers_from(json.at("encoder"));
         out.decoder = layers_from(json.at("decoder"));
         out.tied = json.at("tied").get<bool>();
+        out.latent = json.value("latent", "plain");
         return out;
     } catch (const nlohmann::json::exception& error) {
         throw Error(Fault::input, std::string("the model's architecture cannot be read: ") + error.what(),

@@ -12,6 +12,7 @@ struct Architecture {
     Shape input;
     std::vector<LayerSpec> encoder, decoder;
     bool tied = false;
+    std::string latent = "plain";
 };
 
 std::string write_architecture(const Architecture& architecture, const Factory& factory);

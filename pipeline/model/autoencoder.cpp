@@ -22,6 +22,12 @@ const Setting* find(const LayerSpec& spec, std::string_view name) {
     return nullptr;
 }
 
+LayerSpec reshape_to(const Shape& shape, const Position& position) {
+    Setting extents{"shape", {}, {}};
+    extents.value.numbers.assign(shape.begin(), shape.end());
+    return {"reshape", {extents}, position};
+}
+
 bool owns_matrix(layers::Layer& layer) {
     for (const layers::Parameter* parameter : layer.parameters())
         if (parameter->matrix()) return true;
@@ -34,6 +40,9 @@ void Autoencoder::describe(Schema& schema) {
     schema.summary("An encoder and a decoder, each a list of layers")
         .flag<&Autoencoder::tied_>("tied", false,
                                    "the decoder uses the encoder's weights, transposed")
+        .choice<&Autoencoder::latent_>("latent", "plain", "plain|gaussian",
+                                       "gaussian: the encoder ends in means and log-variances, one "
+                                       "of each for every unit of the code")
         .choice<&Autoencoder::output_act_>("output", "linear",
                                            layers::settings::activation_choices,
                                            "decoder = \"mirror\": the last activation");
@@ -74,9 +83,11 @@ void Autoencoder::build_stack(Stack& stack, std::span<const LayerSpec> specs,
 }
 
 // Backwards through the encoder. An activation closes the layer before it: the mirror of layer i
-// ends in that of layer i-1, and the last one in `output`.
+// ends in that of layer i-1, and the last one in `output`. A layer that read an image as a vector
+// gives a vector back, so a layer that sees shapes needs the image's before it.
 void Autoencoder::build_mirror() {
     std::vector<LayerSpec> specs;
+    std::optional<Shape> flattened;
     for (std::size_t i = encoder_.size(); i-- > 0;) {
         std::optional<LayerSpec> spec = encoder_.layer(i).mirror(encoder_.input_of(i));
         if (!spec)
@@ -99,6 +110,11 @@ void Autoencoder::build_mirror() {
         }
         for (Setting& setting : spec->settings)
             if (setting.name == "act") setting.value.text = act;
+        const bool sees_shape = spec->type != "dense" && spec->type != "reshape";
+        if (flattened && sees_shape) specs.push_back(reshape_to(*flattened, spec->position));
+        flattened.reset();
+        if (spec->type == "dense" && encoder_.input_of(i).rank() > 1)
+            flattened = encoder_.input_of(i);
         specs.push_back(std::move(*spec));
     }
     build_stack(decoder_, specs, {});
@@ -142,8 +158,14 @@ void Autoencoder::configure(const Shape& sample) {
         }
     };
     with_name("encoder ", [&] { encoder_.configure(sample); });
+    if (gaussian() && encoder_.output().elements() % 2 != 0)
+        throw Error(Fault::usage,
+                    "model \"" + name_ + "\": a gaussian latent needs an even number of outputs, the encoder gives " +
+                        to_string(encoder_.output()),
+                    "give its last layer twice as many units as the code has",
+                    encoder_.spec(encoder_.size() - 1).position);
     if (mirror_) build_mirror();
-    with_name("decoder ", [&] { decoder_.configure(encoder_.output()); });
+    with_name("decoder ", [&] { decoder_.configure(code_shape()); });
     if (decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
         throw Error(Fault::usage,
                     "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
@@ -152,13 +174,17 @@ void Autoencoder::configure(const Shape& sample) {
                         std::to_string(sample.elements()) + ")",
                     "its last layer must give as many values as a sample has",
                     decoder_.spec(decoder_.size() - 1).position);
-    Architecture architecture{sample, {}, {}, tied_};
+    Architecture architecture{sample, {}, {}, tied_, latent_};
     for (std::size_t i = 0; i < encoder_.size(); ++i) architecture.encoder.push_back(encoder_.spec(i));
     for (std::size_t i = 0; i < decoder_.size(); ++i) architecture.decoder.push_back(decoder_.spec(i));
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
     initialise();
     fit_layers();
+}
+
+Shape Autoencoder::code_shape() const {
+    return gaussian() ? Shape{encoder_.output().elements() / 2} : encoder_.output();
 }
 
 void Autoencoder::initialise() {
@@ -196,6 +222,7 @@ void Autoencoder::load(const ModelSpec& spec) {
     const storage::Bundle bundle = storage::read_bundle(spec.file, "narrows-model");
     const Architecture architecture = read_architecture(stored_architecture(bundle));
     tied_ = architecture.tied;
+    latent_ = architecture.latent;
     build_stack(encoder_, architecture.encoder, spec.position);
     build_stack(decoder_, architecture.decoder, spec.position);
     from_file_ = true;
@@ -215,7 +242,7 @@ std::uint64_t Autoencoder::bytes() const {
 
 std::string Autoencoder::describe() const {
     return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() + " | " +
-           decoder_.describe() + (tied_ ? " (tied)" : "");
+           decoder_.describe() + (tied_ ? " (tied)" : "") + (gaussian() ? " (gaussian latent)" : "");
 }
 
 double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {

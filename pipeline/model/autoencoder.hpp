@@ -83,7 +83,10 @@ public:
     Stack& decoder() { return decoder_; }
     const Stack& decoder() const { return decoder_; }
     const Shape& input_shape() const { return encoder_.input(); }
-    Shape code_shape() const { return encoder_.output(); }
+    // Of one code; the encoder of a Gaussian latent gives twice as many values: means, then
+    // log-variances (Kingma and Welling 2014).
+    Shape code_shape() const;
+    bool gaussian() const { return latent_ == "gaussian"; }
 
     // After the backward passes of a batch. max_norm > 0 clips the global norm (sum over
     // parameters in order, double). Returns the gradient's norm when clipping, else 0.
@@ -112,6 +115,7 @@ private:
     std::vector<std::string> parameter_names() const;
 
     bool tied_ = false;
+    std::string latent_ = "plain";
     std::string output_act_ = "linear";
 
     std::string name_;

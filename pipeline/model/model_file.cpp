@@ -61,6 +61,10 @@ std::array<std::string, 2> test_digests(const Autoencoder& model) {
     codes.values(z);
     std::array<std::string, 2> out{codes.hex(), ""};
     if (decoder.size() == 0) return out;
+    // The decoder reads codes: of a Gaussian latent the means.
+    const auto code = static_cast<std::size_t>(model.code_shape().elements());
+    for (std::size_t row = 1; row < test_rows && code < code_size; ++row)
+        std::copy_n(z.data() + row * code_size, code, z.data() + row * code);
     std::vector<float> y(test_rows * static_cast<std::size_t>(decoder.output().elements()));
     decoder.forward(pass, memory, z.data(), y.data());
     Digest outputs;
@@ -81,6 +85,7 @@ Bundle to_bundle(const Autoencoder& model, std::string_view pipeline) {
                          {"test_outputs_sha256", digests[1]}};
     const Scaling none;
     const Scaling& scaling = model.scaling() ? *model.scaling() : none;
+    if (model.gaussian()) bundle.attributes.emplace_back("latent", std::string("gaussian"));
     bundle.attributes.emplace_back("scaling", scaling.kind);
     bundle.attributes.emplace_back("source_type", scaling.source_type);
     for (const NamedValues& values : model.weights())

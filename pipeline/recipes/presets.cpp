@@ -40,6 +40,50 @@ void denoising(Choices& choices, const TrainOptions& options) {
                                                         : Corruption{"masking", 0.25};
 }
 
+// A code at least as wide as the sample, kept useful by what it pays for being active.
+void overcomplete(Choices& choices, const TrainOptions& options) {
+    if (!options.hidden) choices.hidden.clear();
+    if (!options.latent) choices.latent = choices.facts.features();
+    choices.code_act = "relu";
+    if (choices.sparsity.empty() && choices.corruption.kind.empty()) {
+        choices.sparsity = "l1";
+        choices.sparsity_amount = choices.loss == "bce" ? 0.1 : 1e-4;
+    }
+}
+
+// The decoder's matrices are the encoder's, transposed.
+void tied(Choices& choices, const TrainOptions& options) {
+    undercomplete(choices, options);
+    choices.tied = true;
+}
+
+// Few active units: a sigmoid code whose mean activity is pulled to a target.
+void sparse(Choices& choices, const TrainOptions& options) {
+    if (!options.hidden) choices.hidden.clear();
+    if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
+    if (choices.sparsity.empty()) {
+        choices.sparsity = "kl";
+        choices.sparsity_amount = 0.05;
+    }
+    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : choices.sparsity == "k" ? "linear" : "relu";
+}
+
+// Kingma and Welling 2014: 400 relu units and a code of 20, a constant rate.
+void variational(Choices& choices, const TrainOptions& options) {
+    choices.variational = true;
+    choices.code_act = "linear";
+    if (!options.hidden) choices.hidden = {400};
+    if (!options.latent) choices.latent = std::min<std::int64_t>(20, std::max<std::int64_t>(2, choices.facts.features() / 4));
+    if (options.schedule.empty()) choices.schedule = "constant";
+}
+
+// 16-8-8 channels, each halved by pooling; the decoder mirrors it.
+void convolutional(Choices& choices, const TrainOptions& options) {
+    choices.convolutional = true;
+    if (!options.hidden) choices.hidden = {16, 8, 8};
+    if (!options.rate) choices.rate = 3e-3;
+}
+
 constexpr std::array table{
     Preset{{"linear", "one linear layer each way, mean squared error: ends at the PCA subspace"},
            linear, false},
@@ -47,6 +91,11 @@ constexpr std::array table{
     Preset{{"deep", "several hidden layers each way (--hidden 512,256)"}, deep},
     Preset{{"denoising", "undercomplete, trained to undo a corruption of its input"}, denoising,
            true, true},
+    Preset{{"overcomplete", "a code as wide as the sample, kept useful by an L1 penalty"}, overcomplete, true, true},
+    Preset{{"tied", "undercomplete with one set of weights for both directions"}, tied},
+    Preset{{"sparse", "a wide code of which few units are active"}, sparse, true, true},
+    Preset{{"variational", "a Gaussian latent, to sample from (Kingma and Welling 2014)"}, variational},
+    Preset{{"convolutional", "convolutions and pooling down, their mirror up"}, convolutional, true, true},
 };
 
 constexpr auto infos = [] {

@@ -44,14 +44,16 @@ struct TrainOptions {
     Source source;
     std::string output;
     std::optional<std::int64_t> epochs, batch, latent, patience;
-    std::optional<double> rate;
+    std::optional<double> rate, beta;
+    std::string sparsity;                   // "l1:W", "kl:RHO", "k:N"
+    bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;   // empty: no hidden layer
     std::optional<Corruption> corruption;
     std::string validate;                   // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
     std::uint64_t seed = 1;
     bool keep_checkpoints = false;
-    bool allow_overcomplete = false;
+    bool allow_identity = false;
     // Instead of a preset: the text of one [model.NAME] table, and what its output needs.
     std::string model_text, model_name;
 };
@@ -64,6 +66,12 @@ struct Choices {
     DataFacts facts;
     std::vector<std::int64_t> hidden;
     std::int64_t latent = 0, epochs = 20, batch = 128, patience = 0;
+    bool tied = false;
+    bool convolutional = false;
+    bool variational = false;
+    double beta = 1;                        // weight of the divergence
+    std::string sparsity;                   // "l1", "kl" or "k"; "": none
+    double sparsity_amount = 0;             // weight of l1, activity of kl
     bool normalise = false;                 // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
@@ -101,7 +109,11 @@ struct StreamOptions {
     bool bce = false;                       // evaluate: data and model allow it
     bool labels = false;                    // the data has labels to carry along
     int level = -1;                         // deflate level of samples; -1: the node's default
+    bool gaussian = false;                  // a variational model
+    bool mean = false;                      // evaluate: decode the mean, not a draw
+    std::int64_t samples = 0;               // sample: how many
 };
+NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
 NARROWS_PUBLIC std::string decode(const StreamOptions& options);
 NARROWS_PUBLIC std::string reconstruct(const StreamOptions& options);

@@ -60,6 +60,24 @@ void take_validation(Choices& choices, const std::string& text) {
     choices.validation_fraction = fraction;
 }
 
+// "l1:W", "kl:RHO" or "k:N".
+void take_sparsity(Choices& choices, const std::string& text) {
+    if (text.empty()) return;
+    const std::size_t colon = text.find(':');
+    const std::string kind = text.substr(0, colon);
+    if (kind != "l1" && kind != "kl" && kind != "k")
+        refuse(fmt::format("--sparsity {}: no such sparsity", text), "known: l1:WEIGHT, kl:ACTIVITY, k:UNITS");
+    choices.sparsity = kind;
+    choices.sparsity_amount = kind == "l1" ? 0.1 : kind == "kl" ? 0.05 : 25;
+    if (colon == std::string::npos) return;
+    const std::string amount = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(), choices.sparsity_amount);
+    if (error != std::errc{} || end != amount.data() + amount.size() || choices.sparsity_amount <= 0 ||
+        (kind == "kl" && choices.sparsity_amount >= 1))
+        refuse(fmt::format("--sparsity {}: \"{}\" is not a good amount", text, amount),
+               "for example l1:0.01 or kl:0.05");
+}
+
 void check_choices(const Choices& choices, const TrainOptions& options, const Preset& preset) {
     if (!preset.takes_hidden && options.hidden && !options.hidden->empty())
         refuse(fmt::format("preset \"{}\" has no hidden layers", preset.info.name),
@@ -67,13 +85,13 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
     for (const std::int64_t width : choices.hidden)
         if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
     if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
-    const bool restricted = preset.restricted || !choices.corruption.kind.empty();
+    const bool restricted = preset.restricted || !choices.corruption.kind.empty() || !choices.sparsity.empty();
     if (options.latent && choices.latent >= choices.facts.features() && !restricted &&
-        !options.allow_overcomplete)
+        !options.allow_identity)
         refuse(fmt::format("a code of {} is not narrower than a sample of {} values, and nothing "
                            "else keeps it from copying its input",
                            choices.latent, choices.facts.features()),
-               "give a smaller --latent, a --corruption, or --allow-overcomplete");
+               "give a smaller --latent, a --corruption, or --allow-identity");
 }
 
 }  // namespace
@@ -129,6 +147,9 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     if (!options.optimizer.empty()) choices.optimizer = options.optimizer;
     if (!options.activation.empty()) choices.hidden_act = options.activation;
     choices.patience = options.patience.value_or(0);
+    choices.beta = options.beta.value_or(1);
+    choices.tied = options.tied;
+    take_sparsity(choices, options.sparsity);
     take_validation(choices, options.validate);
 
     if (!options.model_text.empty()) {
@@ -161,6 +182,7 @@ std::string sizes(const Choices& choices) {
     if (!choices.model_text.empty()) return {};
     std::string text = std::to_string(choices.facts.features());
     for (const std::int64_t width : choices.hidden) text += fmt::format("-{}", width);
+    if (choices.convolutional) return text + " channels and back";
     text += fmt::format("-{}", choices.latent);
     for (auto width = choices.hidden.rbegin(); width != choices.hidden.rend(); ++width)
         text += fmt::format("-{}", *width);

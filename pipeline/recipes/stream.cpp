@@ -75,13 +75,32 @@ std::string reconstruct(const StreamOptions& o) {
     return toml.str();
 }
 
+std::string sample(const StreamOptions& o) {
+    TomlText toml("sample");
+    toml.run("stream", o.seed);
+    toml.table("model.ae").text("file", o.model);
+    toml.node("prior", "sample.prior").text("model", "ae").integer("samples", o.samples);
+    decode_node(toml, "prior.z");
+    samples_node(toml, "recon.x", o.output, false, o.level);
+    toml.text("model", "ae").flag("restore", true);
+    return toml.str();
+}
+
 std::string evaluate(const StreamOptions& o) {
     TomlText toml = begin("evaluate", o);
     encode_node(toml);
+    if (o.gaussian && !o.mean) toml.text("sample", "always");
     decode_node(toml, "code.z");
     error_node(toml, "error", "loss.mse");
     if (o.bce) error_node(toml, "nats", "loss.bce");
-    toml.node("units", "measure.units").text("in.z", "code.z");
+    if (o.gaussian) {
+        toml.node("latent", "measure.latent")
+            .text("in.mean", "code.mean")
+            .text("in.log_variance", "code.log_variance");
+        if (o.bce) toml.text("in.nats", "nats.per_sample");
+    } else {
+        toml.node("units", "measure.units").text("in.z", "code.z");
+    }
     return toml.str();
 }
 

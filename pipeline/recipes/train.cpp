@@ -21,24 +21,68 @@ std::string stack(const std::vector<std::string>& layers) {
     return text + "]";
 }
 
+// Widths halve the picture or signal three times; the code is what is left of it.
+std::string convolutions(const Choices& c) {
+    const bool picture = c.facts.sample.rank() >= 2;
+    const std::string type = picture ? "conv" : "conv1d";
+    std::vector<std::string> layers;
+    for (const std::int64_t channels : c.hidden) {
+        layers.push_back(fmt::format("{{ {} = {}, kernel = 3, act = {}{} }}", type, channels, quoted(c.hidden_act),
+                                     c.init.empty() ? "" : ", init = " + quoted(c.init)));
+        layers.push_back("{ max_pool = 2, ceil = true }");
+    }
+    return stack(layers);
+}
+
 void model_table(TomlText& toml, const Choices& c) {
     if (!c.model_text.empty()) {
         toml.lines(c.model_text);
         return;
     }
+    const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
+    if (c.convolutional) {
+        toml.table("model." + c.model_name).integers("input", input).raw("encoder", convolutions(c));
+        toml.text("decoder", "mirror");
+        if (c.output_act != "linear") toml.text("output", c.output_act);
+        if (c.tied) toml.flag("tied", true);
+        return;
+    }
     std::vector<std::string> encoder, decoder;
     if (c.normalise) encoder.push_back("{ normalise = true }");
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
-    encoder.push_back(dense(c.latent, c.code_act, c.init));
+    encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
+    if (c.sparsity == "k") encoder.push_back(fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
     if (c.normalise) decoder.push_back("{ normalise = true, inverse = true }");
-    const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
     toml.table("model." + c.model_name)
         .integers("input", input)
         .raw("encoder", stack(encoder))
         .raw("decoder", stack(decoder));
+    if (c.tied) toml.flag("tied", true);
+    if (c.variational) toml.text("latent", "gaussian");
+}
+
+// What the code pays beside the reconstruction; gives the optimiser's list of losses. A mean over
+// features is 2 / features of the Gaussian's nats, so the divergence is weighed alike.
+std::string penalties(TomlText& toml, const Choices& c) {
+    std::string losses = quoted("loss.value");
+    if (c.variational) {
+        toml.node("kl", "penalty.kl").text("in.mean", "code.mean").text("in.log_variance", "code.log_variance");
+        const double beta = c.loss == "bce" ? c.beta : 2 * c.beta / static_cast<double>(c.facts.features());
+        if (beta != 1) toml.real("beta", beta);
+        losses += ", " + quoted("kl.value");
+    }
+    if (c.sparsity == "l1") {
+        toml.node("sparse", "penalty.l1").text("in.h", "code.z").real("weight", c.sparsity_amount);
+        losses += ", " + quoted("sparse.value");
+    }
+    if (c.sparsity == "kl") {
+        toml.node("sparse", "penalty.activity").text("in.h", "code.z").real("target", c.sparsity_amount);
+        losses += ", " + quoted("sparse.value");
+    }
+    return "[" + losses + "]";
 }
 
 // Salt and pepper stand at the ends of the data's range.
@@ -73,9 +117,10 @@ std::string train(const Choices& c) {
     toml.node("loss", "loss." + c.loss)
         .text("in.prediction", "recon.x")
         .text("in.target", "data.x");
+    const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)
-        .text("in.loss", "loss.value")
+        .raw("in.loss", losses)
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);

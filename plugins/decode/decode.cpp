@@ -1,6 +1,7 @@
 // decode: z -> x, the decoder half of a model. Where the last activation is a sigmoid, the values
 // before it are offered as `logits`: a loss that reads them skips the sigmoid and its gradient.
 #include "pipeline/plugin.hpp"
+#include "plugins/decode/prior.hpp"
 #include "plugins/encode/bound_model.hpp"
 
 namespace {
@@ -100,4 +101,5 @@ private:
 
 }  // namespace
 
-NARROWS_PLUGIN("decode", "0.1.0", "Decoders", NARROWS_NODE(Decode, "decode"))
+NARROWS_PLUGIN("decode", "0.1.0", "Decoders, and codes to feed them", NARROWS_NODE(Decode, "decode"),
+               NARROWS_NODE(narrows::plugins::SamplePrior, "sample.prior"))

@@ -7,6 +7,7 @@
 #include "pipeline/layers/dropout.hpp"
 #include "pipeline/layers/norm.hpp"
 #include "pipeline/layers/normalise.hpp"
+#include "pipeline/layers/top_k.hpp"
 #include "tests/catch.hpp"
 #include "tests/layers/conv_support.hpp"
 
@@ -249,6 +250,24 @@ TEST_CASE("dropout keeps the mean, repeats itself, and is off outside training",
     std::vector<float> y(ones.size());
     layer.forward(pass, ones.data(), y.data());
     CHECK(y == ones);
+}
+
+TEST_CASE("top_k keeps exactly k, the first of equals, and their gradients alone", "[layers]") {
+    layers::TopK layer;
+    conv_test::set_all(NARROWS_LAYER(layers::TopK, "top_k"), layer, {conv_test::number("k", 3)});
+    layer.configure(Shape{6});
+    const SerialLoop loop;
+    layers::Pass pass;
+    pass.loop = &loop;
+    pass.rows = 2;
+    std::vector<std::byte> memory(layer.workspace_bytes(2, true));
+    pass.workspace = memory.data();
+    const std::vector<float> x{1, 5, 5, 5, 2, 5, -3, -1, -2, -9, -1, -1};
+    std::vector<float> y(12), dy(12, 1.0f), dx(12);
+    layer.forward(pass, x.data(), y.data());
+    CHECK(y == std::vector<float>{0, 5, 5, 5, 0, 0, 0, -1, 0, 0, -1, -1});
+    layer.backward(pass, x.data(), y.data(), dy.data(), dx.data());
+    CHECK(dx == std::vector<float>{0, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 1});
 }
 
 TEST_CASE("a tied pair has one weight, and its gradient is that of both sides", "[layers]") {

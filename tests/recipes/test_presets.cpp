@@ -117,9 +117,9 @@ TEST_CASE("denoising corrupts what the encoder reads and compares with the clean
 TEST_CASE("a code as wide as the sample is refused unless something else restricts it", "[recipes]") {
     TrainOptions wide = options_for("undercomplete");
     wide.latent = 784;
-    CHECK(contains(error_of(wide, images).hint(), "--allow-overcomplete"));
+    CHECK(contains(error_of(wide, images).hint(), "--allow-identity"));
 
-    wide.allow_overcomplete = true;
+    wide.allow_identity = true;
     CHECK(resolve(wide, images).latent == 784);
 
     TrainOptions noisy = options_for("denoising");
@@ -128,10 +128,10 @@ TEST_CASE("a code as wide as the sample is refused unless something else restric
 }
 
 TEST_CASE("an unknown preset is refused with those that are available", "[recipes]") {
-    const Error sparse = error_of(options_for("sparse"), images);
-    CHECK(sparse.fault() == Fault::usage);
-    CHECK(contains(sparse.what(), "no preset \"sparse\""));
-    for (const PresetInfo& preset : presets()) CHECK(contains(sparse.hint(), std::string(preset.name)));
+    const Error other = error_of(options_for("contractive"), images);
+    CHECK(other.fault() == Fault::usage);
+    CHECK(contains(other.what(), "no preset \"contractive\""));
+    for (const PresetInfo& preset : presets()) CHECK(contains(other.hint(), std::string(preset.name)));
 
     CHECK(contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
 }

@@ -1,0 +1,23 @@
+// measure.latent: what a Gaussian latent's dimensions carry. KL of each dimension from the prior,
+// mean over samples; a unit is active when the variance of its mean over the data exceeds 0.01
+// (Burda et al. 2016).
+#pragma once
+
+#include "pipeline/node.hpp"
+
+namespace narrows::plugins {
+
+class MeasureLatent final : public Node {
+public:
+    static void describe(Schema& schema);
+    void open(OpenContext& context) override;
+    void process(Context& context) override;
+    void finish(RunContext& run) override;
+
+private:
+    std::vector<double> divergence_, sum_, squares_;
+    double nats_ = 0, count_ = 0;
+    bool has_nats_ = false;
+};
+
+}  // namespace narrows::plugins

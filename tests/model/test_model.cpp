@@ -1,0 +1,375 @@
+// What a model is made of: stacks, mirror, ties, errors, weights and their digest.
+#include "tests/model/model_bench.hpp"
+
+using namespace model_bench;
+
+namespace {
+
+using Catch::Contains;
+
+// A layer that has no mirror.
+class OneWay final : public layers::Layer {
+public:
+    static void describe(Schema& schema) { schema.summary("passes on"); }
+    Shape configure(const Shape& input) override {
+        size_ = size_of_sample(input);
+        return input;
+    }
+    void forward(const layers::Pass& pass, const float* x, float* y) override {
+        std::copy_n(x, pass.rows * size_, y);
+    }
+    void backward(const layers::Pass& pass, const float*, const float*, float* dy,
+                  float* dx) override {
+        if (dx) std::copy_n(dy, pass.rows * size_, dx);
+    }
+    std::string describe() const override { return "one way"; }
+
+private:
+    std::size_t size_ = 0;
+};
+
+// "fault|text", or "none".
+template <class Action>
+std::string error_of(Action action, Position* at = nullptr) {
+    try {
+        action();
+    } catch (const Error& error) {
+        if (at) *at = error.position();
+        return std::to_string(int(error.fault())) + "|" + error.what();
+    }
+    return "none";
+}
+
+std::vector<std::string> acts_of(const Stack& stack) {
+    std::vector<std::string> acts;
+    for (std::size_t i = 0; i < stack.size(); ++i)
+        acts.push_back(stack.spec(i).type + " " +
+                       setting_text(stack.spec(i), stack.spec(i).type == "activation" ? "function"
+                                                                                      : "act"));
+    return acts;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a model computes its layers one after the other", "[model]") {
+    const auto model = build(spec_of({4, 3}, {dense(7, "relu"), dense(2)},
+                                     {dense(5, "tanh"), dense(12, "sigmoid")}));
+    REQUIRE(model->configured());
+    CHECK(model->input_shape() == Shape{4, 3});
+    CHECK(model->code_shape() == Shape{2});
+    CHECK(model->parameter_count() == 12 * 7 + 7 + 7 * 2 + 2 + 2 * 5 + 5 + 5 * 12 + 12);
+    CHECK(model->describe() == "[4, 3] -> dense 7 relu -> dense 2 | dense 5 tanh -> dense 12 sigmoid");
+
+    const std::vector<model::NamedValues> weights = model->weights();
+    REQUIRE(weights.size() == 8);
+    CHECK(weights[0].name == "encoder.0.weight");
+    CHECK(weights[3].name == "encoder.1.bias");
+    CHECK(weights[6].name == "decoder.1.weight");
+    CHECK(weights[6].shape == Shape{5, 12});
+
+    const std::vector<float> x = noise(6 * 12, 1);
+    const Outputs got = run(*model, x, SerialLoop{});
+    std::vector<double> values(x.begin(), x.end());
+    for (std::size_t l = 0; l < 4; ++l) {
+        const model::NamedValues& w = weights[2 * l];
+        const auto in = std::size_t(w.shape[0]), out = std::size_t(w.shape[1]);
+        std::vector<double> next(6 * out);
+        for (std::size_t r = 0; r < 6; ++r)
+            for (std::size_t j = 0; j < out; ++j) {
+                double z = double(weights[2 * l + 1].values(j));
+                for (std::size_t k = 0; k < in; ++k)
+                    z += values[r * in + k] * double(w.values(k * out + j));
+                next[r * out + j] = l == 0   ? std::max(0.0, z)
+                                    : l == 2 ? std::tanh(z)
+                                    : l == 3 ? 1 / (1 + std::exp(-z))
+                                             : z;
+            }
+        values = next;
+        const std::vector<float>& here = l == 1 ? got.code : got.y;
+        if (l == 1 || l == 3)
+            for (std::size_t i = 0; i < values.size(); ++i)
+                REQUIRE(double(here[i]) == Approx(values[i]).margin(1e-6));
+    }
+}
+
+TEST_CASE("training and streaming give the same outputs, and a sample the same in any batch",
+          "[model]") {
+    const auto model = build(mirrored({12, 10, 2}, {conv(6, "gelu"), conv(8, "relu"), dense(9)}));
+    const std::vector<float> x = noise(7 * 240, 4);
+    const Outputs all = run(*model, x, SerialLoop{});
+    ThreadLoop threads(3);
+    Batch batch(*model, x, threads);
+    batch.forward();
+    CHECK(same_bits(batch.code, all.code));
+    CHECK(same_bits(batch.y, all.y));
+    const std::vector<float> last(x.end() - 240, x.end());
+    const Outputs one = run(*model, last, threads);
+    CHECK(std::equal(one.y.begin(), one.y.end(), all.y.end() - 240));
+}
+
+TEST_CASE("the gradient of a whole model is the difference of its loss", "[model]") {
+    const std::vector<LayerSpec> layers = {layer("reshape", {numbers("shape", {6, 5, 1})}),
+                                           conv(4, "tanh"), layer("batch_norm"),
+                                           dense(8, "gelu"), layer("layer_norm"), dense(3)};
+    const std::vector<LayerSpec> plain = {dense(8, "tanh"), dense(5, "gelu")};
+    for (const bool tied : {false, true}) {
+        INFO("tied " << tied);
+        const auto model = build(mirrored({30}, tied ? plain : layers), tied, "sigmoid");
+        SerialLoop loop;
+        Batch batch(*model, noise(5 * 30, 2), loop);
+        const auto loss = [&] {
+            batch.forward();
+            double sum = 0;
+            for (std::size_t i = 0; i < batch.y.size(); ++i) {
+                const double d = double(batch.y[i]) - double(batch.target[i]);
+                sum += d * d;
+            }
+            return sum / double(batch.y.size());
+        };
+        batch.forward();
+        batch.backward();
+        conv_test::Record rule(0.0f);
+        const std::vector<layers::Parameter*> parameters = model->parameters();
+        for (layers::Parameter* parameter : parameters) rule.expect(*parameter);
+        model->update(loop, rule);
+
+        double largest = 0;
+        for (layers::Parameter* parameter : parameters)
+            for (const float value : rule.of(*parameter))
+                largest = std::max(largest, std::abs(double(value)));
+        REQUIRE(largest > 1e-3);
+        for (layers::Parameter* parameter : parameters) {
+            if (!parameter->trained) continue;
+            const std::vector<float> gradient = rule.of(*parameter);
+            xt::xtensor<float, 1> values = parameter->values();
+            for (std::size_t i = 0; i < values.size(); i += 3) {
+                const float middle = values(i);
+                double side[2];
+                for (const int s : {0, 1}) {
+                    values(i) = middle + (s ? 4e-3f : -4e-3f);
+                    parameter->set_values({values.data(), values.size()});
+                    side[s] = loss();
+                }
+                values(i) = middle;
+                parameter->set_values({values.data(), values.size()});
+                INFO(parameter->name() << " " << to_string(parameter->shape()) << " " << i);
+                REQUIRE(std::abs((side[1] - side[0]) / 8e-3 - double(gradient[i])) <
+                        3e-3 * largest);
+            }
+        }
+    }
+}
+
+TEST_CASE("a mirror turns the encoder round, each layer with the activation before it",
+          "[model]") {
+    const auto plain = build(
+        mirrored({28, 28}, {dense(256, "relu"), dense(64, "tanh"), dense(16, "gelu"), dense(4)}),
+        false, "sigmoid");
+    CHECK(acts_of(plain->decoder()) ==
+          Names{"dense gelu", "dense tanh", "dense relu", "dense sigmoid"});
+    CHECK(plain->decoder().output().elements() == 784);
+    for (std::size_t i = 0; i < 4; ++i)
+        CHECK(plain->decoder().input_of(3 - i).elements() == plain->encoder().input_of(i + 1).elements());
+
+    // Dropout is left out; activations of their own and norms stay in their places.
+    const auto mixed = build(mirrored({20}, {dense(10), layer("batch_norm"),
+                                             layer("activation", {text("function", "selu")}),
+                                             layer("dropout", {number("rate", 0.2)}), dense(3)}));
+    CHECK(acts_of(mixed->decoder()) ==
+          Names{"dense linear", "activation selu", "batch_norm none", "dense linear"});
+
+    const auto image = build(mirrored({28, 28, 1}, {conv(8, "relu"), conv(16, "gelu"), dense(10)}),
+                             false, "sigmoid");
+    CHECK(image->decoder().output() == Shape{28, 28, 1});
+    const Names acts = acts_of(image->decoder());
+    CHECK(acts.front() == "dense gelu");
+    CHECK(acts.back() == "conv_transposed sigmoid");
+    CHECK(std::count(acts.begin(), acts.end(), "conv_transposed relu") == 1);
+    // The dense layer read an image as a vector; the convolution behind it needs the image again.
+    CHECK(acts[1] == "reshape none");
+    CHECK(image->decoder().input_of(2) == Shape{7, 7, 16});
+
+    // Channels stay channels; nothing stands between two dense layers or behind the last one.
+    const auto channels = build(mirrored({6, 4}, {layer("batch_norm"), layer("dropout"), dense(3)}));
+    CHECK(acts_of(channels->decoder()) == Names{"dense linear", "reshape none", "batch_norm none"});
+    CHECK(channels->parameter_count() == 4 + 4 + 24 * 3 + 3 + 3 * 24 + 24 + 4 + 4);
+    const auto first = build(mirrored({6, 4}, {layer("dropout"), dense(3)}));
+    CHECK(acts_of(first->decoder()) == Names{"dense linear"});
+}
+
+TEST_CASE("a tied model has the encoder's weights alone", "[model]") {
+    const auto model = build(mirrored({20}, {dense(8, "tanh"), dense(3)}), true);
+    Names names;
+    for (const model::NamedValues& weight : model->weights()) names.push_back(weight.name);
+    CHECK(names == Names{"encoder.0.weight", "encoder.0.bias", "encoder.1.weight",
+                         "encoder.1.bias", "decoder.0.bias", "decoder.1.bias"});
+    CHECK_THAT(model->describe(), Contains("(tied)"));
+    CHECK(model->parameter_count() == 20 * 8 + 8 + 8 * 3 + 3 + 8 + 20);
+
+    CHECK_THAT(error_of([] { build(spec_of({20}, {dense(8)}, {dense(9), dense(20)}), true); }),
+               Contains("2|") && Contains("8 to 9") && Contains("20 to 8"));
+    CHECK_THAT(error_of([] {
+                   build(spec_of({20}, {dense(8)}, {dense(20), dense(20)}), true);
+               }),
+               Contains("model \"main\"") && Contains("decoder layer 1 (dense 20)"));
+    CHECK_THAT(error_of([] {
+                   build(mirrored({20}, {layer("activation")}), true);
+               }),
+               Contains("no layer has weights"));
+}
+
+TEST_CASE("errors name the model and the layer", "[model]") {
+    Position at;
+    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4), layer("dens", {}, 5)}, {})); }, &at),
+               Contains("2|model \"main\": ") && Contains("dens"));
+    CHECK(at.line == 5);
+    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4), layer("conv", {number("units", 4)}, 7)},
+                                           {dense(8)})); }, &at),
+               Contains("model \"main\": encoder layer 1 (conv)"));
+    CHECK(at.line == 7);
+    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4)},
+                                           {dense(4), layer("conv", {number("units", 4)}, 9)})); },
+                        &at),
+               Contains("model \"main\": decoder layer 1 (conv)"));
+    CHECK(at.line == 9);
+    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4)}, {dense(4), dense(9, "relu", 6)})); },
+                        &at),
+               Contains("model \"main\"") && Contains("[9]") && Contains("[8]"));
+    CHECK(at.line == 6);
+    CHECK_THAT(error_of([] { build(spec_of({8}, {}, {dense(8)})); }),
+               Contains("model \"main\" has no encoder layers"));
+
+    const Layers more({NARROWS_LAYER(OneWay, "one_way")});
+    CHECK_THAT(error_of([&] {
+                   build(mirrored({8}, {dense(4), layer("one_way", {}, 3)}), false, "linear", 1,
+                         more);
+               }, &at),
+               Contains("layer 1 (one way) cannot be mirrored"));
+    CHECK(at.line == 3);
+
+    const auto model = build(mirrored({4, 2}, {dense(4)}));
+    CHECK(error_of([&] { model->configure({8}); }) == "none");
+    CHECK_THAT(error_of([&] { model->configure({9}); }),
+               Contains("[4, 2]") && Contains("[9]") && Contains("(8 values)"));
+}
+
+TEST_CASE("a model without an input shape takes that of its first data", "[model]") {
+    ModelSpec spec = mirrored({}, {dense(4, "relu"), dense(2)});
+    spec.input.reset();
+    const auto model = build(spec);
+    CHECK_FALSE(model->configured());
+    model->configure({3, 5});
+    CHECK(model->input_shape() == Shape{3, 5});
+    CHECK(model->sha256() == build(mirrored({3, 5}, {dense(4, "relu"), dense(2)}))->sha256());
+}
+
+TEST_CASE("each layer of a model draws its own first weights and its own dropout", "[model]") {
+    const auto model = build(spec_of({9}, {dense(9), dense(9)}, {dense(9), dense(9)}));
+    const std::vector<model::NamedValues> weights = model->weights();
+    for (std::size_t i = 0; i < weights.size(); i += 2)
+        for (std::size_t j = i; j < weights.size(); j += 2) {
+            INFO(weights[i].name << " " << weights[j].name);
+            CHECK(weights[i].values(0) != 0);
+            CHECK((weights[i].values == weights[j].values) == (i == j));
+        }
+    ModelSpec renamed = mirrored({9}, {dense(9)});
+    const float first = build(renamed)->weights()[0].values(0);
+    renamed.name = "other";
+    CHECK(build(renamed)->weights()[0].values(0) != first);
+
+    // If both drew the same numbers, half of the values would be left, not a quarter.
+    const LayerSpec half = layer("dropout", {number("rate", 0.5)});
+    const auto twice = build(spec_of({4000}, {half, half}, {}));
+    SerialLoop loop;
+    Batch batch(*twice, std::vector<float>(4000, 1.0f), loop);
+    batch.forward();
+    const auto left = 4000 - std::count(batch.code.begin(), batch.code.end(), 0.0f);
+    CHECK(left > 800);
+    CHECK(left < 1200);
+}
+
+TEST_CASE("weights and states leave a model and come back bit by bit", "[model]") {
+    const auto spec = mirrored({6, 6, 2}, {conv(5, "relu"), layer("batch_norm"), dense(4)});
+    const auto model = build(spec), other = build(spec, false, "linear", 2);
+    for (Autoencoder* one : {model.get(), other.get()}) one->make_states(2);
+    SerialLoop loop;
+    Batch batch(*model, noise(4 * 72, 1), loop);
+    batch.forward();
+    batch.backward();
+    model->update(loop, Adam(0.01f, 1));
+
+    CHECK(model->sha256() != other->sha256());
+    for (const int which : {-1, 0, 1}) other->set_weights(model->weights(which), which);
+    CHECK(model->sha256() == other->sha256());
+    for (const int which : {-1, 0, 1}) {
+        const auto a = model->weights(which), b = other->weights(which);
+        REQUIRE(a.size() == b.size());
+        REQUIRE(a.size() >= 6);
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            CHECK(a[i].name == b[i].name);
+            CHECK(std::equal(a[i].values.begin(), a[i].values.end(), b[i].values.begin()));
+        }
+    }
+    const std::vector<float> x = noise(3 * 72, 5);
+    CHECK(same_bits(run(*model, x, loop).y, run(*other, x, loop).y));
+
+    std::vector<model::NamedValues> weights = model->weights();
+    weights[0].shape = Shape{1, 2};
+    CHECK_THAT(error_of([&] { other->set_weights(weights); }),
+               Contains("4|encoder.0.weight") && Contains("[1, 2]"));
+    weights.erase(weights.begin());
+    CHECK_THAT(error_of([&] { other->set_weights(weights); }),
+               Contains("no values for encoder.0.weight"));
+}
+
+TEST_CASE("the digest changes with every part of a model and with nothing else", "[model]") {
+    const auto spec = mirrored({10}, {dense(6, "relu"), layer("batch_norm"), dense(2)});
+    const auto model = build(spec);
+    const std::string sha = model->sha256();
+    CHECK(sha.size() == 64);
+    CHECK(sha == build(spec)->sha256());
+
+    const std::vector<model::NamedValues> weights = model->weights();
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        std::vector<model::NamedValues> changed = weights;
+        float& value = changed[i].values(changed[i].values.size() - 1);
+        value = std::nextafter(value, 10.0f);
+        model->set_weights(changed);
+        INFO(weights[i].name);
+        CHECK(model->sha256() != sha);
+    }
+    model->set_weights(weights);
+    CHECK(model->sha256() == sha);
+
+    model::Scaling scaling;
+    scaling.kind = "minmax";
+    scaling.shift = {1};
+    scaling.factor = {2};
+    model->set_scaling(scaling);
+    const std::string scaled = model->sha256();
+    CHECK(scaled != sha);
+    scaling.factor = {2.5f};
+    model->set_scaling(scaling);
+    CHECK(model->sha256() != scaled);
+    CHECK(model->sha256() != sha);
+
+    CHECK(build(spec, false, "sigmoid")->sha256() != sha);
+    CHECK(build(spec, false, "linear", 2)->sha256() != sha);
+    model->make_states(2);
+    model->set_scaling({});
+    CHECK(model->sha256() == sha);
+}
+
+TEST_CASE("weights that are not finite are named", "[model]") {
+    const auto model = build(mirrored({10}, {dense(6, "relu"), dense(2)}));
+    std::string which = "-";
+    CHECK(model->weights_finite(which));
+    std::vector<model::NamedValues> weights = model->weights();
+    weights[5].values(3) = std::numeric_limits<float>::infinity();
+    weights[6].values(0) = std::numeric_limits<float>::quiet_NaN();
+    model->set_weights(weights);
+    CHECK_FALSE(model->weights_finite(which));
+    CHECK(which == weights[5].name);
+}
