@@ -49,7 +49,7 @@ node.clean.file = ["x", "y"]
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n') + 1, text.size());
+        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
         lines.push_back(text.substr(0, end));
         text.remove_prefix(end);
     }
