@@ -2,6 +2,11 @@
 
 namespace narrows {
 
+void Model::choose_trained(std::span<const std::string>, std::span<const std::string>) {
+    throw Error(Fault::usage, "this type of model cannot be trained in parts",
+                "leave `train` and `freeze` out");
+}
+
 Error::Error(Fault fault, const std::string& text, std::string hint, Position position)
     : std::runtime_error(text), fault_(fault), hint_(std::move(hint)), position_(position) {}
 

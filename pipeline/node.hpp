@@ -122,11 +122,16 @@ struct Tensor {
 template <class T>
 constexpr Type type_of() {
     using U = std::remove_const_t<T>;
-    if constexpr (std::is_same_v<U, float>) return Type::f32;
-    else if constexpr (std::is_same_v<U, double>) return Type::f64;
-    else if constexpr (std::is_same_v<U, std::int64_t>) return Type::i64;
-    else if constexpr (std::is_same_v<U, std::int32_t>) return Type::i32;
-    else return Type::u8;
+    if constexpr (std::is_same_v<U, float>)
+        return Type::f32;
+    else if constexpr (std::is_same_v<U, double>)
+        return Type::f64;
+    else if constexpr (std::is_same_v<U, std::int64_t>)
+        return Type::i64;
+    else if constexpr (std::is_same_v<U, std::int32_t>)
+        return Type::i32;
+    else
+        return Type::u8;
 }
 
 // A borrowed callable, for the length of one call.
@@ -136,8 +141,8 @@ template <class R, class... A>
 class FunctionRef<R(A...)> {
 public:
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
-    FunctionRef(F&& f)  // NOLINT: implicit on purpose
+    requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
+        FunctionRef(F&& f)  // NOLINT: implicit on purpose
         : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
           call_([](void* object, A... args) -> R {
               return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<A>(args)...);
@@ -195,8 +200,8 @@ struct Parameter {
     ParameterKind kind = ParameterKind::text;
     Value fallback;
     bool required = false;
-    double low = 0, high = 0;   // integer, number: inclusive range
-    std::string_view choices;   // choice: "relu|tanh|linear"
+    double low = 0, high = 0;  // integer, number: inclusive range
+    std::string_view choices;  // choice: "relu|tanh|linear"
     void (*set)(Component&, const Value&) = nullptr;
 };
 
@@ -304,7 +309,7 @@ struct Setting {
     std::string name;
     Value value;
     Position position;
-    ParameterKind kind = ParameterKind::text;   // of the parameter, where it was read from a file
+    ParameterKind kind = ParameterKind::text;  // of the parameter, where it was read from a file
 };
 
 enum class Kind : std::uint8_t { node, model, layer };
@@ -342,7 +347,7 @@ struct ModelSpec {
     std::string file;
     std::optional<Shape> input;  // per sample; else taken from the data
     std::vector<LayerSpec> encoder, decoder;
-    bool mirror = false;         // decoder = "mirror"
+    bool mirror = false;            // decoder = "mirror"
     std::vector<Setting> settings;  // other keys, checked against the model type's parameters
     Position position, encoder_position, decoder_position;
 };
@@ -352,8 +357,12 @@ class NARROWS_PUBLIC Model : public Component {
 public:
     // Builds the layers, or reads `spec.file`. Shapes may stay open until a node binds it.
     virtual void build(const ModelSpec& spec, const Factory& factory, std::uint64_t seed) = 0;
-    virtual std::uint64_t bytes() const = 0;        // weights, optimiser state, packed copies
-    virtual std::string describe() const = 0;       // "784 -> 256 relu -> 32 | ..." for drawings
+    virtual std::uint64_t bytes() const = 0;   // weights, optimiser state, packed copies
+    virtual std::string describe() const = 0;  // "784 -> 256 relu -> 32 | ..." for drawings
+    // What the coming steps train: these parts ("encoder.1", "decoder"; none: all) without those.
+    // Called when shapes are known, before each stage. Throws Error{Fault::usage}: no such part.
+    virtual void choose_trained(std::span<const std::string> train,
+                                std::span<const std::string> freeze);
 };
 
 // ------------------------------------------------------------------------------------- nodes
@@ -369,14 +378,17 @@ struct RandomKey {
 
 // How far a training run is; what a checkpoint must hold beside the models.
 struct Progress {
-    std::uint64_t step = 0;          // updates done
-    std::uint32_t epoch = 0;         // epochs finished
+    std::uint64_t step = 0;   // updates done
+    std::uint32_t epoch = 0;  // epochs finished
     std::uint64_t samples_seen = 0;
     double best_loss = std::numeric_limits<double>::infinity();
-    std::uint32_t best_epoch = 0;    // finished epochs when best_loss was seen; 0: never
-    std::vector<std::string> history_names;           // "loss", "validation_loss", ...
-    std::vector<std::vector<double>> history;         // a row an epoch, columns as named
-    bool complete = false;                            // the run reached its end
+    std::uint32_t best_epoch = 0;              // finished epochs when best_loss was seen; 0: never
+    std::vector<std::string> history_names;    // "loss", "validation_loss", ...
+    std::vector<std::vector<double>> history;  // a row an epoch, columns as named
+    bool complete = false;                     // the run reached its end
+    // [[stage]]: steps, epochs and the best are those of this stage; history is of all.
+    std::uint32_t stage = 0;
+    std::uint64_t steps_before = 0;  // updates of the stages before
     // Of the epoch that is going on: what its means will be made of.
     struct Partial {
         std::string name;
@@ -391,25 +403,25 @@ class NARROWS_PUBLIC OpenContext {
 public:
     virtual ~OpenContext();
     virtual Mode mode() const = 0;
-    virtual std::string_view id() const = 0;             // the node's id in the pipeline
+    virtual std::string_view id() const = 0;  // the node's id in the pipeline
     virtual RandomKey key() const = 0;
     virtual bool connected(std::string_view port) const = 0;
-    virtual Shape shape(std::string_view port) const = 0;          // of an input, batch in front
+    virtual Shape shape(std::string_view port) const = 0;  // of an input, batch in front
     virtual void set_shape(std::string_view port, const Shape& shape, Type type = Type::f32) = 0;
     // A source: samples of one epoch, the largest batch, and rows held out for validation.
     virtual void stream(std::int64_t samples, std::int64_t batch, std::int64_t validation = 0) = 0;
-    virtual std::int64_t batch() const = 0;              // after the sources opened
+    virtual std::int64_t batch() const = 0;  // after the sources opened
     virtual std::int64_t samples() const = 0;
-    virtual std::uint64_t total_steps() const = 0;       // train: epochs x steps an epoch
+    virtual std::uint64_t total_steps() const = 0;  // train: epochs x steps an epoch
     virtual std::uint32_t epochs() const = 0;
     // If the output that feeds input `port` has a sibling output `sibling` that is enabled, read
     // that instead (a loss reads logits and skips the sigmoid). True if the input was moved.
     virtual bool prefer(std::string_view port, std::string_view sibling) = 0;
-    virtual void disable(std::string_view port) = 0;     // this output does not exist here
+    virtual void disable(std::string_view port) = 0;  // this output does not exist here
     // Memory that the node needs with each packet, from process() to backward() and update.
     virtual std::size_t reserve(std::size_t bytes) = 0;  // returns the handle for workspace()
-    virtual void hold(std::uint64_t bytes) = 0;          // memory that the node will take in the run
-    virtual Model* model() const = 0;                    // bound by `model = "NAME"`, or null
+    virtual void hold(std::uint64_t bytes) = 0;  // memory that the node will take in the run
+    virtual Model* model() const = 0;            // bound by `model = "NAME"`, or null
     // The one model that is bound by this node or by nodes that read from it; null: none or many.
     virtual Model* downstream_model() const = 0;
     virtual std::string_view pipeline_text() const = 0;  // resolved, canonical: what a file stores
@@ -428,7 +440,7 @@ public:
         std::int64_t first = 0;      // first sample of the packet in its epoch's order
         std::int64_t count = 0;      // samples in this packet
         std::uint32_t epoch = 0;
-        std::uint64_t step = 0;      // updates before this packet (training)
+        std::uint64_t step = 0;  // updates before this packet (training)
         Phase phase = Phase::streaming;
     };
     virtual const Place& place() const = 0;
@@ -453,13 +465,13 @@ public:
     // Does anyone read this output (or its gradient)? If not, its data is null: do not compute it.
     virtual bool wanted(std::string_view port) const = 0;
     virtual bool connected(std::string_view port) const = 0;
-    virtual double scalar(std::string_view port) = 0;                // sum over `many` connections
+    virtual double scalar(std::string_view port) = 0;  // sum over `many` connections
     virtual void set_scalar(std::string_view port, double value) = 0;
 
     // backward(): the gradient that came to an output, and the one that an input asks for.
     virtual Tensor<const float> gradient_of(std::string_view output) = 0;  // null: none came
     virtual double scalar_gradient(std::string_view output) = 0;
-    virtual Tensor<float> gradient_for(std::string_view input) = 0;        // null: not needed
+    virtual Tensor<float> gradient_for(std::string_view input) = 0;  // null: not needed
     // May be used as scratch: the buffer behind gradient_of is this node's from here on.
     virtual Tensor<float> take_gradient_of(std::string_view output) = 0;
 
@@ -470,7 +482,7 @@ public:
     virtual const Progress& progress() const = 0;
     // Summed over packets in sequence order; the run's result is sum / weight, by epoch and phase.
     virtual void metric(std::string_view name, double sum, double weight) = 0;
-    virtual void drop() = 0;               // nothing downstream sees this packet
+    virtual void drop() = 0;  // nothing downstream sees this packet
     virtual bool stopping() const = 0;
     [[noreturn]] void fail(const std::string& text, std::string hint = {}) const {
         throw Error(Fault::run, text, std::move(hint));
@@ -490,12 +502,13 @@ public:
     virtual RandomKey key() const = 0;
     virtual Model* model() const = 0;
     virtual const Loop& loop() const = 0;
-    virtual std::int64_t samples() const = 0;   // of the stream (an epoch)
+    virtual std::int64_t samples() const = 0;  // of the stream (an epoch)
     virtual Shape shape(std::string_view port) const = 0;
-    virtual Progress& progress() = 0;           // read it; only restore() changes it
-    virtual bool is_best() const = 0;           // epoch_end: this epoch is the best so far
-    virtual bool resuming() const = 0;          // --resume was given
+    virtual Progress& progress() = 0;   // read it; only restore() changes it
+    virtual bool is_best() const = 0;   // epoch_end: this epoch is the best so far
+    virtual bool resuming() const = 0;  // --resume was given
     virtual bool no_clobber() const = 0;
+    virtual bool last_stage() const = 0;                 // finish(): no [[stage]] follows
     virtual std::string_view pipeline_text() const = 0;  // resolved pipeline, as files store it
     // A result for the run's report (train: "model_sha256"); numbers and texts.
     virtual void result(std::string_view name, double value) = 0;
@@ -511,13 +524,15 @@ public:
     virtual void open(OpenContext&) {}
     // --resume: bring back what an earlier run left; true if it changed `progress`.
     virtual bool restore(RunContext&) { return false; }
-    virtual void start(RunContext&) {}          // outputs are created here
+    virtual void start(RunContext&) {}  // outputs are created here
     virtual void process(Context&) = 0;
-    virtual void backward(Context&) {}          // gradients; runs after everything downstream
+    virtual void backward(Context&) {}  // gradients; runs after everything downstream
     virtual void epoch_end(RunContext&) {}
-    virtual void finish(RunContext&) {}         // upstream has ended: publish
-    virtual void stopped(RunContext& run) { abandon(run); }  // Ctrl-C or SIGTERM: leave it resumable
-    virtual void abandon(RunContext&) noexcept {}            // the run failed: clean up
+    virtual void finish(RunContext&) {}  // upstream has ended: publish
+    virtual void stopped(RunContext& run) {
+        abandon(run);
+    }                                              // Ctrl-C or SIGTERM: leave it resumable
+    virtual void abandon(RunContext&) noexcept {}  // the run failed: clean up
     ~Node() override;
 };
 

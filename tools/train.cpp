@@ -13,8 +13,8 @@
 namespace narrows::tools {
 namespace {
 
-const std::vector<std::string> result_keys{"epochs", "steps", "loss", "validation_loss", "parameters",
-                                           "model_sha256"};
+const std::vector<std::string> result_keys{"epochs",          "steps",      "loss",
+                                           "validation_loss", "parameters", "model_sha256"};
 
 bool names_a_file(const std::string& model) {
     return model.ends_with(".toml") || model.find('/') != std::string::npos;
@@ -56,16 +56,18 @@ void point_at(const language::Pipeline& pipeline, const registry::Registry& regi
             overrides.push_back(fmt::format("node.{}.file=[{}]", node.id, list));
             ++sources;
         } else if (type->input("after") != nullptr) {
-            overrides.push_back(fmt::format("node.{}.file={}", node.id, recipes::quoted(options.output)));
+            overrides.push_back(
+                fmt::format("node.{}.file={}", node.id, recipes::quoted(options.output)));
             ++outputs;
         }
     }
     if (sources != 1 || outputs != 1)
-        throw Error(Fault::usage,
-                    fmt::format("the pipeline has {} nodes that read files and {} that store a model; "
-                                "train --model needs one of each",
-                                sources, outputs),
-                    "use narrows run");
+        throw Error(
+            Fault::usage,
+            fmt::format("the pipeline has {} nodes that read files and {} that store a model; "
+                        "train --model needs one of each",
+                        sources, outputs),
+            "use narrows run");
 }
 
 // What the model's last layer can give decides the loss, not the data alone.
@@ -73,9 +75,8 @@ bool ends_in_sigmoid(const language::Pipeline& pipeline) {
     if (pipeline.models.empty() || pipeline.models.front().decoder.empty()) return false;
     const LayerSpec& last = pipeline.models.front().decoder.back();
     return last.type == "sigmoid" ||
-           std::any_of(last.settings.begin(), last.settings.end(), [](const Setting& setting) {
-               return setting.value.text == "sigmoid";
-           });
+           std::any_of(last.settings.begin(), last.settings.end(),
+                       [](const Setting& setting) { return setting.value.text == "sigmoid"; });
 }
 
 void show(const Common& common, const recipes::Choices& c) {
@@ -85,19 +86,25 @@ void show(const Common& common, const recipes::Choices& c) {
     };
     line("data", fmt::format("{} samples of {}", c.facts.rows, to_string(c.facts.sample)));
     if (!c.preset.empty()) line("preset", fmt::format("{}, {}", c.preset, recipes::sizes(c)));
-    line("loss", c.loss + (c.facts.unit_range() ? ", data in [0, 1]"
-                                                : fmt::format(", data in [{:g}, {:g}]", c.facts.low,
-                                                              c.facts.high)));
+    line("loss", c.loss + (c.facts.unit_range()
+                               ? ", data in [0, 1]"
+                               : fmt::format(", data in [{:g}, {:g}]", c.facts.low, c.facts.high)));
     if (!c.corruption.kind.empty())
         line("corruption", fmt::format("{} {:g}", c.corruption.kind, c.corruption.amount));
-    if (!c.sparsity.empty()) line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
-    if (c.variational) line("latent", fmt::format("gaussian, {} units, beta {:g}", c.latent, c.beta));
+    if (!c.sparsity.empty())
+        line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
+    if (c.variational)
+        line("latent", fmt::format("gaussian, {} units, beta {:g}", c.latent, c.beta));
     if (c.tied) line("weights", "tied");
     line("optimizer", fmt::format("{}, rate {:g}, {} schedule", c.optimizer, c.rate, c.schedule));
+    if (c.layerwise)
+        line("stages", fmt::format("{} of one layer, {} epochs each, then all", c.hidden.size() + 1,
+                                   c.pretrain_epochs));
     line("run", fmt::format("{} epochs, batch {}, seed {}", c.epochs, c.batch, c.seed));
     if (c.validation_fraction > 0)
         line("validation", fmt::format("{:g} of the rows held out", c.validation_fraction));
-    else if (!c.validation_data.empty()) line("validation", c.validation_data);
+    else if (!c.validation_data.empty())
+        line("validation", c.validation_data);
 }
 
 struct TrainLine {
@@ -117,6 +124,8 @@ void describe(CommandLine& line, TrainLine& in) {
     line.require("--output");
     line.option("--epochs", o.epochs, "passes over the data");
     line.option("--batch", o.batch, "samples a step (128)");
+    line.option("--pretrain-epochs", o.pretrain_epochs,
+                "layerwise: epochs of each layer (half of --epochs)");
     line.option("--rate", o.rate, "learning rate (1e-3)");
     line.option("--latent", o.latent, "size of the code (min(32, features / 4))");
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
@@ -145,6 +154,7 @@ void check_numbers(const recipes::TrainOptions& o) {
     };
     at_least_one("--epochs", o.epochs);
     at_least_one("--batch", o.batch);
+    at_least_one("--pretrain-epochs", o.pretrain_epochs);
     at_least_one("--latent", o.latent);
     at_least_one("--patience", o.patience);
     if (o.rate && !(*o.rate > 0))
@@ -172,8 +182,10 @@ int train(CommandLine& line) {
         if (has_nodes(text)) {
             point_at(session.parse(text, file), session.registry(), options, common.sets);
             if (common.seed) common.sets.push_back(fmt::format("run.seed={}", *common.seed));
-            if (options.epochs) common.sets.push_back(fmt::format("run.epochs={}", *options.epochs));
-            return run_pipeline(common, {"train", text, file, result_keys, ResultsAre::talk, true}, session);
+            if (options.epochs)
+                common.sets.push_back(fmt::format("run.epochs={}", *options.epochs));
+            return run_pipeline(common, {"train", text, file, result_keys, ResultsAre::talk, true},
+                                session);
         }
         take_model(file, options);
     } else {
@@ -181,11 +193,12 @@ int train(CommandLine& line) {
     }
 
     PipelineFiles files{{}, {options.output}};
-    for (const std::string& text : options.source.data) files.inputs.push_back(datasets::parse_data(text).file);
+    for (const std::string& text : options.source.data)
+        files.inputs.push_back(datasets::parse_data(text).file);
     refuse_outputs(common, files);
     auto data = open_data(options.source);
     const recipes::DataFacts facts = training_facts(*data, options.source, common);
-    data.reset();   // the pipeline opens its own
+    data.reset();  // the pipeline opens its own
     if (!options.model_text.empty() && options.loss.empty()) {
         recipes::TrainOptions probe = options;
         probe.loss = "mse";

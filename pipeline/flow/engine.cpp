@@ -35,7 +35,9 @@ bool Engine::next(Context::Place& place) {
     return work.next(place);
 }
 
-void Engine::begin(Packet& packet, const Context::Place& place) { packet.begin(plan, place); }
+void Engine::begin(Packet& packet, const Context::Place& place) {
+    packet.begin(plan, place);
+}
 
 // Packets are the parallelism of a stream; behind the weights there is one, so its loops are.
 const Loop& Engine::loop_of(const NodePlan& node) const {
@@ -65,7 +67,8 @@ void Engine::process(std::size_t index, Packet& packet) {
     if (packet.skipped[index] || skips(packet)) return;
     if (node.stage == Stage::after && packet.place.phase != Phase::training) return;
     // A sink that kept these samples from an earlier run.
-    if (static_cast<std::uint64_t>(packet.place.first + packet.place.count) <= skip_below[index]) return;
+    if (static_cast<std::uint64_t>(packet.place.first + packet.place.count) <= skip_below[index])
+        return;
     guarded(index, packet, [](Node& own, Context& context) { own.process(context); });
     statistics.packet(index, packet.place.count);
 }
@@ -79,13 +82,14 @@ void Engine::check_loss(Packet& packet) {
             if (!output.seed || std::isfinite(packet.scalars[output.scalar])) continue;
             packet.dropped = true;
             const char* found = std::isnan(packet.scalars[output.scalar]) ? "nan" : "infinite";
-            failure.note(packet.place, i,
-                         std::make_exception_ptr(Error(
-                             Fault::run,
-                             "the loss is " + std::string(found) + " at step " +
-                                 std::to_string(packet.place.step),
-                             "lower the learning rate, set clip on the optimiser, or check the data "
-                             "with narrows check")));
+            failure.note(
+                packet.place, i,
+                std::make_exception_ptr(
+                    Error(Fault::run,
+                          "the loss is " + std::string(found) + " at step " +
+                              std::to_string(packet.place.step),
+                          "lower the learning rate, set clip on the optimiser, or check the data "
+                          "with narrows check")));
             return;
         }
 }
@@ -121,7 +125,8 @@ void Engine::retire(Packet& packet) {
         if (packet.place.phase != Phase::validation)
             samples_done += static_cast<std::uint64_t>(packet.place.count);
         if (packet.place.phase == Phase::streaming)
-            progress.samples_seen = static_cast<std::uint64_t>(packet.place.first + packet.place.count);
+            progress.samples_seen =
+                static_cast<std::uint64_t>(packet.place.first + packet.place.count);
     }
     if (plan.settings.progress == nullptr) return;
     const auto now = std::chrono::steady_clock::now();
@@ -133,11 +138,14 @@ void Engine::retire(Packet& packet) {
 void Engine::report(bool epoch_finished, std::map<std::string, double> row) {
     if (plan.settings.progress == nullptr) return;
     Report out;
-    const auto epochs = static_cast<std::uint32_t>(plan.training() ? plan.pipeline.run.epochs : 1);
+    const auto epochs = !plan.training()   ? 1u
+                        : plan.part.epochs ? plan.part.epochs
+                                           : static_cast<std::uint32_t>(plan.pipeline.run.epochs);
     out.samples_done = samples_done;
     out.samples_total = static_cast<std::uint64_t>(plan.samples) * epochs;
     out.epochs = plan.training() ? epochs : 0;
-    out.epoch = plan.training() ? progress.epoch + (epoch_finished ? 0 : 1) : 0;
+    out.epoch =
+        plan.training() ? plan.part.epochs_before + progress.epoch + (epoch_finished ? 0 : 1) : 0;
     out.loss = metrics.mean("loss");
     out.seconds = seconds();
     out.memory_bound = plan.memory_bound;

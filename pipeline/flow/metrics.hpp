@@ -11,8 +11,9 @@ public:
     explicit Metrics(const Plan& plan) : plan_(plan) {}
     // `loss`: the sum of what the updates read; added with the packet's count.
     void add(const Packet& packet, std::optional<double> loss);
-    double mean(std::string_view name) const;                  // not a number: nothing yet
+    double mean(std::string_view name) const;  // not a number: nothing yet
     std::map<std::string, double> means() const;
+    void note(const std::string& name, double value) { add(name, value, 1); }  // of the whole epoch
     // Appends a row to the progress's history and says what was best; then begins anew.
     bool end_epoch(Progress& progress);
     std::vector<Progress::Partial> partial() const { return sums_; }

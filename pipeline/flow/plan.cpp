@@ -11,7 +11,9 @@ namespace narrows::flow {
 namespace {
 
 constexpr std::size_t line = 64;
-std::size_t rounded(std::size_t bytes) { return (bytes + line - 1) / line * line; }
+std::size_t rounded(std::size_t bytes) {
+    return (bytes + line - 1) / line * line;
+}
 
 Carry carry_of(std::string_view type) {
     const std::string_view word = type.substr(0, type.find_first_of(" ["));
@@ -19,16 +21,24 @@ Carry carry_of(std::string_view type) {
 }
 Type type_of_text(std::string_view type) {
     const std::string_view word = type.substr(0, type.find_first_of(" ["));
-    return word == "f64" ? Type::f64 : word == "i64" ? Type::i64 : word == "i32" ? Type::i32
-           : word == "u8" ? Type::u8 : Type::f32;
+    return word == "f64"   ? Type::f64
+           : word == "i64" ? Type::i64
+           : word == "i32" ? Type::i32
+           : word == "u8"  ? Type::u8
+                           : Type::f32;
 }
 std::string_view text_of(Type type) {
     switch (type) {
-        case Type::f64: return "f64";
-        case Type::i64: return "i64";
-        case Type::i32: return "i32";
-        case Type::u8: return "u8";
-        default: return "f32";
+        case Type::f64:
+            return "f64";
+        case Type::i64:
+            return "i64";
+        case Type::i32:
+            return "i32";
+        case Type::u8:
+            return "u8";
+        default:
+            return "f32";
     }
 }
 
@@ -53,31 +63,34 @@ const OutputPlan* NodePlan::output(std::string_view name) const {
 
 void rethrow_for(const language::NodeSpec& spec, const Error& error, const std::string& when) {
     const Position at = error.position().line ? error.position() : spec.position;
-    throw Error(error.fault(), "node \"" + spec.id + "\"" + when + ": " + error.what(), error.hint(),
-                at);
+    throw Error(error.fault(), "node \"" + spec.id + "\"" + when + ": " + error.what(),
+                error.hint(), at);
 }
 
 Plan::Plan(const language::Pipeline& pipeline_, const registry::Registry& registry_,
-           const Settings& settings_)
-    : pipeline(pipeline_), registry(registry_), settings(settings_) {
-    if (!pipeline.stages.empty())
-        throw Error(Fault::usage, "[[stage]] is not supported by this version",
-                    "train each stage as a pipeline of its own", pipeline.stages[0].position);
+           const Settings& settings_, const Part& part_, Models models_)
+    : pipeline(pipeline_),
+      registry(registry_),
+      settings(settings_),
+      part(part_),
+      models(std::move(models_)) {
     if (pipeline.run.shards != 1)
-        throw Error(Fault::usage, "shards = " + std::to_string(pipeline.run.shards) +
-                                      " is not supported by this version",
-                    "leave shards out, or set it to 1");
+        throw Error(
+            Fault::usage,
+            "shards = " + std::to_string(pipeline.run.shards) + " is not supported by this version",
+            "leave shards out, or set it to 1");
     threads = settings.threads ? settings.threads : usable_threads();
-    in_flight = pipeline.run.in_flight    ? pipeline.run.in_flight
-                : training()              ? 3
-                                          : static_cast<std::int64_t>(threads) + 2;
-    text = language::write(pipeline, true);
-    build_models();
+    in_flight = pipeline.run.in_flight ? pipeline.run.in_flight
+                : training()           ? 3
+                                       : static_cast<std::int64_t>(threads) + 2;
+    text = part.stage ? part.text : language::write(pipeline, true);
+    if (models.empty()) build_models();
     order_and_make();
     wire();
     bind_models();
     assign_stages();
     open_nodes();
+    if (part.stage != nullptr) choose_trained();
     plan_gradients();
     place_values();
 
@@ -86,10 +99,10 @@ Plan::Plan(const language::Pipeline& pipeline_, const registry::Registry& regist
     std::uint64_t model_bytes = 0;
     for (const auto& [name, model] : models) model_bytes += model->bytes();
     constexpr std::uint64_t margin = 16u << 20, each_thread = 2u << 20;
-    memory_bound = std::max(peak_bytes(),
-                            resident_bytes() + held_bytes +
-                                static_cast<std::uint64_t>(in_flight) * slot_bytes + gated_bytes +
-                                2 * model_bytes + margin + each_thread * threads);
+    memory_bound =
+        std::max(peak_bytes(), resident_bytes() + held_bytes +
+                                   static_cast<std::uint64_t>(in_flight) * slot_bytes +
+                                   gated_bytes + 2 * model_bytes + margin + each_thread * threads);
 }
 
 Plan::~Plan() = default;
@@ -101,6 +114,33 @@ std::int64_t Plan::packets_per_epoch() const {
     return batch > 0 ? (samples + batch - 1) / batch + (validation + batch - 1) / batch : 0;
 }
 
+// "ae.encoder.1" is part "encoder.1" of model "ae". A stage that names parts to train leaves all
+// other models as they are.
+void Plan::choose_trained() {
+    const language::StageSpec& stage = *part.stage;
+    for (const auto& [name, model] : models) {
+        const auto parts_of = [&, &own = name](const std::vector<std::string>& all) {
+            std::vector<std::string> parts;
+            for (const std::string& part_text : all)
+                if (part_text == own)
+                    parts.emplace_back();
+                else if (part_text.starts_with(own + "."))
+                    parts.push_back(part_text.substr(own.size() + 1));
+            return parts;
+        };
+        std::vector<std::string> train = parts_of(stage.train), freeze = parts_of(stage.freeze);
+        const bool left_out = train.empty() && (!stage.train.empty() ||
+                                                (!stage.model.empty() && stage.model != name));
+        if (left_out) freeze.emplace_back();
+        try {
+            model->choose_trained(train, freeze);
+        } catch (const Error& error) {
+            throw Error(error.fault(), std::string("[[stage]]: ") + error.what(), error.hint(),
+                        stage.position);
+        }
+    }
+}
+
 void Plan::build_models() {
     for (const ModelSpec& spec : pipeline.models) {
         auto made = registry.create(Kind::model, spec.type, spec.settings);
@@ -109,7 +149,7 @@ void Plan::build_models() {
             throw Error(Fault::plugin, "model type \"" + spec.type + "\" is not a model", {},
                         spec.position);
         made.release();
-        models.emplace_back(spec.name, std::unique_ptr<Model>(model));
+        models.emplace_back(spec.name, std::shared_ptr<Model>(model));
         try {
             model->build(spec, registry, pipeline.run.seed);
         } catch (const Error& error) {
@@ -190,8 +230,7 @@ void Plan::wire() {
                 if (connection.port != port.name) continue;
                 const std::size_t from = index_of(connection.from_node);
                 const OutputPlan* output = nodes[from].output(connection.from_port);
-                if (output == nullptr)
-                    throw std::logic_error("no output " + connection.from_port);
+                if (output == nullptr) throw std::logic_error("no output " + connection.from_port);
                 input.origins.push_back(
                     {from, static_cast<std::size_t>(output - nodes[from].outputs.data())});
             }
@@ -207,8 +246,10 @@ void Plan::bind_models() {
                 if (own == name) return model.get();
             return nullptr;
         };
-        if (!node.spec->model.empty()) node.model = named(node.spec->model);
-        else if (node.type->model && models.size() == 1) node.model = models[0].second.get();
+        if (!node.spec->model.empty())
+            node.model = named(node.spec->model);
+        else if (node.type->model && models.size() == 1)
+            node.model = models[0].second.get();
     }
 }
 
@@ -225,7 +266,8 @@ void Plan::assign_stages() {
                 if (before == Stage::update || before == Stage::after) {
                     if (stage == Stage::update)
                         throw Error(Fault::usage,
-                                    "node \"" + node.spec->id + "\" updates a model but reads from \"" +
+                                    "node \"" + node.spec->id +
+                                        "\" updates a model but reads from \"" +
                                         nodes[origin.node].spec->id + "\", which follows an update",
                                     "let both read their losses directly", node.spec->position);
                     stage = Stage::after;
@@ -254,7 +296,8 @@ void Plan::open_nodes() {
         for (OutputPlan& output : nodes[i].outputs)
             if (output.carry == Carry::tensor && output.enabled && !output.has_shape)
                 throw Error(Fault::plugin, "node type \"" + nodes[i].spec->type +
-                                               "\" gave its output \"" + output.name + "\" no shape");
+                                               "\" gave its output \"" + output.name +
+                                               "\" no shape");
     }
     if (samples < 0)
         throw Error(Fault::usage, "no node brings samples", "add one of type \"load\"");
@@ -321,7 +364,8 @@ void Plan::place_values() {
     for (NodePlan& node : nodes) {
         std::size_t& at = node.stage == Stage::ahead ? slot_bytes : gated_bytes;
         for (OutputPlan& output : node.outputs) {
-            if (output.carry != Carry::tensor || !output.enabled || output.readers.empty()) continue;
+            if (output.carry != Carry::tensor || !output.enabled || output.readers.empty())
+                continue;
             output.offset = at;
             at += rounded(static_cast<std::size_t>(output.shape.elements()) * size_of(output.type));
         }
@@ -344,10 +388,11 @@ Drawing Plan::drawing() const {
             for (const auto& origin : input.origins) {
                 const NodePlan& from = nodes[origin.node];
                 const OutputPlan& output = from.outputs[origin.output];
-                std::string type = output.carry == Carry::scalar  ? "scalar"
-                                   : output.carry == Carry::event ? "event"
-                                                                  : std::string(text_of(output.type)) +
-                                                                        to_string(output.shape);
+                std::string type =
+                    output.carry == Carry::scalar ? "scalar"
+                    : output.carry == Carry::event
+                        ? "event"
+                        : std::string(text_of(output.type)) + to_string(output.shape);
                 drawing.edges.push_back(
                     {from.spec->id, output.name, node.spec->id, input.name, std::move(type)});
             }

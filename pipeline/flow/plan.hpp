@@ -20,15 +20,15 @@ struct OutputPlan {
     std::string name;
     Carry carry = Carry::tensor;
     Type type = Type::f32;
-    Shape shape;                       // batch in front
+    Shape shape;  // batch in front
     bool has_shape = false, enabled = true;
-    std::size_t offset = nowhere;      // of the values in the stage's memory; nowhere: not wanted
-    std::size_t scalar = nowhere;      // index in the packet's scalars
+    std::size_t offset = nowhere;  // of the values in the stage's memory; nowhere: not wanted
+    std::size_t scalar = nowhere;  // index in the packet's scalars
     struct Reader {
         std::size_t node, input;
     };
-    std::vector<Reader> readers;       // in wiring order
-    bool seed = false;                 // a scalar whose gradient is 1: an update reads it
+    std::vector<Reader> readers;  // in wiring order
+    bool seed = false;            // a scalar whose gradient is 1: an update reads it
 };
 struct InputPlan {
     std::string name;
@@ -36,8 +36,8 @@ struct InputPlan {
     struct Origin {
         std::size_t node, output;
     };
-    std::vector<Origin> origins;       // one, or several scalars
-    std::size_t gradient = nowhere;    // offset in the gated memory of what backward() writes
+    std::vector<Origin> origins;     // one, or several scalars
+    std::size_t gradient = nowhere;  // offset in the gated memory of what backward() writes
     std::size_t gradient_flag = nowhere;
 };
 struct NodePlan {
@@ -53,20 +53,31 @@ struct NodePlan {
         std::size_t bytes, offset;
     };
     std::vector<Workspace> workspaces;
-    std::vector<std::size_t> before;   // nodes that it reads from, each once
-    std::vector<std::size_t> next;     // nodes of its own stage that read from it, each once
-    std::size_t previous = 0;          // how many nodes of its own stage it waits for
-    bool differentiates = false;       // has a backward() to run
+    std::vector<std::size_t> before;  // nodes that it reads from, each once
+    std::vector<std::size_t> next;    // nodes of its own stage that read from it, each once
+    std::size_t previous = 0;         // how many nodes of its own stage it waits for
+    bool differentiates = false;      // has a backward() to run
 
     const InputPlan* input(std::string_view name) const;
     const OutputPlan* output(std::string_view name) const;
 };
 
+// Which stage of a run a plan is for. A run without stages is its own only one.
+struct Part {
+    std::uint32_t index = 0, count = 1;
+    std::uint32_t epochs_before = 0, epochs = 0;  // epochs: of the whole run; 0: see the pipeline
+    const language::StageSpec* stage = nullptr;
+    std::string text;  // resolved text of the whole run
+    bool last() const { return index + 1 == count; }
+};
+
 class Plan {
 public:
-    // Builds models, makes and opens nodes. Errors carry positions.
+    using Models = std::vector<std::pair<std::string, std::shared_ptr<Model>>>;
+    // Builds models unless they come from a stage before, makes and opens nodes. Errors carry
+    // positions. `pipeline` is that of one stage; see stages.hpp.
     Plan(const language::Pipeline& pipeline, const registry::Registry& registry,
-         const Settings& settings);
+         const Settings& settings, const Part& part = {}, Models models = {});
     ~Plan();
     Plan(const Plan&) = delete;
     Plan& operator=(const Plan&) = delete;
@@ -74,25 +85,27 @@ public:
     const language::Pipeline& pipeline;
     const registry::Registry& registry;
     const Settings& settings;
+    const Part part;
     std::size_t threads = 1;
     std::int64_t in_flight = 1;
-    std::int64_t samples = -1, batch = 0, validation = 0;   // of the stream; -1: no source opened
-    std::vector<NodePlan> nodes;       // wiring order: a node stands behind all that it reads
-    std::vector<std::pair<std::string, std::unique_ptr<Model>>> models;
-    std::size_t slot_bytes = 0;        // values of the stage `ahead`, for each packet
-    std::size_t gated_bytes = 0;       // values, gradients and workspaces behind the weights: once
+    std::int64_t samples = -1, batch = 0, validation = 0;  // of the stream; -1: no source opened
+    std::vector<NodePlan> nodes;  // wiring order: a node stands behind all that it reads
+    Models models;
+    std::size_t slot_bytes = 0;   // values of the stage `ahead`, for each packet
+    std::size_t gated_bytes = 0;  // values, gradients and workspaces behind the weights: once
     std::size_t scalars = 0, gradient_flags = 0;
-    std::uint64_t held_bytes = 0;      // what nodes hold through the run
+    std::uint64_t held_bytes = 0;  // what nodes hold through the run
     std::uint64_t memory_bound = 0;
-    std::string text;                  // resolved and portable
+    std::string text;  // resolved and portable
 
     bool training() const { return pipeline.run.mode == Mode::train; }
     std::uint64_t steps_per_epoch() const;
-    std::int64_t packets_per_epoch() const;   // with those of validation
+    std::int64_t packets_per_epoch() const;  // with those of validation
     Drawing drawing() const;
 
 private:
     void build_models();
+    void choose_trained();
     void order_and_make();
     void wire();
     void bind_models();

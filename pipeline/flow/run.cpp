@@ -8,6 +8,7 @@
 #include "pipeline/flow/engine.hpp"
 #include "pipeline/flow/graph.hpp"
 #include "pipeline/flow/run_context.hpp"
+#include "pipeline/flow/stages.hpp"
 
 namespace narrows::flow {
 namespace {
@@ -16,16 +17,31 @@ namespace {
 // told: finish(), stopped() or abandon().
 class Session {
 public:
-    Session(const Plan& plan, Result& result) : plan_(plan), result_(result), engine_(plan) {}
+    // `before`: what the stage before has left; its history and samples go on.
+    Session(const Plan& plan, Result& result, const Progress& before)
+        : plan_(plan), result_(result), engine_(plan), progress_(plan.nodes.size()) {
+        engine_.progress.stage = plan.part.index;
+        engine_.progress.steps_before = before.steps_before + before.step;
+        engine_.progress.samples_seen = before.samples_seen;
+        engine_.progress.history_names = before.history_names;
+        engine_.progress.history = before.history;
+    }
 
-    void run() {
+    const Progress& progress() const { return engine_.progress; }
+
+    // False: an earlier run is in a later stage; nothing was started.
+    bool run() {
         try {
-            restore_and_start();
+            if (plan_.settings.resume) restore();
+            if (engine_.progress.stage > plan_.part.index) return false;
+            start();
             Graph graph(engine_);
             engine_.report();
             if (!result_.already_complete) plan_.training() ? train(graph) : stream(graph);
-            if (result_.stopped) each([](Node& node, RunContext& run) { node.stopped(run); });
-            else finish();
+            if (result_.stopped)
+                each([](Node& node, RunContext& run) { node.stopped(run); });
+            else
+                finish();
         } catch (...) {
             for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
                 NodeRunContext context = context_of(i);
@@ -34,6 +50,7 @@ public:
             throw;
         }
         fill_result();
+        return true;
     }
 
 private:
@@ -55,12 +72,10 @@ private:
 
     // A stream goes on at the sample that the slowest sink has; a training run where its
     // checkpoint stands.
-    void restore_and_start() {
-        progress_.resize(plan_.nodes.size());
+    void restore() {
         std::vector<bool> restored(plan_.nodes.size(), false);
         std::size_t node = 0;
-        if (plan_.settings.resume)
-            each([&](Node& own, RunContext& run) { restored[node++] = own.restore(run); });
+        each([&](Node& own, RunContext& run) { restored[node++] = own.restore(run); });
         const bool any = std::find(restored.begin(), restored.end(), true) != restored.end();
         if (plan_.training()) {
             result_.already_complete = any && engine_.progress.complete;
@@ -70,13 +85,14 @@ private:
             bool sinks_complete = true;
             for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
                 if (!is_sink(i)) continue;
-                if (!restored[i]) {   // it has nothing yet
+                if (!restored[i]) {  // it has nothing yet
                     least = 0;
                     sinks_complete = false;
                     continue;
                 }
-                const std::uint64_t has = progress_[i].complete ? static_cast<std::uint64_t>(plan_.samples)
-                                                                : progress_[i].samples_seen;
+                const std::uint64_t has = progress_[i].complete
+                                              ? static_cast<std::uint64_t>(plan_.samples)
+                                              : progress_[i].samples_seen;
                 engine_.skip_below[i] = has;
                 least = std::min(least, has);
                 sinks_complete = sinks_complete && progress_[i].complete;
@@ -84,6 +100,8 @@ private:
             result_.already_complete = sinks_complete;
             first_ = static_cast<std::int64_t>(least);
         }
+    }
+    void start() {
         each([](Node& own, RunContext& run) { own.start(run); });
     }
     bool is_sink(std::size_t i) const { return plan_.nodes[i].type->outputs.empty(); }
@@ -112,6 +130,7 @@ private:
                 result_.stopped = true;
                 return;
             }
+            if (plan_.part.stage) engine_.metrics.note("stage", plan_.part.index + 1.0);
             std::map<std::string, double> row = engine_.metrics.means();
             for (const auto& [name, value] : row) result_.numbers[name] = value;
             const bool best = engine_.metrics.end_epoch(progress);
@@ -122,7 +141,8 @@ private:
     bool out_of_patience() const {
         const Progress& progress = engine_.progress;
         return plan_.pipeline.run.patience > 0 &&
-               progress.epoch >= progress.best_epoch + static_cast<std::uint64_t>(plan_.pipeline.run.patience);
+               progress.epoch >=
+                   progress.best_epoch + static_cast<std::uint64_t>(plan_.pipeline.run.patience);
     }
 
     void finish() {
@@ -133,41 +153,107 @@ private:
     }
 
     void fill_result() {
-        result_.seconds = engine_.seconds();
+        result_.seconds += engine_.seconds();
         result_.threads = plan_.threads;
         result_.memory_bound = plan_.memory_bound;
-        result_.steps = engine_.progress.step;
-        result_.epochs = engine_.progress.epoch;
+        result_.steps = engine_.progress.steps_before + engine_.progress.step;
+        result_.epochs = plan_.part.epochs_before + engine_.progress.epoch;
         result_.samples = plan_.training() ? engine_.progress.samples_seen : engine_.samples_done;
         result_.history_names = engine_.progress.history_names;
         result_.history = engine_.progress.history;
-        result_.nodes = engine_.statistics.report(plan_, result_.seconds);
+        result_.nodes = engine_.statistics.report(plan_, engine_.seconds());
     }
 
     const Plan& plan_;
     Result& result_;
     Engine engine_;
-    std::vector<Progress> progress_;   // streaming: each sink has its own
-    std::int64_t first_ = 0;           // streaming: sample to begin with
+    std::vector<Progress> progress_;  // streaming: each sink has its own
+    std::int64_t first_ = 0;          // streaming: sample to begin with
     bool finished_ = false;
 };
 
 }  // namespace
 
+namespace {
+
+// Opens each stage on models that nothing trains, one after another.
+void open_stages(const std::vector<StagePart>& stages, const registry::Registry& registry,
+                 const Settings& settings, FunctionRef<void(const Plan&)> body) {
+    Settings quiet = settings;
+    Plan::Models models;
+    for (const StagePart& stage : stages) {
+        const Plan plan(stage.pipeline, registry, quiet, stage.part, models);
+        models = plan.models;
+        body(plan);
+        quiet.warn = nullptr;  // later stages would say the same
+    }
+}
+
+// The loss that each stage has ended with.
+void note_stage(const Progress& progress, Result& result) {
+    std::vector<double>& losses = result.vectors["stage_loss"];
+    const auto at = [&](std::string_view name) {
+        return static_cast<std::size_t>(
+            std::find(progress.history_names.begin(), progress.history_names.end(), name) -
+            progress.history_names.begin());
+    };
+    const std::size_t loss = at("loss"), stage = at("stage");
+    losses.clear();
+    for (const std::vector<double>& row : progress.history) {
+        if (stage >= row.size() || loss >= row.size()) continue;
+        losses.resize(std::max(losses.size(), static_cast<std::size_t>(row[stage])), 0);
+        losses[static_cast<std::size_t>(row[stage]) - 1] = row[loss];
+    }
+}
+
+}  // namespace
+
 Drawing inspect(const language::Pipeline& pipeline, const registry::Registry& registry,
                 const Settings& settings) {
-    return Plan(pipeline, registry, settings).drawing();
+    Drawing drawing;
+    open_stages(stages_of(pipeline), registry, settings, [&](const Plan& plan) {
+        const std::uint64_t bound = std::max(drawing.memory_bound, plan.memory_bound);
+        if (plan.part.index == 0) drawing = plan.drawing();
+        drawing.memory_bound = bound;
+    });
+    return drawing;
 }
 
 Result run(const language::Pipeline& pipeline, const registry::Registry& registry,
            const Settings& settings) {
-    const Plan plan(pipeline, registry, settings);
+    const std::vector<StagePart> stages = stages_of(pipeline);
     Result result;
-    result.memory_bound = plan.memory_bound;
+    std::uint64_t bound = 0;
+    if (stages.size() > 1 ||
+        settings.only_check)  // no stage may fail for a reason that is known now
+        open_stages(stages, registry, settings,
+                    [&](const Plan& plan) { bound = std::max(bound, plan.memory_bound); });
+    result.memory_bound = bound;
     if (settings.only_check) return result;
-    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, plan.threads);
-    tbb::task_arena arena(static_cast<int>(plan.threads));
-    arena.execute([&] { Session(plan, result).run(); });
+
+    Settings own = settings;
+    Plan::Models models;
+    Progress progress;
+    for (const StagePart& stage : stages) {
+        Plan plan(stage.pipeline, registry, own, stage.part, models);
+        plan.memory_bound = bound = std::max(bound, plan.memory_bound);
+        models = plan.models;
+        const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, plan.threads);
+        tbb::task_arena arena(static_cast<int>(plan.threads));
+        bool ran = false;
+        arena.execute([&] {
+            Session session(plan, result, progress);
+            ran = session.run();
+            progress = session.progress();
+        });
+        if (!ran) {
+            progress = {};
+            continue;
+        }
+        own.resume = false;
+        if (stage.part.stage) note_stage(progress, result);
+        if (result.stopped || result.already_complete) break;
+    }
     return result;
 }
 

@@ -9,7 +9,12 @@ class NodeRunContext final : public RunContext {
 public:
     NodeRunContext(const Plan& plan, std::size_t node, const Loop& loop, Progress& progress,
                    Result& result, bool best)
-        : plan_(plan), node_(plan.nodes[node]), loop_(loop), progress_(progress), result_(result), best_(best) {}
+        : plan_(plan),
+          node_(plan.nodes[node]),
+          loop_(loop),
+          progress_(progress),
+          result_(result),
+          best_(best) {}
     ~NodeRunContext() override;
 
     Mode mode() const override { return plan_.pipeline.run.mode; }
@@ -23,6 +28,7 @@ public:
     bool is_best() const override { return best_; }
     bool resuming() const override { return plan_.settings.resume; }
     bool no_clobber() const override { return plan_.settings.no_clobber; }
+    bool last_stage() const override { return plan_.part.last(); }
     std::string_view pipeline_text() const override { return plan_.text; }
     void result(std::string_view name, double value) override;
     void result(std::string_view name, std::string_view text) override;

@@ -8,29 +8,39 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr int format = 1;
 
-
 Json to_json(const Factory::Complete& parameter) {
     const Value& value = parameter.value;
     switch (parameter.kind) {
-        case ParameterKind::integer: return value.integer;
-        case ParameterKind::number: return value.number;
-        case ParameterKind::flag: return value.flag;
-        case ParameterKind::numbers: return value.numbers;
-        case ParameterKind::texts: return value.texts;
-        default: return value.text;
+        case ParameterKind::integer:
+            return value.integer;
+        case ParameterKind::number:
+            return value.number;
+        case ParameterKind::flag:
+            return value.flag;
+        case ParameterKind::numbers:
+            return value.numbers;
+        case ParameterKind::texts:
+            return value.texts;
+        default:
+            return value.text;
     }
 }
 
 Value from_json(const Json& json) {
     Value value;
-    if (json.is_boolean()) value.flag = json.get<bool>();
-    else if (json.is_number_integer()) value.integer = json.get<std::int64_t>();
-    else if (json.is_string()) value.text = json.get<std::string>();
+    if (json.is_boolean())
+        value.flag = json.get<bool>();
+    else if (json.is_number_integer())
+        value.integer = json.get<std::int64_t>();
+    else if (json.is_string())
+        value.text = json.get<std::string>();
     if (json.is_number()) value.number = json.get<double>();
     if (json.is_array())
         for (const Json& item : json) {
-            if (item.is_number()) value.numbers.push_back(item.get<double>());
-            else value.texts.push_back(item.get<std::string>());
+            if (item.is_number())
+                value.numbers.push_back(item.get<double>());
+            else
+                value.texts.push_back(item.get<std::string>());
         }
     return value;
 }
@@ -52,8 +62,10 @@ std::vector<LayerSpec> layers_from(const Json& list) {
     for (const Json& layer : list) {
         LayerSpec spec;
         for (const auto& [key, value] : layer.items())
-            if (key == "type") spec.type = value.get<std::string>();
-            else spec.settings.push_back({key, from_json(value), {}});
+            if (key == "type")
+                spec.type = value.get<std::string>();
+            else
+                spec.settings.push_back({key, from_json(value), {}});
         specs.push_back(std::move(spec));
     }
     return specs;
@@ -70,6 +82,8 @@ std::string write_architecture(const Architecture& architecture, const Factory& 
     json["decoder"] = to_json(architecture.decoder, factory);
     json["tied"] = architecture.tied;
     if (architecture.latent != "plain") json["latent"] = architecture.latent;
+    if (!architecture.classes.empty()) json["classes"] = architecture.classes;
+    if (!architecture.class_names.empty()) json["class_names"] = architecture.class_names;
     return json.dump();
 }
 
@@ -88,9 +102,12 @@ Architecture read_architecture(std::string_view text) {
         out.decoder = layers_from(json.at("decoder"));
         out.tied = json.at("tied").get<bool>();
         out.latent = json.value("latent", "plain");
+        out.classes = json.value("classes", std::vector<std::int64_t>{});
+        out.class_names = json.value("class_names", std::vector<std::string>{});
         return out;
     } catch (const nlohmann::json::exception& error) {
-        throw Error(Fault::input, std::string("the model's architecture cannot be read: ") + error.what(),
+        throw Error(Fault::input,
+                    std::string("the model's architecture cannot be read: ") + error.what(),
                     "the file was not written by narrows, or by a newer one");
     }
 }

@@ -13,6 +13,8 @@ struct Architecture {
     std::vector<LayerSpec> encoder, decoder;
     bool tied = false;
     std::string latent = "plain";
+    std::vector<std::int64_t> classes;  // of a classifier
+    std::vector<std::string> class_names;
 };
 
 std::string write_architecture(const Architecture& architecture, const Factory& factory);

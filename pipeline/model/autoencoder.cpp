@@ -1,5 +1,7 @@
 #include "pipeline/model/autoencoder.hpp"
 
+#include <algorithm>
+
 #include "pipeline/layers/settings.hpp"
 #include "pipeline/model/architecture.hpp"
 #include "pipeline/model/clipping.hpp"
@@ -43,8 +45,17 @@ void Autoencoder::describe(Schema& schema) {
         .choice<&Autoencoder::latent_>("latent", "plain", "plain|gaussian",
                                        "gaussian: the encoder ends in means and log-variances, one "
                                        "of each for every unit of the code")
-        .choice<&Autoencoder::output_act_>("output", "linear",
-                                           layers::settings::activation_choices,
+        .numbers<&Autoencoder::class_labels_>(
+            "classes", "labels that the decoder tells apart: it gives one logit each")
+        .texts<&Autoencoder::class_names_>("class_names", "their names, in the same order")
+        .integer<&Autoencoder::kept_layers_>(
+            "layers", 0, 0, 1 << 20,
+            "file with a decoder of its own: how many of the encoder's "
+            "layers are taken; 0: all",
+            "layers")
+        .flag<&Autoencoder::fresh_>("fresh", false,
+                                    "file with a decoder of its own: its shapes, but new weights")
+        .choice<&Autoencoder::output_act_>("output", "linear", layers::settings::activation_choices,
                                            "decoder = \"mirror\": the last activation");
 }
 
@@ -52,6 +63,7 @@ void Autoencoder::build(const ModelSpec& spec, const Factory& factory, std::uint
     name_ = spec.name;
     factory_ = &factory;
     seed_ = seed;
+    take_classes();
     if (!spec.file.empty()) return load(spec);
     if (spec.encoder.empty())
         throw Error(Fault::usage, "model \"" + name_ + "\" has no encoder layers",
@@ -72,7 +84,8 @@ void Autoencoder::build_stack(Stack& stack, std::span<const LayerSpec> specs,
             const Position at = error.position().line ? error.position()
                                 : spec.position.line  ? spec.position
                                                       : position;
-            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(), at);
+            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(),
+                        at);
         }
         auto* layer = dynamic_cast<layers::Layer*>(made.get());
         if (layer == nullptr)
@@ -129,7 +142,8 @@ void Autoencoder::tie() {
         if (i == 0 || !decoder_.layer(j).tie(encoder_.layer(--i)))
             throw Error(Fault::usage,
                         "model \"" + name_ + "\": decoder layer " + std::to_string(j) + " (" +
-                            decoder_.layer(j).describe() + ") has no encoder layer to share weights with",
+                            decoder_.layer(j).describe() +
+                            ") has no encoder layer to share weights with",
                         "use decoder = \"mirror\" with tied = true", decoder_.spec(j).position);
         ++pairs;
     }
@@ -159,14 +173,23 @@ void Autoencoder::configure(const Shape& sample) {
     };
     with_name("encoder ", [&] { encoder_.configure(sample); });
     if (gaussian() && encoder_.output().elements() % 2 != 0)
-        throw Error(Fault::usage,
-                    "model \"" + name_ + "\": a gaussian latent needs an even number of outputs, the encoder gives " +
-                        to_string(encoder_.output()),
-                    "give its last layer twice as many units as the code has",
-                    encoder_.spec(encoder_.size() - 1).position);
+        throw Error(
+            Fault::usage,
+            "model \"" + name_ +
+                "\": a gaussian latent needs an even number of outputs, the encoder gives " +
+                to_string(encoder_.output()),
+            "give its last layer twice as many units as the code has",
+            encoder_.spec(encoder_.size() - 1).position);
     if (mirror_) build_mirror();
     with_name("decoder ", [&] { decoder_.configure(code_shape()); });
-    if (decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
+    const auto labels = static_cast<std::int64_t>(classes_.size());
+    if (labels > 0 && decoder_.output().elements() != labels)
+        throw Error(Fault::usage,
+                    "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
+                        " values for " + std::to_string(labels) + " classes",
+                    "its last layer must give one value a class",
+                    decoder_.spec(decoder_.size() - 1).position);
+    if (labels == 0 && decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
         throw Error(Fault::usage,
                     "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
                         " (" + std::to_string(decoder_.output().elements()) +
@@ -174,9 +197,11 @@ void Autoencoder::configure(const Shape& sample) {
                         std::to_string(sample.elements()) + ")",
                     "its last layer must give as many values as a sample has",
                     decoder_.spec(decoder_.size() - 1).position);
-    Architecture architecture{sample, {}, {}, tied_, latent_};
-    for (std::size_t i = 0; i < encoder_.size(); ++i) architecture.encoder.push_back(encoder_.spec(i));
-    for (std::size_t i = 0; i < decoder_.size(); ++i) architecture.decoder.push_back(decoder_.spec(i));
+    Architecture architecture{sample, {}, {}, tied_, latent_, classes_, class_names_};
+    for (std::size_t i = 0; i < encoder_.size(); ++i)
+        architecture.encoder.push_back(encoder_.spec(i));
+    for (std::size_t i = 0; i < decoder_.size(); ++i)
+        architecture.decoder.push_back(decoder_.spec(i));
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
     initialise();
@@ -220,14 +245,78 @@ void Autoencoder::fit_layers() {
 
 void Autoencoder::load(const ModelSpec& spec) {
     const storage::Bundle bundle = storage::read_bundle(spec.file, "narrows-model");
-    const Architecture architecture = read_architecture(stored_architecture(bundle));
-    tied_ = architecture.tied;
+    Architecture architecture = read_architecture(stored_architecture(bundle));
     latent_ = architecture.latent;
-    build_stack(encoder_, architecture.encoder, spec.position);
-    build_stack(decoder_, architecture.decoder, spec.position);
     from_file_ = true;
+    const bool own_decoder = !spec.decoder.empty();
+    if (own_decoder) {
+        const auto layers = static_cast<std::int64_t>(architecture.encoder.size());
+        if (kept_layers_ > layers)
+            throw Error(Fault::usage,
+                        "model \"" + name_ + "\": layers = " + std::to_string(kept_layers_) +
+                            ", but the file's encoder has " + std::to_string(layers),
+                        "take fewer, or leave it out for all", spec.position);
+        if (kept_layers_ > 0 && kept_layers_ < layers) {
+            architecture.encoder.resize(static_cast<std::size_t>(kept_layers_));
+            latent_ = "plain";
+        }
+    } else {
+        tied_ = architecture.tied;
+        classes_ = architecture.classes;
+        class_names_ = architecture.class_names;
+    }
+    build_stack(encoder_, architecture.encoder, spec.position);
+    if (own_decoder)
+        build_stack(decoder_, spec.decoder, spec.decoder_position);
+    else
+        build_stack(decoder_, architecture.decoder, spec.position);
     configure(architecture.input);
-    from_bundle(bundle, *this);
+    from_bundle(bundle, *this, !own_decoder ? "" : fresh_ ? "none" : "encoder.");
+}
+
+void Autoencoder::take_classes() {
+    for (const double label : class_labels_) {
+        const auto value = static_cast<std::int64_t>(label);
+        if (static_cast<double>(value) != label ||
+            std::find(classes_.begin(), classes_.end(), value) != classes_.end())
+            throw Error(Fault::usage,
+                        "model \"" + name_ + "\": classes must be different integers");
+        classes_.push_back(value);
+    }
+    if (!class_names_.empty() && class_names_.size() != classes_.size())
+        throw Error(Fault::usage, "model \"" + name_ + "\": there are " +
+                                      std::to_string(class_names_.size()) + " class_names for " +
+                                      std::to_string(classes_.size()) + " classes");
+}
+
+const Shape& Autoencoder::output_shape() const {
+    return classes_.empty() ? input_shape() : decoder_.output();
+}
+
+void Autoencoder::choose_trained(std::span<const std::string> train,
+                                 std::span<const std::string> freeze) {
+    const std::vector<std::string> names = parameter_names();
+    const std::vector<layers::Parameter*> all = parameters();
+    const auto within = [](const std::string& name, const std::string& part) {
+        return part.empty() ||
+               (name.starts_with(part) && (name.size() == part.size() || name[part.size()] == '.'));
+    };
+    const auto listed = [&](const std::string& name, std::span<const std::string> parts) {
+        return std::any_of(parts.begin(), parts.end(),
+                           [&](const std::string& part) { return within(name, part); });
+    };
+    for (const auto& parts : {train, freeze})
+        for (const std::string& part : parts)
+            if (std::none_of(names.begin(), names.end(),
+                             [&](const std::string& name) { return within(name, part); }))
+                throw Error(Fault::usage,
+                            "model \"" + name_ + "\" has no parameters in \"" + part + "\"",
+                            "parts are \"encoder\", \"decoder\", \"encoder.0\" and so on; tied "
+                            "weights are the encoder's");
+    for (std::size_t i = 0; i < all.size(); ++i)
+        all[i]->frozen = (!train.empty() && !listed(names[i], train)) || listed(names[i], freeze);
+    encoder_.find_trained();
+    decoder_.find_trained();
 }
 
 std::uint64_t Autoencoder::bytes() const {
@@ -241,8 +330,9 @@ std::uint64_t Autoencoder::bytes() const {
 }
 
 std::string Autoencoder::describe() const {
-    return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() + " | " +
-           decoder_.describe() + (tied_ ? " (tied)" : "") + (gaussian() ? " (gaussian latent)" : "");
+    return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() +
+           " | " + decoder_.describe() + (tied_ ? " (tied)" : "") +
+           (gaussian() ? " (gaussian latent)" : "");
 }
 
 double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {
@@ -294,11 +384,13 @@ std::vector<NamedValues> Autoencoder::weights(int which) const {
     return out;
 }
 
-void Autoencoder::set_weights(std::span<const NamedValues> values, int which) {
+void Autoencoder::set_weights(std::span<const NamedValues> values, int which,
+                              std::string_view part) {
     const std::vector<std::string> names = parameter_names();
     const std::vector<layers::Parameter*> all = parameters();
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (which >= 0 && all[i]->state(which) == nullptr) continue;
+        if ((which >= 0 && all[i]->state(which) == nullptr) || !names[i].starts_with(part))
+            continue;
         const NamedValues* found = nullptr;
         for (const NamedValues& candidate : values)
             if (candidate.name == names[i]) found = &candidate;

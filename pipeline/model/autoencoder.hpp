@@ -11,43 +11,50 @@ namespace narrows::model {
 
 // x_scaled = (x - shift) * factor, per feature or one pair for all; fitted at training.
 struct Scaling {
-    std::string kind = "none";       // "none", "unit" (u8 / 255), "minmax", "standard"
-    std::string source_type;         // type of the training data: "u8", "f32", ...
-    std::vector<float> shift, factor;  // size 0 (none), 1 or features
-    std::vector<float> low, high;      // range seen at training, raw units: 1 or features
+    std::string kind = "none";           // "none", "unit" (u8 / 255), "minmax", "standard"
+    std::string source_type;             // type of the training data: "u8", "f32", ...
+    std::vector<float> shift, factor;    // size 0 (none), 1 or features
+    std::vector<float> low, high;        // range seen at training, raw units: 1 or features
     std::vector<float> mean, deviation;  // per feature, raw units (drift, new data guard)
 };
 
-struct NamedValues {                 // for storage: canonical row-major
-    std::string name;                // "encoder.0.weight"
+struct NamedValues {   // for storage: canonical row-major
+    std::string name;  // "encoder.0.weight"
     Shape shape;
     xt::xtensor<float, 1> values;
+};
+
+// Layers first ... last-1 of a stack; by default all.
+struct LayerRange {
+    std::size_t first = 0, last = static_cast<std::size_t>(-1);
 };
 
 // A run of layers; buffers for one batch are planned once and live in a packet's workspace.
 class NARROWS_PUBLIC Stack {
 public:
     void add(std::unique_ptr<layers::Layer> layer, LayerSpec spec);
-    Shape configure(const Shape& input);        // throws Error naming the layer by number
+    Shape configure(const Shape& input);  // throws Error naming the layer by number
     bool configured() const { return configured_; }
     const Shape& input() const { return shapes_.front(); }
     const Shape& output() const { return shapes_.back(); }
-    const Shape& input_of(std::size_t i) const { return shapes_[i]; }
+    const Shape& input_of(std::size_t i) const { return shapes_[i]; }  // i = size(): the output
     std::size_t size() const { return layers_.size(); }
     layers::Layer& layer(std::size_t i) const { return *layers_[i]; }
     const LayerSpec& spec(std::size_t i) const { return specs_[i]; }
 
-    std::size_t workspace_bytes(std::size_t max_rows, bool training) const;
+    std::size_t workspace_bytes(std::size_t max_rows, bool training) const;  // for any range
     // y of the last layer goes to `y`. When training, what backward and update need is kept in
     // `workspace`. skip_last_activation: y is what stands before it (logits).
     void forward(const layers::Pass& pass, std::byte* workspace, const float* x, float* y,
-                 bool skip_last_activation = false) const;
+                 bool skip_last_activation = false, LayerRange range = {}) const;
     // dy is consumed; dx may be null. Leaves a trace for update().
     void backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
-                  float* dy, float* dx, bool skip_last_activation = false);
-    void prepare_update();                      // on all stacks of a model before the first update
+                  float* dy, float* dx, bool skip_last_activation = false, LayerRange range = {});
+    void prepare_update();  // on all stacks of a model before the first update
     void update(const Loop& loop, const layers::UpdateRule& rule);  // over all traces
-    void forget();                              // the traces
+    void forget();                                                  // the traces
+    // Frozen layers below the first that trains have no gradients and work as in Phase::streaming.
+    void find_trained();
     std::vector<layers::Parameter*> parameters() const;
     std::vector<std::string> parameter_names(std::string_view prefix) const;
     std::string describe() const;
@@ -56,20 +63,22 @@ private:
     struct Layout {
         std::size_t bytes = 0, scratch = 0, buffer = 0;  // the last two: outside training
     };
-    Layout layout(std::size_t rows, bool training) const;
-    std::size_t values(std::size_t boundary) const;      // of a sample before layer `boundary`
-    layers::Pass pass_of(const layers::Pass& pass, std::size_t i, bool skip_last) const;
+    Layout layout(std::size_t rows, bool training, LayerRange range = {}) const;
+    std::size_t own_bytes(std::size_t layer, std::size_t rows, bool training) const;
+    std::size_t values(std::size_t boundary) const;  // of a sample before layer `boundary`
+    layers::Pass pass_of(const layers::Pass& pass, std::size_t i, bool skip_activation) const;
 
     std::vector<std::unique_ptr<layers::Layer>> layers_;
     std::vector<LayerSpec> specs_;
     std::vector<std::vector<layers::Trace>> traces_;
-    std::vector<Shape> shapes_{Shape{}};        // before each layer, and after the last
+    std::vector<Shape> shapes_{Shape{}};  // before each layer, and after the last
     bool configured_ = false;
+    std::size_t first_trained_ = 0;  // layer
 };
 
 class NARROWS_PUBLIC Autoencoder final : public Model {
 public:
-    static void describe(Schema& schema);       // model type "autoencoder"
+    static void describe(Schema& schema);  // model type "autoencoder"
     void build(const ModelSpec& spec, const Factory& factory, std::uint64_t seed) override;
     std::uint64_t bytes() const override;
     std::string describe() const override;
@@ -88,21 +97,31 @@ public:
     Shape code_shape() const;
     bool gaussian() const { return latent_ == "gaussian"; }
 
+    // What the decoder gives: a sample, or of a classifier one logit a class.
+    const Shape& output_shape() const;
+    // Labels that the decoder tells apart, as they stand in the data; none: it gives samples.
+    std::span<const std::int64_t> classes() const { return classes_; }
+    const std::vector<std::string>& class_names() const { return class_names_; }
+    void choose_trained(std::span<const std::string> train,
+                        std::span<const std::string> freeze) override;
+
     // After the backward passes of a batch. max_norm > 0 clips the global norm (sum over
     // parameters in order, double). Returns the gradient's norm when clipping, else 0.
     double update(const Loop& loop, const layers::UpdateRule& rule, double max_norm = 0);
     void make_states(int count);
 
-    std::vector<layers::Parameter*> parameters() const;    // encoder then decoder, trained or not
+    std::vector<layers::Parameter*> parameters() const;      // encoder then decoder, trained or not
     std::vector<NamedValues> weights(int which = -1) const;  // -1 weights, 0/1 optimiser state
-    void set_weights(std::span<const NamedValues> values, int which = -1);  // throws on mismatch
-    std::uint64_t parameter_count() const;                 // trained ones
-    bool weights_finite(std::string& which) const;         // names the first that is not
+    // Throws on mismatch; parameters whose name does not begin with `part` are left alone.
+    void set_weights(std::span<const NamedValues> values, int which = -1,
+                     std::string_view part = {});
+    std::uint64_t parameter_count() const;          // trained ones
+    bool weights_finite(std::string& which) const;  // names the first that is not
 
     const std::optional<Scaling>& scaling() const { return scaling_; }
     void set_scaling(Scaling scaling);  // of a model that is to be trained: also fits its layers
     const std::string& architecture() const { return architecture_; }  // JSON, see architecture.hpp
-    std::string sha256() const;         // over architecture, scaling, weights (little-endian)
+    std::string sha256() const;  // over architecture, scaling, weights (little-endian)
     bool from_file() const { return from_file_; }
 
 private:
@@ -114,7 +133,13 @@ private:
     void load(const ModelSpec& spec);
     std::vector<std::string> parameter_names() const;
 
-    bool tied_ = false;
+    void take_classes();
+
+    bool tied_ = false, fresh_ = false;
+    std::int64_t kept_layers_ = 0;
+    std::vector<double> class_labels_;
+    std::vector<std::int64_t> classes_;
+    std::vector<std::string> class_names_;
     std::string latent_ = "plain";
     std::string output_act_ = "linear";
 

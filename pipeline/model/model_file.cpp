@@ -16,8 +16,9 @@ constexpr std::size_t test_rows = 4;
 constexpr std::uint32_t test_node = 0x74657374;
 
 Array text_array(std::string path, std::string_view text) {
-    return Array::of<std::uint8_t>(std::move(path), Shape{static_cast<std::int64_t>(text.size())},
-                                   {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    return Array::of<std::uint8_t>(
+        std::move(path), Shape{static_cast<std::int64_t>(text.size())},
+        {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 const std::string* text_attribute(const Bundle& bundle, std::string_view name) {
@@ -110,7 +111,7 @@ std::string stored_architecture(const Bundle& bundle) {
     return {reinterpret_cast<const char*>(array->bytes.data()), array->bytes.size()};
 }
 
-void from_bundle(const Bundle& bundle, Autoencoder& model) {
+void from_bundle(const Bundle& bundle, Autoencoder& model, std::string_view part) {
     constexpr std::string_view prefix = "/model/";
     std::vector<NamedValues> weights;
     for (const Array& array : bundle.arrays) {
@@ -121,10 +122,11 @@ void from_bundle(const Bundle& bundle, Autoencoder& model) {
         std::copy(from.begin(), from.end(), values.values.begin());
         weights.push_back(std::move(values));
     }
-    model.set_weights(weights);
+    model.set_weights(weights, -1, part);
     Scaling scaling;
     if (const std::string* kind = text_attribute(bundle, "scaling")) scaling.kind = *kind;
-    if (const std::string* type = text_attribute(bundle, "source_type")) scaling.source_type = *type;
+    if (const std::string* type = text_attribute(bundle, "source_type"))
+        scaling.source_type = *type;
     scaling.shift = floats(bundle, "/scaling/shift");
     scaling.factor = floats(bundle, "/scaling/factor");
     scaling.low = floats(bundle, "/scaling/low");

@@ -11,11 +11,14 @@ namespace narrows::model {
 // model.
 NARROWS_PUBLIC storage::Bundle to_bundle(const Autoencoder& model, std::string_view pipeline);
 
-// Weights and scaling into a configured model of the same architecture.
-NARROWS_PUBLIC void from_bundle(const storage::Bundle& bundle, Autoencoder& model);
+// Weights and scaling into a configured model of the same architecture; only the parameters whose
+// name begins with `part`.
+NARROWS_PUBLIC void from_bundle(const storage::Bundle& bundle, Autoencoder& model,
+                                std::string_view part = {});
 NARROWS_PUBLIC std::string stored_architecture(const storage::Bundle& bundle);
 
 // Does this machine give the bits that the file's test vectors say? Also false when there are none.
-NARROWS_PUBLIC bool reproduces_test_vectors(const storage::Bundle& bundle, const Autoencoder& model);
+NARROWS_PUBLIC bool reproduces_test_vectors(const storage::Bundle& bundle,
+                                            const Autoencoder& model);
 
 }  // namespace narrows::model

@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t line = 64;  // every part of a workspace begins a cache line
 constexpr std::uint32_t layer_stride = 0x9e3779b9u;
 
-std::size_t rounded(std::size_t bytes) { return (bytes + line - 1) / line * line; }
+std::size_t rounded(std::size_t bytes) {
+    return (bytes + line - 1) / line * line;
+}
 
 }  // namespace
 
@@ -41,13 +43,14 @@ std::size_t Stack::values(std::size_t boundary) const {
 }
 
 // Training keeps every layer's output and its gradient; otherwise two buffers take turns.
-Stack::Layout Stack::layout(std::size_t rows, bool training) const {
+Stack::Layout Stack::layout(std::size_t rows, bool training, LayerRange range) const {
     Layout out;
     std::size_t at = 0, widest = 0;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        const std::size_t own = rounded(layers_[i]->workspace_bytes(rows, training));
+    const std::size_t end = std::min(range.last, layers_.size());
+    for (std::size_t i = range.first; i < end; ++i) {
+        const std::size_t own = own_bytes(i, rows, training);
         out.scratch = std::max(out.scratch, own);
-        const std::size_t y = i + 1 < layers_.size() ? rounded(rows * values(i + 1) * sizeof(float)) : 0;
+        const std::size_t y = i + 1 < end ? rounded(rows * values(i + 1) * sizeof(float)) : 0;
         widest = std::max(widest, y);
         at += own + 2 * y;
     }
@@ -56,36 +59,44 @@ Stack::Layout Stack::layout(std::size_t rows, bool training) const {
     return out;
 }
 
+// A layer that is frozen later works as outside training.
+std::size_t Stack::own_bytes(std::size_t i, std::size_t rows, bool training) const {
+    const std::size_t bytes = layers_[i]->workspace_bytes(rows, training);
+    return rounded(training ? std::max(bytes, layers_[i]->workspace_bytes(rows, false)) : bytes);
+}
+
 std::size_t Stack::workspace_bytes(std::size_t max_rows, bool training) const {
     // A validation batch goes through the same memory.
     return training ? std::max(layout(max_rows, true).bytes, layout(max_rows, false).bytes)
                     : layout(max_rows, false).bytes;
 }
 
-layers::Pass Stack::pass_of(const layers::Pass& pass, std::size_t i, bool skip_last) const {
+layers::Pass Stack::pass_of(const layers::Pass& pass, std::size_t i, bool skip_activation) const {
     layers::Pass own = pass;
     own.key.node += static_cast<std::uint32_t>(i) * layer_stride;
-    own.skip_activation = skip_last && i + 1 == layers_.size();
+    own.skip_activation = skip_activation;
     return own;
 }
 
 void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float* x, float* y,
-                    bool skip_last_activation) const {
-    if (layers_.empty()) {
-        std::memcpy(y, x, pass.rows * values(0) * sizeof(float));
+                    bool skip_last_activation, LayerRange range) const {
+    const std::size_t end = std::min(range.last, layers_.size());
+    if (range.first >= end) {
+        std::memcpy(y, x, pass.rows * values(end) * sizeof(float));
         return;
     }
     const bool training = pass.phase == Phase::training;
-    const Layout plan = layout(pass.rows, training);
+    const Layout plan = layout(pass.rows, training, range);
     const float* from = x;
     std::byte* at = workspace;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-        layers::Pass own = pass_of(pass, i, skip_last_activation);
-        const bool last = i + 1 == layers_.size();
+    for (std::size_t i = range.first; i < end; ++i) {
+        const bool last = i + 1 == end;
+        layers::Pass own = pass_of(pass, i, last && skip_last_activation);
         float* to = y;
         if (training) {
             own.workspace = at;
-            at += rounded(layers_[i]->workspace_bytes(pass.rows, true));
+            at += own_bytes(i, pass.rows, true);
+            if (i < first_trained_) own.phase = Phase::streaming;
             if (!last) {
                 to = reinterpret_cast<float*>(at);
                 at += 2 * rounded(pass.rows * values(i + 1) * sizeof(float));
@@ -101,29 +112,33 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
 }
 
 void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
-                     float* dy, float* dx, bool skip_last_activation) {
-    if (layers_.empty()) {
-        if (dx) std::memcpy(dx, dy, pass.rows * values(0) * sizeof(float));
+                     float* dy, float* dx, bool skip_last_activation, LayerRange range) {
+    const std::size_t end = std::min(range.last, layers_.size());
+    if (range.first >= end) {
+        if (dx) std::memcpy(dx, dy, pass.rows * values(end) * sizeof(float));
         return;
     }
-    std::byte* at = workspace + layout(pass.rows, true).bytes;
-    for (std::size_t i = layers_.size(); i-- > 0;) {
+    const std::size_t lowest = dx ? range.first : std::max(range.first, first_trained_);
+    std::byte* at = workspace + layout(pass.rows, true, range).bytes;
+    for (std::size_t i = end; i-- > lowest;) {
         layers::Trace trace;
-        trace.pass = pass_of(pass, i, skip_last_activation);
-        const bool last = i + 1 == layers_.size();
+        const bool last = i + 1 == end;
+        trace.pass = pass_of(pass, i, last && skip_last_activation);
         const std::size_t out = last ? 0 : rounded(pass.rows * values(i + 1) * sizeof(float));
         at -= 2 * out;
         float* const own_y = last ? nullptr : reinterpret_cast<float*>(at);
         float* const own_dy = last ? dy : reinterpret_cast<float*>(at + out);
-        at -= rounded(layers_[i]->workspace_bytes(pass.rows, true));
+        at -= own_bytes(i, pass.rows, true);
         trace.pass.workspace = at;
-        const std::size_t in = i > 0 ? rounded(pass.rows * values(i) * sizeof(float)) : 0;
-        trace.x = i > 0 ? reinterpret_cast<const float*>(at - 2 * in) : x;
-        float* const down = i > 0 ? reinterpret_cast<float*>(at - in) : dx;
+        const std::size_t in = i > range.first ? rounded(pass.rows * values(i) * sizeof(float)) : 0;
+        trace.x = i > range.first ? reinterpret_cast<const float*>(at - 2 * in) : x;
+        float* const down = i == range.first ? dx
+                            : i > lowest     ? reinterpret_cast<float*>(at - in)
+                                             : nullptr;
         trace.y = last ? y : own_y;
         trace.dz = own_dy;
         layers_[i]->backward(trace.pass, trace.x, trace.y, own_dy, down);
-        traces_[i].push_back(trace);
+        if (i >= first_trained_) traces_[i].push_back(trace);
     }
 }
 
@@ -132,7 +147,19 @@ void Stack::prepare_update() {
 }
 
 void Stack::update(const Loop& loop, const layers::UpdateRule& rule) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->update(loop, traces_[i], rule);
+    for (std::size_t i = first_trained_; i < layers_.size(); ++i)
+        layers_[i]->update(loop, traces_[i], rule);
+}
+
+void Stack::find_trained() {
+    first_trained_ = 0;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const std::vector<layers::Parameter*> own = layers_[i]->parameters();
+        if (std::any_of(own.begin(), own.end(),
+                        [](const auto* p) { return p->trained && !p->frozen; }))
+            return;
+        if (!own.empty()) first_trained_ = i + 1;
+    }
 }
 
 void Stack::forget() {

@@ -7,14 +7,15 @@ namespace narrows::recipes {
 namespace {
 
 // Hidden widths that never exceed the sample's: a wider first layer only adds weights.
-std::vector<std::int64_t> capped(std::initializer_list<std::int64_t> widths, std::int64_t features) {
+std::vector<std::int64_t> capped(std::initializer_list<std::int64_t> widths,
+                                 std::int64_t features) {
     std::vector<std::int64_t> out;
     for (const std::int64_t width : widths) out.push_back(std::min(width, features));
     return out;
 }
 
-// Ends at the principal subspace; rate, batch and epochs reach it within 0.5 % on MNIST. Centred and
-// of deviation 1 inside, so that they fit data in any units.
+// Ends at the principal subspace; rate, batch and epochs reach it within 0.5 % on MNIST. Centred
+// and of deviation 1 inside, so that they fit data in any units.
 void linear(Choices& choices, const TrainOptions& options) {
     choices.hidden.clear();
     choices.normalise = true;
@@ -36,8 +37,8 @@ void deep(Choices& choices, const TrainOptions& options) {
 void denoising(Choices& choices, const TrainOptions& options) {
     undercomplete(choices, options);
     if (!options.corruption)
-        choices.corruption = choices.facts.unit_range() ? Corruption{"gaussian", 0.3}
-                                                        : Corruption{"masking", 0.25};
+        choices.corruption =
+            choices.facts.unit_range() ? Corruption{"gaussian", 0.3} : Corruption{"masking", 0.25};
 }
 
 // A code at least as wide as the sample, kept useful by what it pays for being active.
@@ -65,7 +66,21 @@ void sparse(Choices& choices, const TrainOptions& options) {
         choices.sparsity = "kl";
         choices.sparsity_amount = 0.05;
     }
-    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : choices.sparsity == "k" ? "linear" : "relu";
+    choices.code_act = choices.sparsity == "kl"  ? "sigmoid"
+                       : choices.sparsity == "k" ? "linear"
+                                                 : "relu";
+}
+
+// Hinton and Salakhutdinov 2006, Bengio et al. 2007: each pair of layers learns the output of the
+// one below it, then all learn together. Layers see each other's output as data: it stays in [0, 1]
+// where the data does.
+void layerwise(Choices& choices, const TrainOptions& options) {
+    if (!options.hidden) choices.hidden = capped({512, 256}, choices.facts.features());
+    choices.layerwise = true;
+    if (choices.loss == "bce") {
+        if (options.activation.empty()) choices.hidden_act = "sigmoid";
+        choices.code_act = "sigmoid";
+    }
 }
 
 // Kingma and Welling 2014: 400 relu units and a code of 20, a constant rate.
@@ -73,7 +88,9 @@ void variational(Choices& choices, const TrainOptions& options) {
     choices.variational = true;
     choices.code_act = "linear";
     if (!options.hidden) choices.hidden = {400};
-    if (!options.latent) choices.latent = std::min<std::int64_t>(20, std::max<std::int64_t>(2, choices.facts.features() / 4));
+    if (!options.latent)
+        choices.latent =
+            std::min<std::int64_t>(20, std::max<std::int64_t>(2, choices.facts.features() / 4));
     if (options.schedule.empty()) choices.schedule = "constant";
 }
 
@@ -86,16 +103,28 @@ void convolutional(Choices& choices, const TrainOptions& options) {
 
 constexpr std::array table{
     Preset{{"linear", "one linear layer each way, mean squared error: ends at the PCA subspace"},
-           linear, false},
+           linear,
+           false},
     Preset{{"undercomplete", "one hidden layer each way around a narrow code"}, undercomplete},
     Preset{{"deep", "several hidden layers each way (--hidden 512,256)"}, deep},
-    Preset{{"denoising", "undercomplete, trained to undo a corruption of its input"}, denoising,
-           true, true},
-    Preset{{"overcomplete", "a code as wide as the sample, kept useful by an L1 penalty"}, overcomplete, true, true},
+    Preset{{"denoising", "undercomplete, trained to undo a corruption of its input"},
+           denoising,
+           true,
+           true},
+    Preset{{"overcomplete", "a code as wide as the sample, kept useful by an L1 penalty"},
+           overcomplete,
+           true,
+           true},
     Preset{{"tied", "undercomplete with one set of weights for both directions"}, tied},
     Preset{{"sparse", "a wide code of which few units are active"}, sparse, true, true},
-    Preset{{"variational", "a Gaussian latent, to sample from (Kingma and Welling 2014)"}, variational},
-    Preset{{"convolutional", "convolutions and pooling down, their mirror up"}, convolutional, true, true},
+    Preset{{"layerwise", "deep, each layer trained on the codes of the one before, then all"},
+           layerwise},
+    Preset{{"variational", "a Gaussian latent, to sample from (Kingma and Welling 2014)"},
+           variational},
+    Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
+           convolutional,
+           true,
+           true},
 };
 
 constexpr auto infos = [] {
@@ -106,7 +135,9 @@ constexpr auto infos = [] {
 
 }  // namespace
 
-std::span<const PresetInfo> presets() { return infos; }
+std::span<const PresetInfo> presets() {
+    return infos;
+}
 
 const Preset* find_preset(std::string_view name) {
     const auto* found = std::find_if(table.begin(), table.end(),

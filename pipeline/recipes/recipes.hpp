@@ -14,10 +14,10 @@ namespace narrows::recipes {
 
 // DATA and the options beside it, as the `load` node takes them. Empty and 0: left out.
 struct Source {
-    std::vector<std::string> data;          // FILE[:/dataset][@first:last]
+    std::vector<std::string> data;  // FILE[:/dataset][@first:last]
     std::string format, sample_type, label_column, columns, on_bad_row;
-    std::string scale;                      // auto none unit minmax standard
-    std::vector<std::int64_t> shape;        // of a sample, raw binary
+    std::string scale;                // auto none unit minmax standard
+    std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
 };
@@ -32,7 +32,7 @@ struct DataFacts {
 };
 
 struct Corruption {
-    std::string kind;                       // "gaussian", "masking", "salt-and-pepper"; "": none
+    std::string kind;  // "gaussian", "masking", "salt-and-pepper"; "": none
     double amount = 0;
 };
 // "gaussian:0.3", "masking", "none"; throws Error{Fault::usage} with what is known.
@@ -43,13 +43,13 @@ struct TrainOptions {
     std::string preset = "undercomplete";
     Source source;
     std::string output;
-    std::optional<std::int64_t> epochs, batch, latent, patience;
+    std::optional<std::int64_t> epochs, batch, latent, patience, pretrain_epochs;
     std::optional<double> rate, beta;
-    std::string sparsity;                   // "l1:W", "kl:RHO", "k:N"
+    std::string sparsity;  // "l1:W", "kl:RHO", "k:N"
     bool tied = false;
-    std::optional<std::vector<std::int64_t>> hidden;   // empty: no hidden layer
+    std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
     std::optional<Corruption> corruption;
-    std::string validate;                   // "", a fraction in (0, 1), or DATA
+    std::string validate;  // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
     std::uint64_t seed = 1;
     bool keep_checkpoints = false;
@@ -69,10 +69,12 @@ struct Choices {
     bool tied = false;
     bool convolutional = false;
     bool variational = false;
-    double beta = 1;                        // weight of the divergence
-    std::string sparsity;                   // "l1", "kl" or "k"; "": none
-    double sparsity_amount = 0;             // weight of l1, activity of kl
-    bool normalise = false;                 // the model works on centred data of deviation 1
+    bool layerwise = false;
+    std::int64_t pretrain_epochs = 0;  // layerwise: of each stage before the last
+    double beta = 1;                   // weight of the divergence
+    std::string sparsity;              // "l1", "kl" or "k"; "": none
+    double sparsity_amount = 0;        // weight of l1, activity of kl
+    bool normalise = false;            // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;
@@ -103,15 +105,15 @@ NARROWS_PUBLIC std::string train(const Choices& choices);
 // The verbs that stream a trained model's data.
 struct StreamOptions {
     Source source;
-    std::string model;                      // M.h5
-    std::string output;                     // not for evaluate
+    std::string model;   // M.h5
+    std::string output;  // not for evaluate
     std::uint64_t seed = 1;
-    bool bce = false;                       // evaluate: data and model allow it
-    bool labels = false;                    // the data has labels to carry along
-    int level = -1;                         // deflate level of samples; -1: the node's default
-    bool gaussian = false;                  // a variational model
-    bool mean = false;                      // evaluate: decode the mean, not a draw
-    std::int64_t samples = 0;               // sample: how many
+    bool bce = false;          // evaluate: data and model allow it
+    bool labels = false;       // the data has labels to carry along
+    int level = -1;            // deflate level of samples; -1: the node's default
+    bool gaussian = false;     // a variational model
+    bool mean = false;         // evaluate: decode the mean, not a draw
+    std::int64_t samples = 0;  // sample: how many
 };
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
@@ -120,7 +122,7 @@ NARROWS_PUBLIC std::string reconstruct(const StreamOptions& options);
 NARROWS_PUBLIC std::string evaluate(const StreamOptions& options);
 
 struct GenerateOptions {
-    std::string kind, output, type;         // type: of the stored samples; "": the node's default
+    std::string kind, output, type;  // type: of the stored samples; "": the node's default
     std::int64_t samples = 0;
     std::uint64_t seed = 1;
     int level = -1;

@@ -20,7 +20,8 @@ constexpr std::int64_t most_epochs = 200;
 
 std::string names_of(std::span<const PresetInfo> infos) {
     std::string names;
-    for (const PresetInfo& info : infos) names += (names.empty() ? "" : ", ") + std::string(info.name);
+    for (const PresetInfo& info : infos)
+        names += (names.empty() ? "" : ", ") + std::string(info.name);
     return names;
 }
 
@@ -66,14 +67,16 @@ void take_sparsity(Choices& choices, const std::string& text) {
     const std::size_t colon = text.find(':');
     const std::string kind = text.substr(0, colon);
     if (kind != "l1" && kind != "kl" && kind != "k")
-        refuse(fmt::format("--sparsity {}: no such sparsity", text), "known: l1:WEIGHT, kl:ACTIVITY, k:UNITS");
+        refuse(fmt::format("--sparsity {}: no such sparsity", text),
+               "known: l1:WEIGHT, kl:ACTIVITY, k:UNITS");
     choices.sparsity = kind;
     choices.sparsity_amount = kind == "l1" ? 0.1 : kind == "kl" ? 0.05 : 25;
     if (colon == std::string::npos) return;
     const std::string amount = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(), choices.sparsity_amount);
-    if (error != std::errc{} || end != amount.data() + amount.size() || choices.sparsity_amount <= 0 ||
-        (kind == "kl" && choices.sparsity_amount >= 1))
+    const auto [end, error] =
+        std::from_chars(amount.data(), amount.data() + amount.size(), choices.sparsity_amount);
+    if (error != std::errc{} || end != amount.data() + amount.size() ||
+        choices.sparsity_amount <= 0 || (kind == "kl" && choices.sparsity_amount >= 1))
         refuse(fmt::format("--sparsity {}: \"{}\" is not a good amount", text, amount),
                "for example l1:0.01 or kl:0.05");
 }
@@ -85,7 +88,8 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
     for (const std::int64_t width : choices.hidden)
         if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
     if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
-    const bool restricted = preset.restricted || !choices.corruption.kind.empty() || !choices.sparsity.empty();
+    const bool restricted =
+        preset.restricted || !choices.corruption.kind.empty() || !choices.sparsity.empty();
     if (options.latent && choices.latent >= choices.facts.features() && !restricted &&
         !options.allow_identity)
         refuse(fmt::format("a code of {} is not narrower than a sample of {} values, and nothing "
@@ -96,7 +100,9 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
 
 }  // namespace
 
-void require_preset(const std::string& name) { preset_named(name); }
+void require_preset(const std::string& name) {
+    preset_named(name);
+}
 
 Corruption parse_corruption(std::string_view text) {
     struct Known {
@@ -175,6 +181,16 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
                "use --loss mse, or --scale minmax");
     choices.batch = std::max<std::int64_t>(1, std::min(choices.batch, facts.rows));
     choices.epochs = options.epochs.value_or(default_epochs(facts.rows, choices.batch));
+    choices.pretrain_epochs =
+        options.pretrain_epochs.value_or(std::max<std::int64_t>(1, choices.epochs / 2));
+    if (options.pretrain_epochs && !choices.layerwise)
+        refuse("--pretrain-epochs belongs to --model layerwise");
+    if (choices.layerwise && choices.loss == "bce" && choices.hidden_act != "sigmoid")
+        refuse(
+            fmt::format(
+                "--model layerwise with BCE needs layers whose output is in [0, 1], \"{}\" is not",
+                choices.hidden_act),
+            "use --loss mse, or leave out --activation");
     return choices;
 }
 

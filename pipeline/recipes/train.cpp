@@ -27,7 +27,8 @@ std::string convolutions(const Choices& c) {
     const std::string type = picture ? "conv" : "conv1d";
     std::vector<std::string> layers;
     for (const std::int64_t channels : c.hidden) {
-        layers.push_back(fmt::format("{{ {} = {}, kernel = 3, act = {}{} }}", type, channels, quoted(c.hidden_act),
+        layers.push_back(fmt::format("{{ {} = {}, kernel = 3, act = {}{} }}", type, channels,
+                                     quoted(c.hidden_act),
                                      c.init.empty() ? "" : ", init = " + quoted(c.init)));
         layers.push_back("{ max_pool = 2, ceil = true }");
     }
@@ -41,7 +42,9 @@ void model_table(TomlText& toml, const Choices& c) {
     }
     const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
     if (c.convolutional) {
-        toml.table("model." + c.model_name).integers("input", input).raw("encoder", convolutions(c));
+        toml.table("model." + c.model_name)
+            .integers("input", input)
+            .raw("encoder", convolutions(c));
         toml.text("decoder", "mirror");
         if (c.output_act != "linear") toml.text("output", c.output_act);
         if (c.tied) toml.flag("tied", true);
@@ -51,7 +54,9 @@ void model_table(TomlText& toml, const Choices& c) {
     if (c.normalise) encoder.push_back("{ normalise = true }");
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
     encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
-    if (c.sparsity == "k") encoder.push_back(fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
+    if (c.sparsity == "k")
+        encoder.push_back(
+            fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
@@ -69,8 +74,11 @@ void model_table(TomlText& toml, const Choices& c) {
 std::string penalties(TomlText& toml, const Choices& c) {
     std::string losses = quoted("loss.value");
     if (c.variational) {
-        toml.node("kl", "penalty.kl").text("in.mean", "code.mean").text("in.log_variance", "code.log_variance");
-        const double beta = c.loss == "bce" ? c.beta : 2 * c.beta / static_cast<double>(c.facts.features());
+        toml.node("kl", "penalty.kl")
+            .text("in.mean", "code.mean")
+            .text("in.log_variance", "code.log_variance");
+        const double beta =
+            c.loss == "bce" ? c.beta : 2 * c.beta / static_cast<double>(c.facts.features());
         if (beta != 1) toml.real("beta", beta);
         losses += ", " + quoted("kl.value");
     }
@@ -79,27 +87,53 @@ std::string penalties(TomlText& toml, const Choices& c) {
         losses += ", " + quoted("sparse.value");
     }
     if (c.sparsity == "kl") {
-        toml.node("sparse", "penalty.activity").text("in.h", "code.z").real("target", c.sparsity_amount);
+        toml.node("sparse", "penalty.activity")
+            .text("in.h", "code.z")
+            .real("target", c.sparsity_amount);
         losses += ", " + quoted("sparse.value");
     }
     return "[" + losses + "]";
 }
 
 // Salt and pepper stand at the ends of the data's range.
-void corrupt_node(TomlText& toml, const Choices& c) {
+void corrupt_node(TomlText& toml, const Choices& c, std::string_view input) {
     std::string type = "corrupt." + c.corruption.kind;
     std::replace(type.begin(), type.end(), '-', '_');
-    toml.node("noisy", type).text("in.x", "data.x");
+    toml.node("noisy", type).text("in.x", input);
     toml.real(c.corruption.kind == "gaussian" ? "sigma" : "rate", c.corruption.amount);
     if (c.corruption.kind == "salt-and-pepper" && !c.facts.unit_range())
         toml.real("low", c.facts.low).real("high", c.facts.high);
+}
+
+// One stage a pair of layers, outermost first, then one for all.
+void stages(TomlText& toml, const Choices& c) {
+    const std::size_t layers = c.hidden.size() + 1;
+    for (std::size_t i = 0; i < layers; ++i) {
+        const std::size_t mirror = layers - 1 - i;
+        toml.lines("[[stage]]");
+        toml.text("name", fmt::format("layer {}", i + 1)).integer("epochs", c.pretrain_epochs);
+        const std::string parts[] = {fmt::format("{}.encoder.{}", c.model_name, i),
+                                     fmt::format("{}.decoder.{}", c.model_name, mirror)};
+        toml.texts("train", parts);
+        const auto place = [&](std::string_view key, std::size_t value) {
+            toml.integer(fmt::format("node.{}", key), static_cast<std::int64_t>(value));
+        };
+        if (i > 0) place("below.layers", i);
+        if (i > 0) place("code.first", i);
+        if (i + 1 < layers) place("code.last", i + 1);
+        if (mirror > 0) place("recon.first", mirror);
+        if (i > 0) place("recon.last", mirror + 1);
+    }
+    toml.lines("[[stage]]");
+    toml.text("name", "all layers").integer("epochs", c.epochs);
 }
 
 }  // namespace
 
 std::string train(const Choices& c) {
     TomlText toml(c.preset.empty() ? "train" : "train: preset " + c.preset);
-    toml.run("train", c.seed).integer("epochs", c.epochs);
+    toml.run("train", c.seed);
+    if (!c.layerwise) toml.integer("epochs", c.epochs);
     if (c.patience > 0) toml.integer("patience", c.patience);
     model_table(toml, c);
 
@@ -111,12 +145,13 @@ std::string train(const Choices& c) {
     if (!c.validation_data.empty()) toml.text("validation_file", c.validation_data);
 
     const bool noisy = !c.corruption.kind.empty();
-    if (noisy) corrupt_node(toml, c);
-    toml.node("code", "encode").text("model", c.model_name).text("in.x", noisy ? "noisy.x" : "data.x");
+    const std::string input = c.layerwise ? "below.z" : "data.x";
+    if (c.layerwise)
+        toml.node("below", "encode.below").text("model", c.model_name).text("in.x", "data.x");
+    if (noisy) corrupt_node(toml, c, input);
+    toml.node("code", "encode").text("model", c.model_name).text("in.x", noisy ? "noisy.x" : input);
     toml.node("recon", "decode").text("model", c.model_name).text("in.z", "code.z");
-    toml.node("loss", "loss." + c.loss)
-        .text("in.prediction", "recon.x")
-        .text("in.target", "data.x");
+    toml.node("loss", "loss." + c.loss).text("in.prediction", "recon.x").text("in.target", input);
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)
@@ -125,6 +160,7 @@ std::string train(const Choices& c) {
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);
     if (c.keep_checkpoints) toml.flag("keep_checkpoints", true);
+    if (c.layerwise) stages(toml, c);
     return toml.str();
 }
 

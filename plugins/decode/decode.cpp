@@ -22,6 +22,11 @@ public:
             .binds_model()
             .in("z", "f32[batch, ...]", "codes")
             .out("x", "f32[batch, ...]", "reconstructions, in scaled units")
+            .integer<&Decode::first_>(
+                "first", 0, 0, 1 << 20,
+                "the decoder's layer that z goes into; those before it are left out", "layer")
+            .integer<&Decode::last_>("last", 0, 0, 1 << 20,
+                                     "the layer before which it ends; 0: all", "layer")
             .out("logits", "f32 like x", "before the last activation, where that is a sigmoid");
     }
 
@@ -31,16 +36,28 @@ public:
             context.fail("the model's input shape is not known here",
                          "put encode before decode, or state input = [...] in the model");
         const Shape shape = context.shape("z");
-        if (shape.sample().elements() != model.code_shape().elements())
-            context.fail("codes have shape " + to_string(shape.sample()) + " but the model's code is " +
-                         to_string(model.code_shape()));
-        const Shape out = model.input_shape().with_batch(shape[0]);   // as many values: see configure()
-        context.set_shape("x", out);
         auto& decoder = model.decoder();
-        sigmoid_ = decoder.size() > 0 &&
-                   decoder.layer(decoder.size() - 1).activation() == Activation::sigmoid;
-        if (sigmoid_) context.set_shape("logits", out);
-        else context.disable("logits");
+        const auto layers = static_cast<std::int64_t>(decoder.size());
+        if (last_ > 0 ? last_ <= first_ || last_ > layers : first_ > 0 && first_ >= layers)
+            context.fail("layers " + std::to_string(first_) + " to " + std::to_string(last_) +
+                         " of a decoder that has " + std::to_string(layers));
+        range_.first = static_cast<std::size_t>(first_);
+        if (last_ > 0) range_.last = static_cast<std::size_t>(last_);
+        const Shape code = first_ > 0 ? decoder.input_of(range_.first) : model.code_shape();
+        if (shape.sample().elements() != code.elements())
+            context.fail("codes have shape " + to_string(shape.sample()) +
+                         " but the model's code is " + to_string(code));
+        // All of it gives as many values as a sample has: see configure().
+        const bool whole = last_ == 0 || last_ == layers;
+        const Shape out =
+            (whole ? model.output_shape() : decoder.input_of(range_.last)).with_batch(shape[0]);
+        context.set_shape("x", out);
+        const std::size_t end = std::min(range_.last, decoder.size());
+        sigmoid_ = end > 0 && decoder.layer(end - 1).activation() == Activation::sigmoid;
+        if (sigmoid_)
+            context.set_shape("logits", out);
+        else
+            context.disable("logits");
         workspace_ = context.reserve(decoder.workspace_bytes(
             static_cast<std::size_t>(shape[0]), context.mode() == narrows::Mode::train));
     }
@@ -50,11 +67,11 @@ public:
         std::byte* workspace = context.workspace(workspace_).data();
         const float* z = context.in("z").data;
         if (!reads_logits(context)) {
-            decoder.forward(pass_of(context), workspace, z, context.out("x").data);
+            decoder.forward(pass_of(context), workspace, z, context.out("x").data, false, range_);
             return;
         }
         const Tensor<float> logits = context.out("logits");
-        decoder.forward(pass_of(context), workspace, z, logits.data, true);
+        decoder.forward(pass_of(context), workspace, z, logits.data, true, range_);
         if (!context.wanted("x")) return;
         const Tensor<float> x = context.out("x");
         context.loop().each(static_cast<std::size_t>(context.place().count), [&](std::size_t r) {
@@ -72,34 +89,39 @@ public:
         Tensor<float> dx = context.take_gradient_of("x");
         if (!reads_logits(context)) {
             if (dx.data == nullptr) return;
-            decoder.backward(pass_of(context), workspace, z, context.out("x").data, dx.data, dz);
+            decoder.backward(pass_of(context), workspace, z, context.out("x").data, dx.data, dz,
+                             false, range_);
             return;
         }
         Tensor<float> dlogits = context.take_gradient_of("logits");
         if (dx.data != nullptr) {  // both were read: carry x's part through the sigmoid, then add
             const Tensor<float> x = context.out("x");
-            context.loop().each(static_cast<std::size_t>(context.place().count), [&](std::size_t r) {
-                const auto row = static_cast<std::int64_t>(r);
-                const auto n = static_cast<std::size_t>(x.row_size());
-                narrows::simd::kernels().activation_gradient(Activation::sigmoid, 0, x.row(row),
-                                                             dx.row(row), dx.row(row), n);
-                if (dlogits.data != nullptr)
-                    narrows::simd::kernels().add(dx.row(row), dlogits.row(row), n);
-            });
+            context.loop().each(
+                static_cast<std::size_t>(context.place().count), [&](std::size_t r) {
+                    const auto row = static_cast<std::int64_t>(r);
+                    const auto n = static_cast<std::size_t>(x.row_size());
+                    narrows::simd::kernels().activation_gradient(Activation::sigmoid, 0, x.row(row),
+                                                                 dx.row(row), dx.row(row), n);
+                    if (dlogits.data != nullptr)
+                        narrows::simd::kernels().add(dx.row(row), dlogits.row(row), n);
+                });
             if (dlogits.data == nullptr) dlogits = dx;
         }
         if (dlogits.data == nullptr) return;
-        decoder.backward(pass_of(context), workspace, z, context.out("logits").data, dlogits.data, dz,
-                         true);
+        decoder.backward(pass_of(context), workspace, z, context.out("logits").data, dlogits.data,
+                         dz, true, range_);
     }
 
 private:
     bool reads_logits(Context& context) const { return sigmoid_ && context.wanted("logits"); }
+    std::int64_t first_ = 0, last_ = 0;
+    narrows::model::LayerRange range_;
     std::size_t workspace_ = 0;
     bool sigmoid_ = false;
 };
 
 }  // namespace
 
-NARROWS_PLUGIN("decode", "0.1.0", "Decoders, and codes to feed them", NARROWS_NODE(Decode, "decode"),
+NARROWS_PLUGIN("decode", "0.1.0", "Decoders, and codes to feed them",
+               NARROWS_NODE(Decode, "decode"),
                NARROWS_NODE(narrows::plugins::SamplePrior, "sample.prior"))

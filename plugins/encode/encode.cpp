@@ -1,5 +1,6 @@
 // Encoders, and what their codes look like.
 #include "pipeline/plugin.hpp"
+#include "plugins/encode/below.hpp"
 #include "plugins/encode/encode_node.hpp"
 #include "plugins/encode/measure_latent.hpp"
 #include "plugins/encode/measure_units.hpp"
@@ -7,5 +8,6 @@
 NARROWS_PLUGIN("encode", "0.1.0", "Encoders, and what their codes look like",
                NARROWS_MODEL(narrows::model::Autoencoder, "autoencoder"),
                NARROWS_NODE(narrows::plugins::Encode, "encode"),
+               NARROWS_NODE(narrows::plugins::EncodeBelow, "encode.below"),
                NARROWS_NODE(narrows::plugins::MeasureUnits, "measure.units"),
                NARROWS_NODE(narrows::plugins::MeasureLatent, "measure.latent"))

@@ -7,8 +7,8 @@
 namespace narrows::plugins {
 namespace {
 
-constexpr float lowest = -20, highest = 20;         // of a log-variance: deviations 5e-5 ... 2e4
-constexpr std::uint32_t draws = 0x53616d70;         // apart from the layers' own randomness
+constexpr float lowest = -20, highest = 20;  // of a log-variance: deviations 5e-5 ... 2e4
+constexpr std::uint32_t draws = 0x53616d70;  // apart from the layers' own randomness
 
 float* floats(Context& context, std::size_t handle) {
     return reinterpret_cast<float*>(context.workspace(handle).data());
@@ -24,19 +24,45 @@ void Encode::describe(Schema& schema) {
         .out("z", "f32[batch, ...]", "codes")
         .out("mean", "f32[batch, ...]", "gaussian latent: means")
         .out("log_variance", "f32[batch, ...]", "gaussian latent: log-variances, within [-20, 20]")
-        .choice<&Encode::sample_>("sample", "auto", "auto|always|never",
-                                  "gaussian latent: z is drawn, or is the mean; auto: drawn while training");
+        .integer<&Encode::first_>(
+            "first", 0, 0, 1 << 20,
+            "the encoder's layer that x goes into; those below it are left out", "layer")
+        .integer<&Encode::last_>("last", 0, 0, 1 << 20, "the layer before which it ends; 0: all",
+                                 "layer")
+        .choice<&Encode::sample_>(
+            "sample", "auto", "auto|always|never",
+            "gaussian latent: z is drawn, or is the mean; auto: drawn while training");
 }
 
 void Encode::open(OpenContext& context) {
     auto& model = autoencoder(context.model());
     const Shape shape = context.shape("x");
-    model.configure(shape.sample());
-    gaussian_ = model.gaussian();
+    const auto layers = static_cast<std::int64_t>(model.encoder().size());
+    if (first_ == 0)
+        model.configure(shape.sample());
+    else if (!model.configured() || first_ > layers)
+        context.fail(
+            "first = " + std::to_string(first_) + ", but " +
+                (model.configured() ? "the encoder has " + std::to_string(layers) + " layers"
+                                    : "the model's input shape is not known here"),
+            "state input = [...] in the model");
+    else if (shape.sample().elements() !=
+             model.encoder().input_of(static_cast<std::size_t>(first_)).elements())
+        context.fail("x has shape " + to_string(shape.sample()) + " but layer " +
+                     std::to_string(first_) + " takes " +
+                     to_string(model.encoder().input_of(static_cast<std::size_t>(first_))));
+    if (last_ > 0 && (last_ <= first_ || last_ > layers))
+        context.fail("last = " + std::to_string(last_) + " is not behind first and within the " +
+                     std::to_string(layers) + " layers of the encoder");
+    range_.first = static_cast<std::size_t>(first_);
+    if (last_ > 0) range_.last = static_cast<std::size_t>(last_);
+    const bool whole = last_ == 0 || last_ == layers;
+    gaussian_ = model.gaussian() && whole;
     const bool training = context.mode() == Mode::train;
     const auto rows = static_cast<std::size_t>(shape[0]);
-    const Shape codes = model.code_shape().with_batch(shape[0]);
-    code_ = static_cast<std::size_t>(model.code_shape().elements());
+    const Shape code = whole ? model.code_shape() : model.encoder().input_of(range_.last);
+    const Shape codes = code.with_batch(shape[0]);
+    code_ = static_cast<std::size_t>(code.elements());
     context.set_shape("z", codes);
     workspace_ = context.reserve(model.encoder().workspace_bytes(rows, training));
     if (!gaussian_) {
@@ -61,16 +87,19 @@ void Encode::process(Context& context) {
     auto& model = autoencoder(context.model());
     float* to = gaussian_ ? floats(context, raw_) : context.out("z").data;
     if (to == nullptr) return;
-    model.encoder().forward(pass_of(context), context.workspace(workspace_).data(), context.in("x").data, to);
+    model.encoder().forward(pass_of(context), context.workspace(workspace_).data(),
+                            context.in("x").data, to, false, range_);
     if (gaussian_) draw(context);
 }
 
 void Encode::draw(Context& context) {
     const float* raw = floats(context, raw_);
     float *noise = floats(context, noise_), *deviation = floats(context, deviation_);
-    const Tensor<float> z = context.out("z"), mean = context.out("mean"), log_variance = context.out("log_variance");
+    const Tensor<float> z = context.out("z"), mean = context.out("mean"),
+                        log_variance = context.out("log_variance");
     const bool drawn = samples(context);
-    const std::uint32_t epoch = context.place().phase == Phase::training ? context.place().epoch : 0;
+    const std::uint32_t epoch =
+        context.place().phase == Phase::training ? context.place().epoch : 0;
     const std::span<const std::int64_t> ids = context.sample_ids();
     context.loop().each(ids.size(), [&](std::size_t row) {
         const float *m = raw + row * 2 * code_, *v = m + code_;
@@ -98,9 +127,11 @@ void Encode::backward(Context& context) {
     float* gradient = dz.data;
     const float* y = nullptr;
     if (gaussian_) {
-        const Tensor<const float> dm = context.gradient_of("mean"), dv = context.gradient_of("log_variance");
+        const Tensor<const float> dm = context.gradient_of("mean"),
+                                  dv = context.gradient_of("log_variance");
         if (!dz.data && !dm.data && !dv.data) return;
-        const float *raw = floats(context, raw_), *noise = floats(context, noise_), *deviation = floats(context, deviation_);
+        const float *raw = floats(context, raw_), *noise = floats(context, noise_),
+                    *deviation = floats(context, deviation_);
         gradient = floats(context, gradient_);
         y = raw;
         const bool drawn = samples(context);
@@ -117,8 +148,9 @@ void Encode::backward(Context& context) {
         y = context.out("z").data;
     }
     if (gradient == nullptr) return;
-    model.encoder().backward(pass_of(context), context.workspace(workspace_).data(), context.in("x").data, y,
-                             gradient, context.gradient_for("x").data);
+    model.encoder().backward(pass_of(context), context.workspace(workspace_).data(),
+                             context.in("x").data, y, gradient, context.gradient_for("x").data,
+                             false, range_);
 }
 
 }  // namespace narrows::plugins

@@ -18,9 +18,11 @@ private:
     bool samples(const Context& context) const;
     void draw(Context& context);
 
+    std::int64_t first_ = 0, last_ = 0;
+    model::LayerRange range_;
     std::string sample_ = "auto";
     bool gaussian_ = false;
-    std::size_t code_ = 0;                                  // units
+    std::size_t code_ = 0;  // units
     std::size_t workspace_ = 0, raw_ = 0, gradient_ = 0, noise_ = 0, deviation_ = 0;
 };
 

@@ -94,6 +94,8 @@ void StoreCheckpoint::start(RunContext& run) {
     pipeline_ = run.pipeline_text();
     progress_ = run.progress();
     if (!finished_before_) check_output(file_, run);
+    if (progress_.stage > 0 && !saved_)
+        saved_ = steps_done(progress_);  // those there are this run's
 }
 
 void StoreCheckpoint::refuse_bad_weights(model::Autoencoder& model) const {
@@ -113,7 +115,7 @@ void StoreCheckpoint::save(model::Autoencoder& model) {
     // Those of an earlier run must not be taken for ours by a later --resume.
     if (!saved_) checkpoints_.remove_all();
     checkpoints_.save(save_run(model, progress_, best_step_, pipeline_), best_step_);
-    saved_ = progress_.step;
+    saved_ = steps_done(progress_);
 }
 
 void StoreCheckpoint::process(Context& context) {
@@ -125,10 +127,11 @@ void StoreCheckpoint::process(Context& context) {
 
 void StoreCheckpoint::epoch_end(RunContext& run) {
     progress_ = run.progress();
-    if (run.is_best()) best_step_ = progress_.step;
+    if (run.is_best()) best_step_ = steps_done(progress_);
     const bool due = every_epochs_ && progress_.epoch % every_ == 0;
     // A checkpoint of this very step, made before the epoch ended, does not know of its end.
-    if (due || run.is_best() || saved_ == progress_.step) save(*bound_autoencoder(run.model()));
+    if (due || run.is_best() || saved_ == steps_done(progress_))
+        save(*bound_autoencoder(run.model()));
 }
 
 void StoreCheckpoint::finish(RunContext& run) {
@@ -136,11 +139,11 @@ void StoreCheckpoint::finish(RunContext& run) {
     model::Autoencoder& model = *bound_autoencoder(run.model());
     progress_ = run.progress();
     refuse_bad_weights(model);
-    if (keep_) {
+    if (keep_ && run.last_stage()) {
         progress_.complete = true;
         save(model);
     }
-    if (progress_.best_epoch != 0 && best_step_ != 0 && best_step_ != progress_.step) {
+    if (progress_.best_epoch != 0 && best_step_ != 0 && best_step_ != steps_done(progress_)) {
         const std::optional<storage::Bundle> best = checkpoints_.at(best_step_);
         if (!best)
             throw Error(Fault::run,
@@ -149,6 +152,7 @@ void StoreCheckpoint::finish(RunContext& run) {
                         "leave that folder alone while a run goes on");
         load_weights(*best, model);
     }
+    if (!run.last_stage()) return;
     publish(run, model);
     if (!keep_) checkpoints_.remove_all();
 }
@@ -172,7 +176,8 @@ void StoreCheckpoint::publish(RunContext& run, const model::Autoencoder& model) 
 void StoreCheckpoint::stopped(RunContext& run) {
     if (finished_before_) return;
     progress_ = run.progress();
-    if (progress_.step > 0 && saved_ != progress_.step) save(*bound_autoencoder(run.model()));
+    if (steps_done(progress_) > 0 && saved_ != steps_done(progress_))
+        save(*bound_autoencoder(run.model()));
 }
 
 }  // namespace narrows::plugins

@@ -55,14 +55,16 @@ Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::
                 std::string_view pipeline) {
     Bundle bundle;
     bundle.format = "narrows-checkpoint";
-    bundle.step = progress.step;
+    bundle.step = steps_done(progress);
     bundle.attributes = {{"step", static_cast<std::int64_t>(progress.step)},
                          {"epoch", static_cast<std::int64_t>(progress.epoch)},
                          {"samples_seen", static_cast<std::int64_t>(progress.samples_seen)},
                          {"best_loss", progress.best_loss},
                          {"best_epoch", static_cast<std::int64_t>(progress.best_epoch)},
                          {"best_step", static_cast<std::int64_t>(best_step)},
-                         {"complete", std::int64_t{progress.complete}}};
+                         {"complete", std::int64_t{progress.complete}},
+                         {"stage", static_cast<std::int64_t>(progress.stage)},
+                         {"steps_before", static_cast<std::int64_t>(progress.steps_before)}};
     for (const model::NamedValues& values : model.weights())
         bundle.arrays.push_back(array_of("/model/" + values.name, values));
     for (int moment = 0; moment < 2; ++moment)
@@ -98,6 +100,10 @@ Progress load_progress(const Bundle& bundle) {
     progress.samples_seen = static_cast<std::uint64_t>(integer(bundle, "samples_seen"));
     progress.best_epoch = static_cast<std::uint32_t>(integer(bundle, "best_epoch"));
     progress.complete = integer(bundle, "complete") != 0;
+    if (bundle.attribute("stage") != nullptr) {
+        progress.stage = static_cast<std::uint32_t>(integer(bundle, "stage"));
+        progress.steps_before = static_cast<std::uint64_t>(integer(bundle, "steps_before"));
+    }
     if (const auto* loss = bundle.attribute("best_loss"))
         if (const auto* value = std::get_if<double>(loss)) progress.best_loss = *value;
     constexpr std::string_view log = "/log/", part = "/partial/";

@@ -7,6 +7,11 @@
 
 namespace narrows::plugins {
 
+// Updates since the run began, over all its stages: what checkpoints are numbered by.
+inline std::uint64_t steps_done(const Progress& progress) {
+    return progress.steps_before + progress.step;
+}
+
 storage::Bundle save_run(const model::Autoencoder& model, const Progress& progress,
                          std::uint64_t best_step, std::string_view pipeline);
 

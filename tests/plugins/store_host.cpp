@@ -94,6 +94,7 @@ public:
     Progress& progress() override { return run_.progress; }
     bool is_best() const override { return run_.best; }
     bool resuming() const override { return run_.resuming; }
+    bool last_stage() const override { return true; }
     bool no_clobber() const override { return run_.no_clobber; }
     std::string_view pipeline_text() const override { return run_.pipeline; }
     void result(std::string_view name, double value) override {
