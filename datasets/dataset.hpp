@@ -70,6 +70,11 @@ NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int
 NARROWS_PUBLIC std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,
                                                      std::vector<std::int64_t> rows);
 
+// Rows of `count` samples of each label, drawn by the key, in increasing order. Throws
+// Error{Fault::input} that names the labels with fewer.
+NARROWS_PUBLIC std::vector<std::int64_t> draw_per_label(std::span<const std::int64_t> labels, std::int64_t count,
+                                                        RandomKey key);
+
 // Order of training samples: a keyed permutation of blocks of `block_rows`, then a shuffle inside
 // `window_rows`. A pure function of its arguments.
 class NARROWS_PUBLIC SampleOrder {

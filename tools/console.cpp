@@ -137,7 +137,7 @@ std::string Progress::numbers(const flow::Report& report, double rate) const {
     std::string text = fmt::format("{} samples/s", count_text(rate));
     if (report.epochs > 0) {
         const auto validation = report.metrics.find("validation_loss");
-        text += fmt::format("  loss {:.5g}", report.loss);
+        if (!std::isnan(report.loss)) text += fmt::format("  loss {:.5g}", report.loss);
         if (report.epoch_finished && validation != report.metrics.end())
             text += fmt::format("  validation {:.5g}", validation->second);
     }

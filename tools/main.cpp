@@ -17,7 +17,7 @@ namespace {
 
 std::string overview() {
     std::string text = "narrows VERB ...   autoencoders as dataflow over HDF5\n\n";
-    for (const Verb& verb : verbs()) text += fmt::format("  {:<12} {}\n", verb.name, verb.summary);
+    for (const Verb& verb : verbs()) text += fmt::format("  {:<17} {}\n", verb.name, verb.summary);
     return text +
            "\nnarrows VERB --help shows a verb's options and an example.\n"
            "Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong command line\n"
@@ -54,10 +54,16 @@ int dispatch(std::vector<std::string> arguments) {
         fmt::print(stderr, "{}", overview());
         return static_cast<int>(Fault::usage);
     }
-    const std::string name = arguments[place];
+    std::string name = arguments[place];
     arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(place));
+    // "classify train": a verb of two words.
+    if (place < arguments.size() && find_verb(name + " " + arguments[place])) {
+        name += " " + arguments[place];
+        arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(place));
+    }
     if (name == "help") {
         const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments.front());
+        if (arguments.size() > 1 && verb == nullptr) verb = find_verb(arguments[0] + " " + arguments[1]);
         if (verb == nullptr) {
             fmt::print("{}", overview());
             return 0;
@@ -69,7 +75,9 @@ int dispatch(std::vector<std::string> arguments) {
     if (verb == nullptr) {
         std::vector<std::string> known;
         for (const Verb& v : verbs()) known.emplace_back(v.name);
-        const auto close = language::suggest(name, known);
+        auto close = language::suggest(name, known);
+        for (const std::string& verb_name : known)
+            if (verb_name.starts_with(name + " ")) close.push_back(verb_name);
         throw Error(Fault::usage, fmt::format("no verb \"{}\"", name),
                     close.empty() ? "see narrows --help"
                                   : did_you_mean(close));

@@ -33,6 +33,15 @@ void describe_model(const std::string& path, const storage::Bundle& bundle, cons
     report.json["encoder"] = layers_of(model.encoder());
     report.json["decoder"] = layers_of(model.decoder());
     report.text += fmt::format("{:<22}{}\n", "model", model.describe());
+    if (!model.classes().empty()) {
+        std::string classes;
+        for (std::size_t i = 0; i < model.classes().size(); ++i)
+            classes += (i ? ", " : "") +
+                       (model.class_names().empty() ? std::to_string(model.classes()[i]) : model.class_names()[i]);
+        report.json["classes"] = model.classes();
+        report.json["class_names"] = model.class_names();
+        report.text += fmt::format("{:<22}{}\n", "classes", classes);
+    }
     if (!check) return;
     const bool hash = text_of(bundle, "model_sha256") == model.sha256();
     const bool vectors = model::reproduces_test_vectors(bundle, model);

@@ -24,6 +24,8 @@ int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
 int sample(CommandLine&);
+int classify_train(CommandLine&);
+int classify_predict(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

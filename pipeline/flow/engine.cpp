@@ -146,7 +146,8 @@ void Engine::report(bool epoch_finished, std::map<std::string, double> row) {
     out.epochs = plan.training() ? epochs : 0;
     out.epoch =
         plan.training() ? plan.part.epochs_before + progress.epoch + (epoch_finished ? 0 : 1) : 0;
-    out.loss = metrics.mean("loss");
+    if (const double loss = metrics.mean("loss"); !std::isnan(loss)) loss_ = loss;
+    out.loss = loss_;   // of the epoch before, until this one has any
     out.seconds = seconds();
     out.memory_bound = plan.memory_bound;
     out.epoch_finished = epoch_finished;

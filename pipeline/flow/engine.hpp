@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <functional>
 
 #include "pipeline/flow/failure.hpp"
@@ -56,6 +57,7 @@ private:
 
     std::atomic<bool> stopping_{false};
     std::chrono::steady_clock::time_point start_, reported_;
+    double loss_ = std::numeric_limits<double>::quiet_NaN();   // last one that was reported
 };
 
 }  // namespace narrows::flow

@@ -88,7 +88,7 @@ bool Metrics::end_epoch(Progress& progress) {
     }
     sums_.clear();
     progress.partial.clear();
-    return best;
+    return best && plan_.validation > 0;
 }
 
 }  // namespace narrows::flow

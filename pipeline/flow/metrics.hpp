@@ -14,7 +14,8 @@ public:
     double mean(std::string_view name) const;  // not a number: nothing yet
     std::map<std::string, double> means() const;
     void note(const std::string& name, double value) { add(name, value, 1); }  // of the whole epoch
-    // Appends a row to the progress's history and says what was best; then begins anew.
+    // Appends a row to the progress's history, notes the best loss (patience), then begins anew. True:
+    // the best of a run that has validation, whose best model is kept.
     bool end_epoch(Progress& progress);
     std::vector<Progress::Partial> partial() const { return sums_; }
     void resume(std::vector<Progress::Partial> partial) { sums_ = std::move(partial); }

@@ -121,6 +121,32 @@ NARROWS_PUBLIC std::string decode(const StreamOptions& options);
 NARROWS_PUBLIC std::string reconstruct(const StreamOptions& options);
 NARROWS_PUBLIC std::string evaluate(const StreamOptions& options);
 
+// A supervised head on the encoder of a trained model, and what it says of new data.
+struct ClassifyOptions {
+    Source source;
+    std::string labels;                     // DATA with one label a row; "": beside the samples
+    std::string model, output;              // train: M.h5 -> C.h5; predict: C.h5 -> "" or a table
+    std::vector<std::string> freeze;        // "encoder" or layers of it, "0", "1"; empty: all train
+    std::int64_t encoder_layers = 0;        // that the model has, once known
+    std::vector<std::int64_t> classes;      // labels in the data, in increasing order
+    std::vector<std::string> class_names;
+    std::int64_t rows = 0;                  // that are trained on
+    std::int64_t labels_per_class = 0, layers = 0;
+    std::optional<std::int64_t> epochs, head_epochs, batch;
+    std::optional<double> rate, head_rate, dropout, decay;
+    std::optional<Corruption> corruption;
+    std::vector<std::int64_t> hidden;       // of the head
+    bool fresh = false;                     // the encoder's shapes with new weights
+    std::string validate, validate_labels;  // DATA
+    std::int64_t patience = 0;
+    std::uint64_t seed = 1;
+    bool labelled = false;                  // predict: true labels are there
+    bool keep_checkpoints = false;
+};
+// Throws Error{Fault::usage}: fewer than two classes, options that do not go together.
+NARROWS_PUBLIC std::string classify_train(const ClassifyOptions& options);
+NARROWS_PUBLIC std::string classify_predict(const ClassifyOptions& options);
+
 struct GenerateOptions {
     std::string kind, output, type;  // type: of the stored samples; "": the node's default
     std::int64_t samples = 0;

@@ -1,5 +1,7 @@
 #include "pipeline/recipes/source_text.hpp"
 
+#include <algorithm>
+
 namespace narrows::recipes {
 
 void load_node(TomlText& toml, std::string_view id, const Source& source) {
@@ -15,6 +17,13 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);
     if (source.batch > 0) toml.integer("batch", source.batch);
+}
+
+void checkpoint_every(TomlText& toml, std::int64_t rows, std::int64_t batch) {
+    constexpr std::int64_t steps_between = 100;
+    const std::int64_t steps = std::max<std::int64_t>(1, (rows + batch - 1) / batch);
+    if (steps < steps_between)
+        toml.text("every", std::to_string((steps_between + steps - 1) / steps) + " epochs");
 }
 
 }  // namespace narrows::recipes

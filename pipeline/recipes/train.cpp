@@ -159,6 +159,7 @@ std::string train(const Choices& c) {
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);
+    checkpoint_every(toml, c.facts.rows, c.batch);
     if (c.keep_checkpoints) toml.flag("keep_checkpoints", true);
     if (c.layerwise) stages(toml, c);
     return toml.str();

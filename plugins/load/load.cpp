@@ -26,7 +26,8 @@ void Load::describe(Schema& schema) {
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
         .out("labels", "i64[batch]", "their labels, where the data has any")
-        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
+        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several",
+                             Need::required)
         .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
         .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png", "empty: by content")
         .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
@@ -37,13 +38,20 @@ void Load::describe(Schema& schema) {
                                       "rows that are shuffled among themselves", "rows")
         .choice<&Load::scale_>("scale", "auto", "auto|none|unit|minmax|standard",
                                "auto: u8 to [0, 1], all else as it is")
-        .number<&Load::validation_>("validation", 0, 0, 0.9, "part of the rows held out, evenly spread")
+        .number<&Load::validation_>("validation", 0, 0, 0.9,
+                                    "part of the rows held out, evenly spread")
         .text<&Load::validation_file_>("validation_file", "", "DATA of its own for validation")
         .text<&Load::labels_file_>("labels_file", "", "DATA with one label a row")
+        .text<&Load::validation_labels_file_>("validation_labels_file", "",
+                                              "DATA with one label a row of validation_file")
+        .integer<&Load::labels_per_class_>("labels_per_class", 0, 0, 1 << 30,
+                                           "labelled rows of each class that are drawn; 0: all",
+                                           "rows")
         .text<&Load::label_column_>("label_column", "", "CSV: name or place of the labels, or none")
         .text<&Load::columns_>("columns", "", "CSV: names and places that are read, \"a,b,3-7\"")
         .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
-        .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one", "steps")
+        .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one",
+                                 "steps")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
         .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip", "rows with NaN or Inf");
@@ -69,17 +77,22 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
 }
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
-    OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
+    OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
+    datasets::Summary& summary) const {
     summary = datasets::summarise(*data, SerialLoop{});
     if (summary.bad_rows == 0) return data;
     if (on_bad_row_ == "stop") {
         std::string rows;
-        for (const std::int64_t row : summary.first_bad) rows += (rows.empty() ? "" : ", ") + std::to_string(row);
-        throw Error(Fault::input,
-                    fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
-                                summary.rows, rows,
-                                summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size()) ? ", ..." : ""),
-                    "--on-bad-row skip leaves them out");
+        for (const std::int64_t row : summary.first_bad)
+            rows += (rows.empty() ? "" : ", ") + std::to_string(row);
+        throw Error(
+            Fault::input,
+            fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
+                        summary.rows, rows,
+                        summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size())
+                            ? ", ..."
+                            : ""),
+            "--on-bad-row skip leaves them out");
     }
     const auto features = static_cast<std::size_t>(data->sample().elements());
     std::vector<std::int64_t> good;
@@ -88,8 +101,10 @@ std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
         data->read(r, 1, row.data());
         if (simd::kernels().all_finite(row.data(), features)) good.push_back(r);
     }
-    if (good.empty()) throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data->name()));
-    context.warn(fmt::format("{} of {} rows hold NaN or Inf and are left out", summary.bad_rows, summary.rows));
+    if (good.empty())
+        throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data->name()));
+    context.warn(fmt::format("{} of {} rows hold NaN or Inf and are left out", summary.bad_rows,
+                             summary.rows));
     return datasets::select(std::move(data), std::move(good));
 }
 
@@ -112,9 +127,10 @@ void Load::hold_out(OpenContext& context) {
         datasets::Summary ignored;
         held_out_ = without_bad_rows(context, open_all(one), ignored);
         if (!(held_out_->sample() == data_->sample()))
-            throw Error(Fault::input, fmt::format("{} has samples of shape {}, {} of {}", held_out_->name(),
-                                                  to_string(held_out_->sample()), data_->name(),
-                                                  to_string(data_->sample())),
+            throw Error(Fault::input,
+                        fmt::format("{} has samples of shape {}, {} of {}", held_out_->name(),
+                                    to_string(held_out_->sample()), data_->name(),
+                                    to_string(data_->sample())),
                         "validation needs samples of the training shape");
         validation_rows_ = held_out_->rows();
     } else if (validation_ > 0) {
@@ -126,19 +142,40 @@ void Load::hold_out(OpenContext& context) {
     }
 }
 
-void Load::read_labels(OpenContext& context) {
-    if (!context.connected("labels")) return;
-    labels_ = labels_file_.empty() ? data_->labels() : datasets::open_labels(spec_of(labels_file_)).values;
-    if (labels_.empty())
-        throw Error(Fault::input, fmt::format("{} has no labels", data_->name()),
+std::vector<std::int64_t> Load::labels_of(const datasets::Dataset& data,
+                                          const std::string& file) const {
+    std::vector<std::int64_t> labels =
+        file.empty() ? data.labels() : datasets::open_labels(spec_of(file)).values;
+    if (labels.empty())
+        throw Error(Fault::input, fmt::format("{} has no labels", data.name()),
                     "name them with labels_file or label_column");
-    if (static_cast<std::int64_t>(labels_.size()) != data_->rows())
-        throw Error(Fault::input, fmt::format("there are {} labels for {} samples", labels_.size(), data_->rows()),
+    if (static_cast<std::int64_t>(labels.size()) != data.rows())
+        throw Error(Fault::input,
+                    fmt::format("there are {} labels for {} samples", labels.size(), data.rows()),
                     "give one label a sample");
-    if (held_out_) {
-        held_out_labels_ = held_out_->labels();
-        held_out_labels_.resize(static_cast<std::size_t>(held_out_->rows()), -1);
+    return labels;
+}
+
+// Behind here the data is what is trained on: with labels_per_class a few rows of each label.
+void Load::read_labels(OpenContext& context) {
+    if (!context.connected("labels")) {
+        if (labels_per_class_ > 0)
+            context.fail("labels_per_class needs the output labels to be read");
+        return;
     }
+    labels_ = labels_of(*data_, labels_file_);
+    if (labels_per_class_ == 0) return;
+    const std::vector<std::int64_t> rows =
+        datasets::draw_per_label(labels_, labels_per_class_, context.key());
+    std::vector<std::int64_t> drawn;
+    for (const std::int64_t row : rows) drawn.push_back(labels_[static_cast<std::size_t>(row)]);
+    labels_ = std::move(drawn);
+    data_ = datasets::select(data_, rows);
+}
+
+void Load::read_held_out_labels() {
+    if (!labels_.empty() && held_out_)
+        held_out_labels_ = labels_of(*held_out_, validation_labels_file_);
 }
 
 // While training the model learns the scaling; a model from a file brings its own.
@@ -151,7 +188,8 @@ void Load::take_scaling(OpenContext& context) {
         }
         return;
     }
-    const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
+    const bool needs_summary =
+        scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
     if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{});
     if (!needs_summary) {
         summary_.type = data_->type();
@@ -163,11 +201,13 @@ void Load::take_scaling(OpenContext& context) {
 
 void Load::open(OpenContext& context) {
     data_ = open_all(file_);
-    if (data_->rows() == 0) throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
+    if (data_->rows() == 0)
+        throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
     if (context.mode() == Mode::train || on_bad_row_ != "stop")
         data_ = without_bad_rows(context, data_, summary_);
-    hold_out(context);
     read_labels(context);
+    hold_out(context);
+    read_held_out_labels();
     take_scaling(context);
     ids_ = data_->ids();
     order_.emplace(context.key(), training_, block_rows_, window_rows_);
@@ -185,7 +225,8 @@ void Load::process(Context& context) {
     if (shuffled) {
         order_->rows(place.epoch, place.first, ids);
     } else {
-        for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = place.first + static_cast<std::int64_t>(i);
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            ids[i] = place.first + static_cast<std::int64_t>(i);
     }
     if (place.phase == Phase::training)
         for (std::int64_t& id : ids) id = training_row(id);
@@ -196,13 +237,16 @@ void Load::process(Context& context) {
         const Tensor<float> x = context.out("x");
         data.gather(ids, x.data);
         for (std::size_t i = 0; i < ids.size(); ++i)
-            if (!simd::kernels().all_finite(x.data + i * features, features)) refuse_row(data, ids[i]);
+            if (!simd::kernels().all_finite(x.data + i * features, features))
+                refuse_row(data, ids[i]);
         if (scaling_) apply_scaling(*scaling_, x.data, features, ids.size());
     }
     if (context.wanted("labels")) {
         const Tensor<std::int64_t> labels = context.out<std::int64_t>("labels");
-        const std::vector<std::int64_t>& from = validation && held_out_ ? held_out_labels_ : labels_;
-        for (std::size_t i = 0; i < ids.size(); ++i) labels.data[i] = from[static_cast<std::size_t>(ids[i])];
+        const std::vector<std::int64_t>& from =
+            validation && held_out_ ? held_out_labels_ : labels_;
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            labels.data[i] = from[static_cast<std::size_t>(ids[i])];
     }
     // Held-out rows of another file are told apart from those of this one.
     if (validation && held_out_)

@@ -17,22 +17,28 @@ private:
     datasets::DataSpec spec_of(const std::string& data) const;
     std::shared_ptr<const datasets::Dataset> open_all(std::span<const std::string> data) const;
     std::shared_ptr<const datasets::Dataset> without_bad_rows(
-        OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const;
+        OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
+        datasets::Summary& summary) const;
     void hold_out(OpenContext& context);
     void read_labels(OpenContext& context);
+    void read_held_out_labels();
+    std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
+                                        const std::string& file) const;
     void take_scaling(OpenContext& context);
     std::int64_t training_row(std::int64_t i) const;
     std::int64_t validation_row(std::int64_t i) const;
 
     std::vector<std::string> file_;
-    std::string dataset_, format_, sample_type_, label_column_, columns_, labels_file_, validation_file_;
+    std::string dataset_, format_, sample_type_, label_column_, columns_, labels_file_,
+        validation_file_, validation_labels_file_;
     std::string scale_ = "auto", on_bad_row_ = "stop";
     std::vector<double> shape_;
     std::int64_t batch_ = 128, block_rows_ = 4096, window_rows_ = 65536, window_ = 0, stride_ = 0;
+    std::int64_t labels_per_class_ = 0;
     double validation_ = 0;
     bool shuffle_ = false;
 
-    std::shared_ptr<const datasets::Dataset> data_, held_out_;   // held_out_: of validation_file
+    std::shared_ptr<const datasets::Dataset> data_, held_out_;  // held_out_: of validation_file
     datasets::Summary summary_;
     std::int64_t training_ = 0, validation_rows_ = 0;
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;

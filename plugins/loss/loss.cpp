@@ -5,6 +5,7 @@
 // Rows are summed one by one, then in row order, in double: the same bits for any thread count.
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
+#include "plugins/loss/classes.hpp"
 
 namespace {
 
@@ -161,6 +162,8 @@ private:
 
 }  // namespace
 
-NARROWS_PLUGIN("loss", "0.1.0", "Reconstruction losses",
+NARROWS_PLUGIN("loss", "0.1.0", "Reconstruction and classification losses",
                NARROWS_NODE(MeanSquaredError, "loss.mse"),
-               NARROWS_NODE(BinaryCrossEntropy, "loss.bce"), NARROWS_NODE(Huber, "loss.huber"))
+               NARROWS_NODE(BinaryCrossEntropy, "loss.bce"), NARROWS_NODE(Huber, "loss.huber"),
+               NARROWS_NODE(narrows::plugins::CrossEntropy, "loss.cross_entropy"),
+               NARROWS_NODE(narrows::plugins::MeasureClasses, "measure.classes"))

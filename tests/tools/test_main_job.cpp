@@ -162,7 +162,7 @@ TEST_CASE("Ctrl-C and SIGTERM stop a run cleanly, and --resume ends with the sam
 
 TEST_CASE("linear reaches the PCA subspace of MNIST", "[tools][real]") {
     const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr) {
+    if (data == nullptr || *data == 0) {
         std::cout << "skipped: NARROWS_DATA is not set\n";
         return;
     }
