@@ -140,6 +140,8 @@ void describe(CommandLine& line, TrainLine& in) {
     line.choice("--schedule", o.schedule, {"constant", "step", "cosine", "plateau"},
                 "constant, step, cosine or plateau");
     line.option("--activation", o.activation, "of hidden layers (relu)");
+    line.choice("--output-activation", o.output_activation, {"linear", "sigmoid"},
+                "of the last layer (sigmoid with bce, else linear)");
     line.option("--init", o.init, "weights at the start: glorot_uniform, he_normal, ...");
     line.choice("--scale", o.source.scale, {"auto", "none", "unit", "minmax", "standard"},
                 "auto, none, unit, minmax or standard");

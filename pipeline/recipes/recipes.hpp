@@ -51,6 +51,7 @@ struct TrainOptions {
     std::optional<Corruption> corruption;
     std::string validate;  // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
+    std::string output_activation;          // "": sigmoid with BCE, else linear
     std::uint64_t seed = 1;
     bool keep_checkpoints = false;
     bool allow_identity = false;

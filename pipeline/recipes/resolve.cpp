@@ -170,12 +170,19 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
         if (choices.hidden.empty() && options.hidden) choices.code_act = choices.hidden_act;
         preset.decide(choices, options);
         choices.output_act = choices.loss == "bce" ? "sigmoid" : "linear";
+        if (!options.output_activation.empty()) choices.output_act = options.output_activation;
         // Under a sigmoid and BCE, He's wider weights start small models in a worse place:
         // 784-32-784 ends near 72 nats with Glorot's, above 74 with He's.
         if (choices.init.empty() && choices.loss == "bce") choices.init = "glorot_uniform";
         if (!options.init.empty()) choices.init = options.init;
         check_choices(choices, options, preset);
     }
+    if (choices.loss == "bce" && choices.preset != "" && choices.output_act != "sigmoid")
+        refuse(fmt::format("BCE needs an output in (0, 1), \"{}\" gives others", choices.output_act),
+               "leave out --output-activation, or use --loss mse");
+    if (choices.output_act == "sigmoid" && !unit)
+        refuse(fmt::format("a sigmoid cannot give data in [{:g}, {:g}]", facts.low, facts.high),
+               "leave out --output-activation, or use --scale minmax");
     if (choices.loss == "bce" && !unit)
         refuse(fmt::format("BCE needs data in [0, 1], found [{:g}, {:g}]", facts.low, facts.high),
                "use --loss mse, or --scale minmax");

@@ -1,0 +1,119 @@
+"""Times narrows and PyTorch in turn and prints one table with ratios: peers.py NARROWS WORKDIR [ROUNDS].
+
+Each figure is the median of its rounds; both sides read the same file, train the same layers with
+the same batch, optimiser and epochs, and the loss that each reached stands beside its speed.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+import works
+
+NARROWS, FOLDER = os.path.abspath(sys.argv[1]), sys.argv[2]
+ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+HERE = os.path.dirname(os.path.abspath(__file__))
+PYTHON = "/usr/bin/python3"
+BEST = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+
+
+def run(command, env=None):
+    return json.loads(subprocess.run(command, cwd=FOLDER, env=env, check=True, text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
+def ours_train(work, batch, epochs, threads):
+    with open(os.path.join(FOLDER, "run.toml"), "w") as file:
+        file.write(works.toml(work, "data.h5", batch, epochs))
+    result = run([NARROWS, "run", "run.toml", "--threads", str(threads), "--json", "-q"])
+    return {"rate": result["samples_per_second"], "loss": result["loss"]}
+
+
+def torch_train(work, batch, epochs, threads):
+    return run([PYTHON, os.path.join(HERE, "peer_torch.py"), "train", work, "data.h5", str(batch),
+                str(epochs), str(threads)], BEST | {"OMP_NUM_THREADS": str(threads)})
+
+
+def ours_encode(data, threads):
+    result = run([NARROWS, "encode", data, "-m", "a.h5", "-o", "codes.h5", "--threads", str(threads),
+                  "--json", "-q"])
+    return {"rate": result["samples_per_second"]}
+
+
+def torch_encode(data, threads):
+    path, dataset = data.split(":")
+    return run([PYTHON, os.path.join(HERE, "peer_torch.py"), "encode", path, dataset, str(threads)],
+               BEST | {"OMP_NUM_THREADS": str(threads)})
+
+
+def compare(name, ours, theirs):
+    """Alternates both sides; prints medians and their ratio."""
+    left, right = [], []
+    for _ in range(ROUNDS):
+        left.append(ours())
+        right.append(theirs())
+    a = statistics.median(r["rate"] for r in left)
+    b = statistics.median(r["rate"] for r in right)
+    row = {"name": name, "narrows": a, "pytorch": b, "ratio": a / b}
+    text = f"{name:<34}{a:>12.0f}{b:>12.0f}{a / b:>9.2f}x"
+    if "loss" in left[0]:
+        row |= {"narrows_loss": left[-1]["loss"], "pytorch_loss": right[-1]["loss"]}
+        text += f"   loss {row['narrows_loss']:.2f} / {row['pytorch_loss']:.2f}"
+    print(text, flush=True)
+    return row
+
+
+def subset(rows):
+    with h5py.File(os.path.join(FOLDER, "all.h5")) as source, \
+            h5py.File(os.path.join(FOLDER, "data.h5"), "w") as target:
+        target["samples"] = source["/samples"][:rows]
+
+
+def encode_files():
+    with h5py.File(os.path.join(FOLDER, "all.h5")) as source:
+        x = source["/samples"][:]
+    x = np.concatenate([x] * max(1, 60000 // len(x)))
+    files = []
+    for name, values, options in (
+            ("u8 raw", x, {}), ("u8 gzip", x, {"compression": "gzip", "chunks": (512, 28, 28)}),
+            ("f32 raw", x.astype(np.float32) / 255, {}),
+            ("f32 gzip-4 + shuffle", x.astype(np.float32) / 255,
+             {"compression": "gzip", "compression_opts": 4, "shuffle": True, "chunks": (512, 28, 28)})):
+        file = name.replace(" ", "").replace("+", "-") + ".h5"
+        with h5py.File(os.path.join(FOLDER, file), "w") as target:
+            target.create_dataset("samples", data=values, **options)
+        files.append((name, file + ":/samples"))
+    return files
+
+
+def main():
+    rows = []
+    print(f"{'work':<34}{'narrows':>12}{'PyTorch':>12}{'ratio':>10}   samples/s, median of {ROUNDS}")
+    for threads in (1, 2):
+        subset(20000)
+        for work in "abcde":
+            rows.append(compare(f"{work} batch 128, {threads} thread{'s' * (threads > 1)}",
+                                lambda: ours_train(work, 128, 3, threads),
+                                lambda: torch_train(work, 128, 3, threads)))
+    subset(4000)
+    for work in "ab":
+        for batch in (16, 1):
+            rows.append(compare(f"{work} batch {batch}, 2 threads",
+                                lambda: ours_train(work, batch, 2, 2),
+                                lambda: torch_train(work, batch, 2, 2)))
+    subset(20000)
+    ours_train("a", 128, 1, 2)
+    os.replace(os.path.join(FOLDER, "model.h5"), os.path.join(FOLDER, "a.h5"))
+    for name, data in encode_files():
+        for threads in (1, 2):
+            rows.append(compare(f"encode {name}, {threads} thread{'s' * (threads > 1)}",
+                                lambda: ours_encode(data, threads), lambda: torch_encode(data, threads)))
+    with open(os.path.join(FOLDER, "peers.json"), "w") as file:
+        json.dump(rows, file, indent=1)
+
+
+main()
