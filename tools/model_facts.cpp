@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/model/architecture.hpp"
+#include "pipeline/model/model_file.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/bundle.hpp"
 
@@ -30,6 +32,10 @@ ModelFacts model_facts(const std::string& file) {
     if (const std::string* kind = text_attribute(bundle.attributes, "scaling")) facts.scaling = *kind;
     if (const std::string* type = text_attribute(bundle.attributes, "source_type")) facts.source_type = *type;
     if (const std::string* latent = text_attribute(bundle.attributes, "latent")) facts.gaussian = *latent == "gaussian";
+    const model::Architecture architecture =
+        model::read_architecture(model::stored_architecture(bundle));
+    facts.quantised = !architecture.encoder.empty() &&
+                      architecture.encoder.back().type == "vector_quantise";
     facts.shift = floats(bundle, "/scaling/shift");
     facts.factor = floats(bundle, "/scaling/factor");
     if (facts.factor.size() != facts.shift.size()) facts.shift.clear();

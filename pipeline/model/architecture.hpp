@@ -19,6 +19,6 @@ struct Architecture {
 
 std::string write_architecture(const Architecture& architecture, const Factory& factory);
 // Throws Error{Fault::input} when the text is not what write_architecture gives.
-Architecture read_architecture(std::string_view text);
+NARROWS_PUBLIC Architecture read_architecture(std::string_view text);
 
 }  // namespace narrows::model
