@@ -21,10 +21,13 @@ int evaluate(CommandLine& line) {
     if (options.jacobian && options.quantised)
         throw Error(Fault::usage, "--jacobian: a quantised code moves in jumps, it has no Jacobian",
                     "leave out --jacobian");
-    PipelineJob job{"evaluate", recipes::evaluate(options), "evaluate",
-                    {"sse", "mse", "bce", "negative_elbo", "kl", "active_units",
-                     "dead_units", "perplexity", "used_entries", "codebook_entries", "code_bits",
-                     "jacobian_norm_estimate"}, ResultsAre::data};
+    PipelineJob job{
+        "evaluate",
+        recipes::evaluate(options),
+        "evaluate",
+        {"sse", "mse", "bce", "negative_elbo", "kl", "active_units", "dead_units", "perplexity",
+         "used_entries", "codebook_entries", "code_bits", "jacobian_norm_estimate"},
+        ResultsAre::data};
     return run_pipeline(line.common(), job);
 }
 

@@ -101,10 +101,11 @@ void convolutional(Choices& choices, const TrainOptions& options) {
     if (!options.rate) choices.rate = 3e-3;
 }
 
-// Rifai et al. 2011: one sigmoid layer, tied, so that neither side can make up for the other. With
-// hidden layers the Jacobian is estimated.
+// Rifai et al. 2011: one wide sigmoid layer, tied, so that neither side can make up for the other.
+// With hidden layers the Jacobian is estimated.
 void contractive(Choices& choices, const TrainOptions& options) {
     if (!options.hidden) choices.hidden.clear();
+    if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
     choices.tied = true;
     choices.code_act = "sigmoid";
     if (options.activation.empty()) choices.hidden_act = "sigmoid";

@@ -45,8 +45,8 @@ struct TrainOptions {
     std::string output;
     std::optional<std::int64_t> epochs, batch, latent, patience, pretrain_epochs;
     std::optional<double> rate, beta;
-    std::string sparsity;  // "l1:W", "kl:RHO", "k:N"
-    std::string codebook;  // "K" or "K:D": entries, and values of each
+    std::string sparsity;               // "l1:W", "kl:RHO", "k:N"
+    std::string codebook;               // "K" or "K:D": entries, and values of each
     std::optional<double> contraction;  // weight of the contractive penalty; 0: none
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
@@ -76,10 +76,10 @@ struct Choices {
     double beta = 1;                   // weight of the divergence; quantised: of the commitment
     double contraction = 0;            // weight of the contractive penalty; 0: none
     std::int64_t codebook = 0;         // entries; 0: codes are not quantised
-    std::int64_t entry_size = 0;       // values of an entry; 0: the channels of a convolutional code
-    std::string sparsity;              // "l1", "kl" or "k"; "": none
-    double sparsity_amount = 0;        // weight of l1, activity of kl
-    bool normalise = false;            // the model works on centred data of deviation 1
+    std::int64_t entry_size = 0;  // values of an entry; 0: the channels of a convolutional code
+    std::string sparsity;         // "l1", "kl" or "k"; "": none
+    double sparsity_amount = 0;   // weight of l1, activity of kl
+    bool normalise = false;       // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;

@@ -89,7 +89,8 @@ void take_codebook(Choices& choices, const std::string& text) {
         const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
         if (error != std::errc{} || end != part.data() + part.size() || value < low ||
             value > 1 << 24)
-            refuse(fmt::format("--codebook {}: \"{}\" is not a number of at least {}", text, part, low),
+            refuse(fmt::format("--codebook {}: \"{}\" is not a number of at least {}", text, part,
+                               low),
                    "for example 512 entries, or 512:4 of 4 values each");
         return value;
     };
@@ -131,9 +132,9 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
     for (const std::int64_t width : choices.hidden)
         if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
     if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
-    const bool restricted =
-        preset.restricted || !choices.corruption.kind.empty() || !choices.sparsity.empty() ||
-        choices.contraction > 0 || choices.codebook > 0;
+    const bool restricted = preset.restricted || !choices.corruption.kind.empty() ||
+                            !choices.sparsity.empty() || choices.contraction > 0 ||
+                            choices.codebook > 0;
     if (options.latent && choices.latent >= choices.facts.features() && !restricted &&
         !options.allow_identity)
         refuse(fmt::format("a code of {} is not narrower than a sample of {} values, and nothing "

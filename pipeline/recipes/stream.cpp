@@ -7,7 +7,7 @@
 namespace narrows::recipes {
 namespace {
 
-constexpr std::int64_t stream_batch = 512;   // packets that keep all threads busy and fit a cache
+constexpr std::int64_t stream_batch = 512;  // packets that keep all threads busy and fit a cache
 
 TomlText begin(std::string_view title, const StreamOptions& o) {
     TomlText toml(title);
@@ -75,7 +75,7 @@ std::string encode(const StreamOptions& o) {
 
 std::string decode(const StreamOptions& o) {
     StreamOptions codes = o;
-    codes.source.scale = "none";   // codes are not in the units that the model's scaling is for
+    codes.source.scale = "none";  // codes are not in the units that the model's scaling is for
     TomlText toml = begin("decode", codes);
     decode_node(toml, "data.x");
     samples_node(toml, "recon.x", o.output, false, o.level);
@@ -152,9 +152,10 @@ std::string import_data(const ImportOptions& o) {
 
 std::string starter(std::string_view name) {
     TomlText toml(fmt::format("{}: a denoising autoencoder on generated digits", name));
-    toml.lines(fmt::format("# narrows check {0}.toml\n# narrows graph {0}.toml\n"
-                           "# narrows run {0}.toml\n# narrows evaluate DATA -m {0}.h5",
-                           name));
+    toml.lines(
+        fmt::format("# narrows check {0}.toml\n# narrows graph {0}.toml\n"
+                    "# narrows run {0}.toml\n# narrows evaluate DATA -m {0}.h5",
+                    name));
     toml.run("train", 1).integer("epochs", 5);
     toml.table("model.ae")
         .raw("encoder", "[{ dense = 128, act = \"relu\" }, { dense = 16 }]")

@@ -205,8 +205,7 @@ std::string train(const Choices& c) {
             .text("in.x", "code.z")
             .real("beta", c.beta * nat_of(c));
     }
-    if (c.contraction > 0 && !exact_contraction(c))
-        moved_nodes(toml, c, noisy ? "noisy.x" : input);
+    if (c.contraction > 0 && !exact_contraction(c)) moved_nodes(toml, c, noisy ? "noisy.x" : input);
     toml.node("recon", "decode")
         .text("model", c.model_name)
         .text("in.z", c.codebook > 0 ? "quantised.z" : "code.z");

@@ -128,9 +128,9 @@ TEST_CASE("a code as wide as the sample is refused unless something else restric
 }
 
 TEST_CASE("an unknown preset is refused with those that are available", "[recipes]") {
-    const Error other = error_of(options_for("contractive"), images);
+    const Error other = error_of(options_for("diffusion"), images);
     CHECK(other.fault() == Fault::usage);
-    CHECK(contains(other.what(), "no preset \"contractive\""));
+    CHECK(contains(other.what(), "no preset \"diffusion\""));
     for (const PresetInfo& preset : presets()) CHECK(contains(other.hint(), std::string(preset.name)));
 
     CHECK(contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
