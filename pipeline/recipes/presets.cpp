@@ -108,6 +108,7 @@ void contractive(Choices& choices, const TrainOptions& options) {
     if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
     choices.tied = true;
     choices.code_act = "sigmoid";
+    if (!options.rate) choices.rate = 3e-3;
     if (options.activation.empty()) choices.hidden_act = "sigmoid";
     if (!options.contraction) choices.contraction = 0.1;
 }

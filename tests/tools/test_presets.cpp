@@ -51,8 +51,8 @@ TEST_CASE("training that goes on from a checkpoint ends with the same bits", "[t
         GENERATE("contractive", "contractive --hidden 64", "vector-quantised --codebook 64");
     INFO(preset);
     const Folder folder;
-    folder.must("generate digits -n 2000 -o d.h5");
-    const std::string train = "train d.h5 --model " + preset + " --epochs 30 -q -o m.h5 --resume";
+    folder.must("generate digits -n 1500 -o d.h5");
+    const std::string train = "train d.h5 --model " + preset + " --epochs 20 -q -o m.h5 --resume";
     folder.must(train);
     const std::string whole = folder.read("m.h5");
     std::filesystem::remove(folder.path() / "work" / "m.h5");
