@@ -109,7 +109,6 @@ void contractive(Choices& choices, const TrainOptions& options) {
     choices.tied = true;
     choices.code_act = "sigmoid";
     if (!options.rate) choices.rate = 3e-3;
-    if (options.activation.empty()) choices.hidden_act = "sigmoid";
     if (!options.contraction) choices.contraction = 0.1;
 }
 
