@@ -1,5 +1,8 @@
 // Every preset on small data: it trains, encodes, evaluates, and gives the same bits for any
 // threads and kernel.
+#include <cstdlib>
+#include <iostream>
+
 #include "tests/catch.hpp"
 #include "tests/tools/command.hpp"
 
@@ -79,4 +82,29 @@ TEST_CASE("codes of a quantised model carry their entries, and decode alike", "[
     const auto refused = folder.narrows("evaluate d.h5 -m m.h5 --jacobian");
     CHECK(refused.code == 2);
     CHECK(refused.err.find("it has no Jacobian") != std::string::npos);
+}
+
+TEST_CASE("on MNIST contraction lowers the Jacobian, and a codebook is used up", "[tools][real]") {
+    const char* data = std::getenv("NARROWS_DATA");
+    if (data == nullptr) {
+        std::cout << "skipped: NARROWS_DATA is not set\n";
+        return;
+    }
+    const Folder folder;
+    const std::string mnist = std::string(data) + "/mnist/";
+    const std::string train =
+        "train '" + mnist + "train-images-idx3-ubyte.gz@:12000' --epochs 4 -q -o m.h5 --model ";
+    const std::string evaluate =
+        "evaluate '" + mnist + "t10k-images-idx3-ubyte.gz@:2000' -m m.h5 --json";
+    const auto norm = [&](const std::string& weight) {
+        folder.must(train + "contractive --contraction " + weight);
+        return folder.must(evaluate + " --jacobian").json()["jacobian_norm_estimate"].get<double>();
+    };
+    CHECK(norm("1") < 0.65 * norm("0"));
+    folder.must(train + "vector-quantised --codebook 128");
+    const auto result = folder.must(evaluate).json();
+    CHECK(result["sse"].get<double>() < 28);  // the mean image: 52.7
+    CHECK(result["perplexity"].get<double>() > 100);
+    CHECK(result["used_entries"].get<double>() > 120);
+    CHECK(result["code_bits"].get<double>() == 56);
 }
