@@ -1,3 +1,4 @@
+#include "tools/model_facts.hpp"
 #include "tools/stream_verbs.hpp"
 
 namespace narrows::tools {
@@ -7,6 +8,8 @@ int encode(CommandLine& line) {
     stream_options(line, options, true);
     line.parse();
     finish_options(line.common(), options);
+    refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read
+    options.quantised = model_facts(options.model).quantised;
     PipelineJob job{"encode", recipes::encode(options), "encode", {"sse", "mse", "model_sha256"}};
     return run_pipeline(line.common(), job);
 }

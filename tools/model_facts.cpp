@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/model/architecture.hpp"
+#include "pipeline/model/model_file.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/bundle.hpp"
 
 namespace narrows::tools {
 namespace {
 
-const std::string* text_attribute(const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
-                                  std::string_view name) {
+const std::string* text_attribute(
+    const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
+    std::string_view name) {
     for (const auto& [key, value] : attributes)
         if (key == name) return std::get_if<std::string>(&value);
     return nullptr;
@@ -27,9 +30,16 @@ std::vector<float> floats(const storage::Bundle& bundle, std::string_view path) 
 ModelFacts model_facts(const std::string& file) {
     const storage::Bundle bundle = storage::read_bundle(file, "narrows-model");
     ModelFacts facts;
-    if (const std::string* kind = text_attribute(bundle.attributes, "scaling")) facts.scaling = *kind;
-    if (const std::string* type = text_attribute(bundle.attributes, "source_type")) facts.source_type = *type;
-    if (const std::string* latent = text_attribute(bundle.attributes, "latent")) facts.gaussian = *latent == "gaussian";
+    if (const std::string* kind = text_attribute(bundle.attributes, "scaling"))
+        facts.scaling = *kind;
+    if (const std::string* type = text_attribute(bundle.attributes, "source_type"))
+        facts.source_type = *type;
+    if (const std::string* latent = text_attribute(bundle.attributes, "latent"))
+        facts.gaussian = *latent == "gaussian";
+    const model::Architecture architecture =
+        model::read_architecture(model::stored_architecture(bundle));
+    facts.quantised =
+        !architecture.encoder.empty() && architecture.encoder.back().type == "vector_quantise";
     facts.shift = floats(bundle, "/scaling/shift");
     facts.factor = floats(bundle, "/scaling/factor");
     if (facts.factor.size() != facts.shift.size()) facts.shift.clear();
@@ -40,7 +50,9 @@ std::string stored_pipeline(const std::string& file) {
     const storage::FileInfo info = storage::look(file);
     if (const std::string* text = text_attribute(info.attributes, "pipeline")) return *text;
     for (const storage::ArrayInfo& array : info.arrays) {
-        if (array.path != "/config" || array.type != storage::Numeric::u8 || array.shape.rank() != 1) continue;
+        if (array.path != "/config" || array.type != storage::Numeric::u8 ||
+            array.shape.rank() != 1)
+            continue;
         std::string text(static_cast<std::size_t>(array.shape[0]), '\0');
         storage::open_array(file, array.path)
             ->read(0, array.shape[0], reinterpret_cast<std::byte*>(text.data()));

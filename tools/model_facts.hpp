@@ -8,8 +8,9 @@ namespace narrows::tools {
 
 struct ModelFacts {
     std::string scaling = "none", source_type;
-    bool gaussian = false;              // a variational model
-    std::vector<float> shift, factor;   // empty, one for all, or one a feature
+    bool gaussian = false;             // a variational model
+    bool quantised = false;            // the encoder ends in a codebook
+    std::vector<float> shift, factor;  // empty, one for all, or one a feature
 };
 ModelFacts model_facts(const std::string& file);
 

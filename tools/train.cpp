@@ -95,6 +95,15 @@ void show(const Common& common, const recipes::Choices& c) {
         line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
     if (c.variational)
         line("latent", fmt::format("gaussian, {} units, beta {:g}", c.latent, c.beta));
+    if (c.codebook > 0)
+        line("latent",
+             fmt::format("a codebook of {} entries, commitment {:g}", c.codebook, c.beta) +
+                 (c.entry_size > 0
+                      ? fmt::format(", {} vectors of {}", c.latent / c.entry_size, c.entry_size)
+                      : ""));
+    if (c.contraction > 0)
+        line("contraction", fmt::format("{:g}, the Jacobian is {}", c.contraction,
+                                        recipes::exact_contraction(c) ? "exact" : "estimated"));
     if (c.tied) line("weights", "tied");
     line("optimizer", fmt::format("{}, rate {:g}, {} schedule", c.optimizer, c.rate, c.schedule));
     if (c.layerwise)
@@ -131,8 +140,13 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
     line.option("--corruption", in.corruption, "gaussian:S, masking:R, salt-and-pepper:R or none");
     line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
+    line.option("--codebook", o.codebook,
+                "quantise codes: ENTRIES or ENTRIES:VALUES of each (512:4)");
+    line.option("--contraction", o.contraction,
+                "weight of the contractive penalty (contractive: 0.1)");
     line.flag("--tied", o.tied, "the decoder uses the encoder's weights, transposed");
-    line.option("--beta", o.beta, "variational: weight of the divergence (1)");
+    line.option("--beta", o.beta,
+                "weight of the divergence (1) or of the commitment to a codebook (0.25)");
     line.option("--validate", o.validate, "a fraction to hold out, or DATA");
     line.option("--patience", o.patience, "stop after N epochs without a better loss");
     line.choice("--loss", o.loss, {"mse", "bce", "huber"}, "mse, bce or huber");
@@ -159,6 +173,9 @@ void check_numbers(const recipes::TrainOptions& o) {
     at_least_one("--pretrain-epochs", o.pretrain_epochs);
     at_least_one("--latent", o.latent);
     at_least_one("--patience", o.patience);
+    if (o.contraction && !(*o.contraction >= 0))
+        throw Error(Fault::usage,
+                    fmt::format("--contraction {}: must be at least 0", *o.contraction));
     if (o.rate && !(*o.rate > 0))
         throw Error(Fault::usage, fmt::format("--rate {}: must be above 0", *o.rate));
 }

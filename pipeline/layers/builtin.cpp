@@ -9,6 +9,7 @@
 #include "pipeline/layers/norm.hpp"
 #include "pipeline/layers/normalise.hpp"
 #include "pipeline/layers/top_k.hpp"
+#include "pipeline/layers/vector_quantise.hpp"
 
 namespace narrows::layers {
 
@@ -22,6 +23,7 @@ const PluginInfo& builtin_layers() {
             NARROWS_LAYER(LayerNorm, "layer_norm"),
             NARROWS_LAYER(Normalise, "normalise"),
             NARROWS_LAYER(TopK, "top_k"),
+            NARROWS_LAYER(VectorQuantise, "vector_quantise"),
         };
         for (const Entry& entry : convolutional_layers()) all.push_back(entry);
         return all;

@@ -139,6 +139,12 @@ void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
     for (std::size_t row = first; row < last; row += tile_rows) {
         const std::size_t count = std::min(tile_rows, last - row);
         simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data());
+        if (!pull_.empty()) {
+            const float *factor = pull_.data() + panel * width,
+                        *weight = weight_->data() + (panel * inputs_ + row) * width;
+            for (std::size_t i = 0; i < count * width; ++i)
+                gradient[i] += factor[i % width] * weight[i];
+        }
         UpdateBlock block;
         block.offset = (panel * inputs_ + row) * width;
         block.weight = weight_->data() + block.offset;
@@ -202,6 +208,35 @@ void Dense::update(const Loop& loop, std::span<const Trace> traces, const Update
         const std::size_t first = task % chunks * rows_a_task;
         update_tiles(task / chunks, first, std::min(inputs_, first + rows_a_task), rule);
     });
+}
+
+float Dense::alpha() const {
+    return settings::alpha_of(*act_, alpha_);
+}
+
+void Dense::unit_norms(const Loop& loop, float* squares) const {
+    loop.each(simd::panel_count(outputs_), [&](std::size_t panel) {
+        std::array<double, width> sums{};
+        const float* weight = panels() + panel * inputs_ * width;
+        for (std::size_t i = 0; i < inputs_ * width; ++i)
+            sums[i % width] += static_cast<double>(weight[i]) * weight[i];
+        const std::size_t first = panel * width;
+        for (std::size_t j = first; j < std::min(outputs_, first + width); ++j)
+            squares[j] = static_cast<float>(sums[j - first]);
+    });
+}
+
+void Dense::pull(std::span<const double> factors, double scale) {
+    coming_pull_.resize(simd::panel_count(outputs_) * width);
+    for (std::size_t j = 0; j < outputs_; ++j)
+        coming_pull_[j] += static_cast<float>(scale * factors[j]);
+}
+
+// What was pulled at is used by this update alone.
+void Dense::prepare_update(std::span<const Trace> traces) {
+    traces_ = traces;
+    pull_.swap(coming_pull_);
+    coming_pull_.clear();
 }
 
 bool Dense::tie(Layer& other) {

@@ -19,9 +19,15 @@ public:
     std::size_t workspace_bytes(std::size_t max_rows, bool training) const override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
-    void prepare_update(std::span<const Trace> traces) override { traces_ = traces; }
+    void prepare_update(std::span<const Trace> traces) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
+    float alpha() const;
+    // Sum of the squares of each unit's weights, [units]; one chain a unit, in double.
+    void unit_norms(const Loop& loop, float* squares) const;
+    // Adds scale * factors[j] * W_j to the gradient of unit j's weights in the coming update; calls
+    // add up. factors [units].
+    void pull(std::span<const double> factors, double scale);
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     // From now on W is the transpose of the other's, which must outlive this layer.
     bool tie(Layer& other) override;
@@ -50,6 +56,7 @@ private:
     std::span<const Trace> traces_;
     std::vector<simd::OuterTerm> terms_;
     std::vector<float> bias_sums_;
+    std::vector<float> pull_, coming_pull_;  // of this update and the next, [units in panels]
 };
 
 }  // namespace narrows::layers

@@ -30,9 +30,10 @@ LayerSpec reshape_to(const Shape& shape, const Position& position) {
     return {"reshape", {extents}, position};
 }
 
+// Weights decay, a codebook does not: it has no transpose to share.
 bool owns_matrix(layers::Layer& layer) {
     for (const layers::Parameter* parameter : layer.parameters())
-        if (parameter->matrix()) return true;
+        if (parameter->matrix() && parameter->decays()) return true;
     return false;
 }
 

@@ -101,6 +101,24 @@ void convolutional(Choices& choices, const TrainOptions& options) {
     if (!options.rate) choices.rate = 3e-3;
 }
 
+// Rifai et al. 2011: one wide sigmoid layer, tied, so that neither side can make up for the other.
+// With hidden layers the Jacobian is estimated.
+void contractive(Choices& choices, const TrainOptions& options) {
+    if (!options.hidden) choices.hidden.clear();
+    if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
+    choices.tied = true;
+    choices.code_act = "sigmoid";
+    if (!options.rate) choices.rate = 3e-3;
+    if (!options.contraction) choices.contraction = 0.1;
+}
+
+// van den Oord et al. 2017: a code is a few vectors, each replaced by an entry of a codebook.
+void vector_quantised(Choices& choices, const TrainOptions& options) {
+    undercomplete(choices, options);
+    choices.code_act = "linear";
+    if (choices.codebook == 0) choices.codebook = 512;
+}
+
 constexpr std::array table{
     Preset{{"linear", "one linear layer each way, mean squared error: ends at the PCA subspace"},
            linear,
@@ -121,6 +139,12 @@ constexpr std::array table{
            layerwise},
     Preset{{"variational", "a Gaussian latent, to sample from (Kingma and Welling 2014)"},
            variational},
+    Preset{{"contractive", "one layer whose codes resist small moves of the sample (Rifai 2011)"},
+           contractive,
+           true,
+           true},
+    Preset{{"vector-quantised", "a code of entries of a codebook (van den Oord et al. 2017)"},
+           vector_quantised},
     Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
            convolutional,
            true,

@@ -45,7 +45,9 @@ struct TrainOptions {
     std::string output;
     std::optional<std::int64_t> epochs, batch, latent, patience, pretrain_epochs;
     std::optional<double> rate, beta;
-    std::string sparsity;  // "l1:W", "kl:RHO", "k:N"
+    std::string sparsity;               // "l1:W", "kl:RHO", "k:N"
+    std::string codebook;               // "K" or "K:D": entries, and values of each
+    std::optional<double> contraction;  // weight of the contractive penalty; 0: none
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
     std::optional<Corruption> corruption;
@@ -72,10 +74,13 @@ struct Choices {
     bool variational = false;
     bool layerwise = false;
     std::int64_t pretrain_epochs = 0;  // layerwise: of each stage before the last
-    double beta = 1;                   // weight of the divergence
-    std::string sparsity;              // "l1", "kl" or "k"; "": none
-    double sparsity_amount = 0;        // weight of l1, activity of kl
-    bool normalise = false;            // the model works on centred data of deviation 1
+    double beta = 1;                   // weight of the divergence; quantised: of the commitment
+    double contraction = 0;            // weight of the contractive penalty; 0: none
+    std::int64_t codebook = 0;         // entries; 0: codes are not quantised
+    std::int64_t entry_size = 0;  // values of an entry; 0: the channels of a convolutional code
+    std::string sparsity;         // "l1", "kl" or "k"; "": none
+    double sparsity_amount = 0;   // weight of l1, activity of kl
+    bool normalise = false;       // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;
@@ -86,6 +91,8 @@ struct Choices {
     bool keep_checkpoints = false;
     std::string model_text, model_name = "ae";
 };
+// Is the contractive penalty's Jacobian exact (one dense layer), or estimated?
+NARROWS_PUBLIC bool exact_contraction(const Choices& choices);
 // "784-256-32-256-784"; empty where the model comes from a file.
 NARROWS_PUBLIC std::string sizes(const Choices& choices);
 
@@ -114,6 +121,8 @@ struct StreamOptions {
     int level = -1;            // deflate level of samples; -1: the node's default
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw
+    bool quantised = false;    // the encoder ends in a codebook
+    bool jacobian = false;     // evaluate: estimate the encoder's Jacobian norm
     std::int64_t samples = 0;  // sample: how many
 };
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);

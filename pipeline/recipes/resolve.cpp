@@ -81,6 +81,50 @@ void take_sparsity(Choices& choices, const std::string& text) {
                "for example l1:0.01 or kl:0.05");
 }
 
+// "K" or "K:D".
+void take_codebook(Choices& choices, const std::string& text) {
+    if (text.empty()) return;
+    const auto whole = [&](std::string_view part, std::int64_t low) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        if (error != std::errc{} || end != part.data() + part.size() || value < low ||
+            value > 1 << 24)
+            refuse(fmt::format("--codebook {}: \"{}\" is not a number of at least {}", text, part,
+                               low),
+                   "for example 512 entries, or 512:4 of 4 values each");
+        return value;
+    };
+    const std::string_view all = text;
+    const std::size_t colon = all.find(':');
+    choices.codebook = whole(all.substr(0, colon), 2);
+    if (colon != std::string_view::npos) choices.entry_size = whole(all.substr(colon + 1), 1);
+}
+
+// A dense code is cut into vectors of four values, or as many of its halves as divide it.
+void settle_codebook(Choices& choices, const TrainOptions& options) {
+    if (choices.codebook == 0) return;
+    if (choices.variational || choices.layerwise)
+        refuse(fmt::format("preset \"{}\" takes no codebook", choices.preset),
+               "leave out --codebook, or use --model vector-quantised");
+    if (!options.beta) choices.beta = 0.25;
+    if (choices.convolutional) return;
+    for (const std::int64_t size : {4, 2, 1})
+        if (choices.entry_size == 0 && choices.latent % size == 0) choices.entry_size = size;
+    if (choices.latent % choices.entry_size != 0)
+        refuse(fmt::format("--codebook: a code of {} values is not made of vectors of {}",
+                           choices.latent, choices.entry_size),
+               "give a --latent that is a multiple of the entries' size");
+}
+
+void settle_contraction(Choices& choices) {
+    if (choices.contraction == 0) return;
+    if (choices.variational || choices.layerwise || choices.codebook > 0)
+        refuse(fmt::format("{} takes no contractive penalty",
+                           choices.codebook > 0 ? "a quantised code"
+                                                : fmt::format("preset \"{}\"", choices.preset)),
+               "leave out --contraction, or use --model contractive");
+}
+
 void check_choices(const Choices& choices, const TrainOptions& options, const Preset& preset) {
     if (!preset.takes_hidden && options.hidden && !options.hidden->empty())
         refuse(fmt::format("preset \"{}\" has no hidden layers", preset.info.name),
@@ -88,8 +132,9 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
     for (const std::int64_t width : choices.hidden)
         if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
     if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
-    const bool restricted =
-        preset.restricted || !choices.corruption.kind.empty() || !choices.sparsity.empty();
+    const bool restricted = preset.restricted || !choices.corruption.kind.empty() ||
+                            !choices.sparsity.empty() || choices.contraction > 0 ||
+                            choices.codebook > 0;
     if (options.latent && choices.latent >= choices.facts.features() && !restricted &&
         !options.allow_identity)
         refuse(fmt::format("a code of {} is not narrower than a sample of {} values, and nothing "
@@ -155,7 +200,9 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     choices.patience = options.patience.value_or(0);
     choices.beta = options.beta.value_or(1);
     choices.tied = options.tied;
+    choices.contraction = options.contraction.value_or(0);
     take_sparsity(choices, options.sparsity);
+    take_codebook(choices, options.codebook);
     take_validation(choices, options.validate);
 
     if (!options.model_text.empty()) {
@@ -175,6 +222,8 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
         // 784-32-784 ends near 72 nats with Glorot's, above 74 with He's.
         if (choices.init.empty() && choices.loss == "bce") choices.init = "glorot_uniform";
         if (!options.init.empty()) choices.init = options.init;
+        settle_codebook(choices, options);
+        settle_contraction(choices);
         check_choices(choices, options, preset);
     }
     if (choices.loss == "bce" && choices.preset != "" && choices.output_act != "sigmoid")
@@ -199,6 +248,11 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
                 choices.hidden_act),
             "use --loss mse, or leave out --activation");
     return choices;
+}
+
+bool exact_contraction(const Choices& c) {
+    return c.hidden.empty() && !c.convolutional && !c.normalise && c.sparsity != "k" &&
+           c.code_act != "gelu";
 }
 
 std::string sizes(const Choices& choices) {

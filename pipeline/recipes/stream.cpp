@@ -7,7 +7,7 @@
 namespace narrows::recipes {
 namespace {
 
-constexpr std::int64_t stream_batch = 512;   // packets that keep all threads busy and fit a cache
+constexpr std::int64_t stream_batch = 512;  // packets that keep all threads busy and fit a cache
 
 TomlText begin(std::string_view title, const StreamOptions& o) {
     TomlText toml(title);
@@ -31,6 +31,22 @@ void error_node(TomlText& toml, std::string_view id, std::string_view type) {
     toml.node(id, type).text("in.prediction", "recon.x").text("in.target", "data.x");
 }
 
+// Codes come out of encode quantised; this tells which entries they are.
+void quantise_node(TomlText& toml) {
+    toml.node("entries", "quantise").text("model", "ae").text("in.x", "code.z");
+}
+
+// Codes of the samples and of samples moved a little: see penalty.contractive_estimate.
+void jacobian_nodes(TomlText& toml, const StreamOptions& o) {
+    const std::string_view port = o.gaussian ? "mean" : "z";
+    toml.node("moved", "corrupt.gaussian").text("in.x", "data.x").real("sigma", 0.01);
+    toml.node("moved_code", "encode").text("model", "ae").text("in.x", "moved.x");
+    toml.node("jacobian", "penalty.contractive_estimate")
+        .text("in.h", fmt::format("code.{}", port))
+        .text("in.moved", fmt::format("moved_code.{}", port))
+        .real("sigma", 0.01);
+}
+
 // Samples in the units of the training data, with the labels that came in.
 void samples_node(TomlText& toml, std::string_view from, std::string_view file, bool labels,
                   int level) {
@@ -47,17 +63,19 @@ std::string encode(const StreamOptions& o) {
     encode_node(toml);
     decode_node(toml, "code.z");
     error_node(toml, "error", "loss.mse");
+    if (o.quantised) quantise_node(toml);
     toml.node("out", "store.codes")
         .text("model", "ae")
         .text("in.z", "code.z")
-        .text("in.sse", "error.per_sample")
-        .text("file", o.output);
+        .text("in.sse", "error.per_sample");
+    if (o.quantised) toml.text("in.indices", "entries.indices");
+    toml.text("file", o.output);
     return toml.str();
 }
 
 std::string decode(const StreamOptions& o) {
     StreamOptions codes = o;
-    codes.source.scale = "none";   // codes are not in the units that the model's scaling is for
+    codes.source.scale = "none";  // codes are not in the units that the model's scaling is for
     TomlText toml = begin("decode", codes);
     decode_node(toml, "data.x");
     samples_node(toml, "recon.x", o.output, false, o.level);
@@ -101,6 +119,13 @@ std::string evaluate(const StreamOptions& o) {
     } else {
         toml.node("units", "measure.units").text("in.z", "code.z");
     }
+    if (o.quantised) {
+        quantise_node(toml);
+        toml.node("codebook", "measure.codebook")
+            .text("model", "ae")
+            .text("in.indices", "entries.indices");
+    }
+    if (o.jacobian) jacobian_nodes(toml, o);
     return toml.str();
 }
 
@@ -127,9 +152,10 @@ std::string import_data(const ImportOptions& o) {
 
 std::string starter(std::string_view name) {
     TomlText toml(fmt::format("{}: a denoising autoencoder on generated digits", name));
-    toml.lines(fmt::format("# narrows check {0}.toml\n# narrows graph {0}.toml\n"
-                           "# narrows run {0}.toml\n# narrows evaluate DATA -m {0}.h5",
-                           name));
+    toml.lines(
+        fmt::format("# narrows check {0}.toml\n# narrows graph {0}.toml\n"
+                    "# narrows run {0}.toml\n# narrows evaluate DATA -m {0}.h5",
+                    name));
     toml.run("train", 1).integer("epochs", 5);
     toml.table("model.ae")
         .raw("encoder", "[{ dense = 128, act = \"relu\" }, { dense = 16 }]")

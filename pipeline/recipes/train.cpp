@@ -15,6 +15,13 @@ std::string dense(std::int64_t units, std::string_view act, std::string_view ini
     return text + " }";
 }
 
+// The last layer of a quantised encoder.
+std::string codebook(const Choices& c) {
+    std::string text = fmt::format("{{ vector_quantise = {}", c.codebook);
+    if (c.entry_size > 0) text += fmt::format(", size = {}", c.entry_size);
+    return text + " }";
+}
+
 std::string stack(const std::vector<std::string>& layers) {
     std::string text = "[\n";
     for (const std::string& layer : layers) text += "    " + layer + ",\n";
@@ -32,6 +39,7 @@ std::string convolutions(const Choices& c) {
                                      c.init.empty() ? "" : ", init = " + quoted(c.init)));
         layers.push_back("{ max_pool = 2, ceil = true }");
     }
+    if (c.codebook > 0) layers.push_back(codebook(c));
     return stack(layers);
 }
 
@@ -57,6 +65,7 @@ void model_table(TomlText& toml, const Choices& c) {
     if (c.sparsity == "k")
         encoder.push_back(
             fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
+    if (c.codebook > 0) encoder.push_back(codebook(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
@@ -69,19 +78,58 @@ void model_table(TomlText& toml, const Choices& c) {
     if (c.variational) toml.text("latent", "gaussian");
 }
 
-// What the code pays beside the reconstruction; gives the optimiser's list of losses. A mean over
-// features is 2 / features of the Gaussian's nats, so the divergence is weighed alike.
+// Layers of the encoder before its codebook.
+std::int64_t layers_before_codebook(const Choices& c) {
+    const auto hidden = static_cast<std::int64_t>(c.hidden.size());
+    return c.convolutional ? 2 * hidden
+                           : hidden + 1 + (c.normalise ? 1 : 0) + (c.sparsity == "k" ? 1 : 0);
+}
+
+// The samples a second time, moved a little, for codes to be compared: see contractive.hpp.
+constexpr double moved_by = 0.01;
+void moved_nodes(TomlText& toml, const Choices& c, std::string_view input) {
+    toml.node("moved", "corrupt.gaussian").text("in.x", input).real("sigma", moved_by);
+    toml.node("moved_code", "encode").text("model", c.model_name).text("in.x", "moved.x");
+}
+
+void contraction_node(TomlText& toml, const Choices& c, double weight) {
+    if (exact_contraction(c)) {
+        toml.node("contraction", "penalty.contractive")
+            .text("model", c.model_name)
+            .text("in.h", "code.z")
+            .real("weight", weight);
+        return;
+    }
+    toml.node("contraction", "penalty.contractive_estimate")
+        .text("in.h", "code.z")
+        .text("in.moved", "moved_code.z")
+        .real("sigma", moved_by)
+        .real("weight", weight);
+}
+
+// One nat in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
+// is weighed against nats shrinks alike.
+double nat_of(const Choices& c) {
+    return c.loss == "bce" ? 1 : 2 / static_cast<double>(c.facts.features());
+}
+
+// What the code pays beside the reconstruction; gives the optimiser's list of losses.
 std::string penalties(TomlText& toml, const Choices& c) {
+    const double nat = nat_of(c);
     std::string losses = quoted("loss.value");
     if (c.variational) {
         toml.node("kl", "penalty.kl")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
-        const double beta =
-            c.loss == "bce" ? c.beta : 2 * c.beta / static_cast<double>(c.facts.features());
+        const double beta = c.beta * nat;
         if (beta != 1) toml.real("beta", beta);
         losses += ", " + quoted("kl.value");
     }
+    if (c.contraction > 0) {
+        contraction_node(toml, c, c.contraction * nat);
+        losses += ", " + quoted("contraction.value");
+    }
+    if (c.codebook > 0) losses += ", " + quoted("quantised.value");
     if (c.sparsity == "l1") {
         toml.node("sparse", "penalty.l1").text("in.h", "code.z").real("weight", c.sparsity_amount);
         losses += ", " + quoted("sparse.value");
@@ -150,7 +198,17 @@ std::string train(const Choices& c) {
         toml.node("below", "encode.below").text("model", c.model_name).text("in.x", "data.x");
     if (noisy) corrupt_node(toml, c, input);
     toml.node("code", "encode").text("model", c.model_name).text("in.x", noisy ? "noisy.x" : input);
-    toml.node("recon", "decode").text("model", c.model_name).text("in.z", "code.z");
+    if (c.codebook > 0) {
+        toml.integer("last", layers_before_codebook(c));
+        toml.node("quantised", "quantise")
+            .text("model", c.model_name)
+            .text("in.x", "code.z")
+            .real("beta", c.beta * nat_of(c));
+    }
+    if (c.contraction > 0 && !exact_contraction(c)) moved_nodes(toml, c, noisy ? "noisy.x" : input);
+    toml.node("recon", "decode")
+        .text("model", c.model_name)
+        .text("in.z", c.codebook > 0 ? "quantised.z" : "code.z");
     toml.node("loss", "loss." + c.loss).text("in.prediction", "recon.x").text("in.target", input);
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)

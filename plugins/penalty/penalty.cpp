@@ -4,11 +4,13 @@
 //   activity  weight * sum_j KL(target || mean over the batch of h_j)      (Lee, Ng: sparse AE)
 //   kl        beta * sum_j KL(N(mean_j, exp(log_variance_j)) || N(0, 1))   (Kingma and Welling 2014,
 //             appendix B), with warm-up of beta and free bits (Kingma et al. 2016, appendix C)
+// Contractive penalties stand in contractive.hpp.
 #include <algorithm>
 #include <cmath>
 
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
+#include "plugins/penalty/contractive.hpp"
 
 namespace {
 
@@ -213,6 +215,9 @@ private:
 
 }  // namespace
 
-NARROWS_PLUGIN("penalty", "0.1.0", "Penalties on codes: sparsity and variational divergence",
+NARROWS_PLUGIN("penalty", "0.1.0",
+               "Penalties on codes: sparsity, variational divergence, contraction",
                NARROWS_NODE(L1, "penalty.l1"), NARROWS_NODE(Activity, "penalty.activity"),
-               NARROWS_NODE(GaussianKl, "penalty.kl"))
+               NARROWS_NODE(GaussianKl, "penalty.kl"),
+               NARROWS_NODE(narrows::plugins::Contractive, "penalty.contractive"),
+               NARROWS_NODE(narrows::plugins::ContractiveEstimate, "penalty.contractive_estimate"))

@@ -16,12 +16,15 @@ void StoreCodes::describe(Schema& schema) {
         .binds_model(Need::optional)
         .in("z", "f32[batch, ...]", "codes, become /codes")
         .in("sse", "f32[batch]", "error of each sample, becomes /sse", Need::optional)
+        .in("indices", "i32[batch, ...]", "entries of a codebook, become /indices", Need::optional)
         .text<&StoreCodes::file_>("file", "", "HDF5 file of the codes", Need::required);
 }
 
 void StoreCodes::open(OpenContext& context) {
     if (context.mode() != Mode::stream) context.fail("store.codes needs mode = \"stream\"");
     has_error_ = context.connected("sse");
+    has_indices_ = context.connected("indices");
+    indices_ = has_error_ ? error + 1 : error;
 }
 
 storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
@@ -29,6 +32,8 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     layout.rows = run.samples();
     layout.columns = {{"/codes", Type::f32, run.shape("z").sample()}, {"/ids", Type::i64, {}}};
     if (has_error_) layout.columns.push_back({"/sse", Type::f32, {}});
+    if (has_indices_)
+        layout.columns.push_back({"/indices", Type::i32, run.shape("indices").sample()});
     layout.attributes = origin_of(run);
     return layout;
 }
@@ -56,6 +61,9 @@ void StoreCodes::process(Context& context) {
     writer_->write(codes, place.first, place.count, context.in("z").data);
     writer_->write(ids, place.first, place.count, context.sample_ids().data());
     if (has_error_) writer_->write(error, place.first, place.count, context.in("sse").data);
+    if (has_indices_)
+        writer_->write(indices_, place.first, place.count,
+                       context.in<std::int32_t>("indices").data);
     writer_->rows_written(place.first + place.count);
 }
 

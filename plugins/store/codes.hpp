@@ -22,7 +22,8 @@ private:
     storage::CodesLayout layout(const RunContext& run) const;
 
     std::string file_;
-    bool has_error_ = false;
+    bool has_error_ = false, has_indices_ = false;
+    std::size_t indices_ = 0;  // column
     std::unique_ptr<storage::CodesWriter> writer_;
 };
 

@@ -128,9 +128,9 @@ TEST_CASE("a code as wide as the sample is refused unless something else restric
 }
 
 TEST_CASE("an unknown preset is refused with those that are available", "[recipes]") {
-    const Error other = error_of(options_for("contractive"), images);
+    const Error other = error_of(options_for("diffusion"), images);
     CHECK(other.fault() == Fault::usage);
-    CHECK(contains(other.what(), "no preset \"contractive\""));
+    CHECK(contains(other.what(), "no preset \"diffusion\""));
     for (const PresetInfo& preset : presets()) CHECK(contains(other.hint(), std::string(preset.name)));
 
     CHECK(contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
@@ -163,4 +163,49 @@ TEST_CASE("--validate is a fraction in (0, 1) or a file", "[recipes]") {
     CHECK(contains(train(resolve(options, images)), "validation_file = \"test.h5@0:100\"\n"));
     options.validate = "1.5";
     CHECK(contains(error_of(options, images).what(), "between 0 and 1"));
+}
+
+TEST_CASE("the contractive preset is tied, and says how it knows the Jacobian", "[recipes]") {
+    const Choices one = resolve(options_for("contractive"), images);
+    CHECK(one.tied);
+    CHECK(one.hidden.empty());
+    CHECK(one.code_act == "sigmoid");
+    CHECK(exact_contraction(one));
+    CHECK(contains(train(one), "type = \"penalty.contractive\""));
+
+    TrainOptions deeper = options_for("contractive");
+    deeper.hidden = std::vector<std::int64_t>{100};
+    const std::string text = train(resolve(deeper, images));
+    CHECK(contains(text, "type = \"penalty.contractive_estimate\""));
+    CHECK(contains(text, "in.moved = \"moved_code.z\""));
+
+    TrainOptions wrong = options_for("variational");
+    wrong.contraction = 1;
+    CHECK(contains(error_of(wrong, images).what(), "takes no contractive penalty"));
+}
+
+TEST_CASE("a codebook stands behind the last layer, and its entries divide the code", "[recipes]") {
+    const Choices choices = resolve(options_for("vector-quantised"), images);
+    CHECK(choices.codebook == 512);
+    CHECK(choices.entry_size == 4);
+    CHECK(choices.beta == 0.25);
+    const std::string text = train(choices);
+    CHECK(contains(text, "{ vector_quantise = 512, size = 4 }"));
+    CHECK(contains(text, "last = 2"));
+    CHECK(contains(text, "in.z = \"quantised.z\""));
+
+    TrainOptions odd = options_for("vector-quantised");
+    odd.latent = 9;
+    CHECK(resolve(odd, images).entry_size == 1);
+    odd.codebook = "64:2";
+    CHECK(contains(error_of(odd, images).what(), "a code of 9 values is not made of vectors of 2"));
+    odd.codebook = "many";
+    CHECK(contains(error_of(odd, images).what(), "\"many\" is not a number"));
+
+    TrainOptions wrong = options_for("variational");
+    wrong.codebook = "64";
+    CHECK(contains(error_of(wrong, images).what(), "takes no codebook"));
+    wrong = options_for("contractive");
+    wrong.codebook = "64";
+    CHECK(contains(error_of(wrong, images).what(), "a quantised code takes no contractive penalty"));
 }
