@@ -1,5 +1,7 @@
 #include "pipeline/recipes/source_text.hpp"
 
+#include <algorithm>
+
 namespace narrows::recipes {
 
 void load_node(TomlText& toml, std::string_view id, const Source& source) {
@@ -15,6 +17,18 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);
     if (source.batch > 0) toml.integer("batch", source.batch);
+}
+
+void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view input, double low,
+                  double high) {
+    std::string type = "corrupt." + corruption.kind;
+    std::replace(type.begin(), type.end(), '-', '_');
+    toml.node("noisy", type).text("in.x", input);
+    const std::string strength = corruption.kind == "gaussian" ? "sigma" : "rate";
+    toml.real(strength, corruption.amount);
+    if (corruption.last) toml.real(strength + "_end", *corruption.last);
+    if (corruption.kind == "salt-and-pepper" && (low != 0 || high != 1))
+        toml.real("low", low).real("high", high);
 }
 
 }  // namespace narrows::recipes

@@ -1,4 +1,4 @@
-// The `load` node of a Source. Private to recipes.
+// The `load` node of a Source, and the node that corrupts what it gives. Private to recipes.
 #pragma once
 
 #include "pipeline/recipes/recipes.hpp"
@@ -8,5 +8,9 @@ namespace narrows::recipes {
 
 // Writes the node's table without closing it: the caller may add keys.
 void load_node(TomlText& toml, std::string_view id, const Source& source);
+
+// Node "noisy"; salt and pepper stand at `low` and `high`. Not closed either.
+void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view input, double low,
+                  double high);
 
 }  // namespace narrows::recipes
