@@ -41,7 +41,7 @@ struct Corruption {
 // Error{Fault::usage} with what is known.
 NARROWS_PUBLIC Corruption parse_corruption(std::string_view text);
 
-// How much corrupted values count in the loss, and all others (Vincent et al. 2010, section 3.4).
+// How much corrupted values count in the loss, and all others (Vincent et al. 2010).
 struct Emphasis {
     double alpha = 1, beta = 1;
 };

@@ -1,6 +1,6 @@
-// Corruption of a batch: additive Gaussian noise, masking, salt and pepper (Vincent et al. 2010,
-// section 3.3). The two that choose values also tell which, as weights for the loss: emphasised
-// denoising (section 3.4 there) counts chosen values alpha times and all others beta times.
+// Corruption of a batch: additive Gaussian noise, masking, salt and pepper (Vincent et al. 2010).
+// The two that choose values also tell which, as weights for the loss: the emphasis on corrupted
+// dimensions there counts chosen values alpha times and all others beta times.
 #include <algorithm>
 
 #include "plugins/corrupt/corruption.hpp"
