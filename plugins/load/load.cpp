@@ -205,14 +205,16 @@ void Load::open(OpenContext& context) {
     read_labels(context);
     take_scaling(context);
     if (on_bad_row_ == "mask") find_neutral();
-    if (context.connected("weight") && !context.connected("x"))
-        context.fail("\"weight\" is read, but not the samples that it belongs to", "read \"x\" too");
     ids_ = data_->ids();
     order_.emplace(context.key(), training_, block_rows_, window_rows_);
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
+    // Weights come from values, also where only weights are read.
+    if (context.connected("weight") && !context.connected("x"))
+        values_ = context.reserve(
+            static_cast<std::size_t>(context.batch() * data_->sample().elements()) * sizeof(float));
 }
 
 void Load::process(Context& context) {
@@ -231,8 +233,10 @@ void Load::process(Context& context) {
     if (validation && !held_out_)
         for (std::int64_t& id : ids) id = validation_row(id);
     const auto features = static_cast<std::size_t>(data.sample().elements());
-    if (context.wanted("x")) {
-        const Tensor<float> x = context.out("x");
+    if (context.wanted("x") || context.wanted("weight")) {
+        Tensor<float> x = context.out("x");
+        if (x.data == nullptr)
+            x.data = reinterpret_cast<float*>(context.workspace(values_).data());
         const Tensor<float> weight = context.out("weight");   // no data where nobody reads it
         if (weight.data != nullptr) std::fill_n(weight.data, ids.size() * features, 1.0f);
         data.gather(ids, x.data);

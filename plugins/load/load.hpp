@@ -43,6 +43,7 @@ private:
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
+    std::size_t values_ = 0;       // workspace
     std::vector<float> neutral_;   // mask: what missing values become, in units of the data
 };
 
