@@ -53,6 +53,9 @@ struct Labels {
 };
 NARROWS_PUBLIC Labels open_labels(const DataSpec& spec);
 
+// What range, mean and deviation are made of: rows without NaN and Inf, or every finite value.
+enum class Counted : std::uint8_t { whole_rows, values };
+
 // One pass over the data: range, mean, deviation, rows that are not finite.
 struct Summary {
     std::int64_t rows = 0;
@@ -63,8 +66,12 @@ struct Summary {
     std::int64_t bad_rows = 0;
     std::vector<std::int64_t> first_bad;      // at most 8 row numbers
     std::int64_t constant_features = 0;
+    std::int64_t missing_values = 0;          // NaN or Inf, in all rows
+    std::int64_t empty_rows = 0;              // hold nothing else
+    std::int64_t empty_features = 0;          // nothing was counted: mean, deviation and range are 0
 };
-NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1);
+NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1,
+                                 Counted counted = Counted::whole_rows);
 
 // Some rows of a dataset, in this order; they keep their numbers as ids().
 NARROWS_PUBLIC std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,

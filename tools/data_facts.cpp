@@ -33,6 +33,12 @@ Range scaled(const datasets::Summary& s, const std::string& scale) {
     return {s.low, s.high};
 }
 
+datasets::Summary summarise(const datasets::Dataset& data, const recipes::Source& source) {
+    return datasets::summarise(
+        data, SerialLoop{}, 0, -1,
+        source.masks() ? datasets::Counted::values : datasets::Counted::whole_rows);
+}
+
 std::string row_list(const datasets::Summary& s) {
     std::string text;
     for (const std::int64_t row : s.first_bad) text += (text.empty() ? "" : ", ") + std::to_string(row);
@@ -65,14 +71,14 @@ std::shared_ptr<const datasets::Dataset> open_data(const recipes::Source& source
 recipes::DataFacts training_facts(const datasets::Dataset& data, const recipes::Source& source,
                                   const Common& common) {
     if (data.rows() < 1) throw Error(Fault::input, fmt::format("{} has no samples", data.name()));
-    const datasets::Summary summary = datasets::summarise(data, SerialLoop{});
+    const datasets::Summary summary = summarise(data, source);
     const bool stop = source.on_bad_row.empty() || source.on_bad_row == "stop";
     if (summary.bad_rows > 0 && stop)
         throw Error(Fault::input,
                     fmt::format("{}: {} of {} rows hold NaN or Inf: {}", data.name(), summary.bad_rows,
                                 summary.rows, row_list(summary)),
                     "--on-bad-row skip leaves them out, mask leaves out the values");
-    if (summary.bad_rows == summary.rows)
+    if ((source.masks() ? summary.empty_rows : summary.bad_rows) == summary.rows)
         throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data.name()));
     const Range range = scaled(summary, source.scale);
     recipes::DataFacts facts{summary.rows, summary.sample, range.low, range.high};
@@ -87,10 +93,11 @@ recipes::DataFacts training_facts(const datasets::Dataset& data, const recipes::
     return facts;
 }
 
-bool in_unit_range_for_model(const datasets::Dataset& data, const std::string& model, const Common&) {
+bool in_unit_range_for_model(const datasets::Dataset& data, const recipes::Source& source,
+                             const std::string& model) {
     const ModelFacts facts = model_facts(model);
     if (facts.scaling == "unit" && data.type() == storage::Numeric::u8) return true;
-    const datasets::Summary summary = datasets::summarise(data, SerialLoop{});
+    const datasets::Summary summary = summarise(data, source);
     double low = summary.low, high = summary.high;
     if (facts.shift.size() == summary.feature_low.size() && !facts.shift.empty()) {
         low = high = 0;

@@ -16,7 +16,7 @@ recipes::DataFacts training_facts(const datasets::Dataset& data, const recipes::
                                   const Common& common);
 
 // Are the samples in [0, 1] under the scaling that the model was trained with?
-bool in_unit_range_for_model(const datasets::Dataset& data, const std::string& model,
-                             const Common& common);
+bool in_unit_range_for_model(const datasets::Dataset& data, const recipes::Source& source,
+                             const std::string& model);
 
 }  // namespace narrows::tools

@@ -93,6 +93,9 @@ int import_data(CommandLine& line) {
     line.level_option("--level", options.level, "deflate level of the output, 0 to 9");
     line.parse();
     const Common& common = line.common();
+    if (options.source.masks())
+        throw Error(Fault::usage, "import copies values as they are: --on-bad-row mask is for verbs with a model",
+                    "import them with --on-bad-row skip, or mask them later");
     PipelineFiles files{{}, {options.output}};
     for (const std::string& text : options.source.data)
         files.inputs.push_back(datasets::parse_data(text).file);

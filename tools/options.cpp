@@ -199,7 +199,7 @@ void CommandLine::data(recipes::Source& source, bool several) {
     group(impl_->add("--columns", source.columns, "text: columns to read, a,b,3-7", "LIST"));
     group(impl_->add("--window", source.window, "cut long series into samples of N", "N"));
     group(impl_->add("--stride", source.stride, "from one window to the next", "N"));
-    choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"}, "rows with NaN or Inf (stop)");
+    choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"}, "NaN or Inf: stop, skip rows, mask values");
     group(impl_->app.get_option("--on-bad-row"));
 }
 

@@ -90,7 +90,12 @@ void show(const Common& common, const recipes::Choices& c) {
                                ? ", data in [0, 1]"
                                : fmt::format(", data in [{:g}, {:g}]", c.facts.low, c.facts.high)));
     if (!c.corruption.kind.empty())
-        line("corruption", fmt::format("{} {:g}", c.corruption.kind, c.corruption.amount));
+        line("corruption",
+             fmt::format("{} {:g}{}{}", c.corruption.kind, c.corruption.amount,
+                         c.corruption.last ? fmt::format(" to {:g}", *c.corruption.last) : "",
+                         c.emphasis ? fmt::format(", counts {:g}, other values {:g}",
+                                                  c.emphasis->alpha, c.emphasis->beta)
+                                    : ""));
     if (!c.sparsity.empty())
         line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
     if (c.variational)
@@ -118,7 +123,7 @@ void show(const Common& common, const recipes::Choices& c) {
 
 struct TrainLine {
     recipes::TrainOptions options;
-    std::string hidden, corruption;
+    std::string hidden, corruption, emphasis;
 };
 
 void describe(CommandLine& line, TrainLine& in) {
@@ -138,7 +143,9 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--rate", o.rate, "learning rate (1e-3)");
     line.option("--latent", o.latent, "size of the code (min(32, features / 4))");
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
-    line.option("--corruption", in.corruption, "gaussian:S, masking:R, salt-and-pepper:R or none");
+    line.option("--corruption", in.corruption,
+                "gaussian:S, masking:R, salt-and-pepper:R or none; S:T changes to T over the run");
+    line.option("--emphasis", in.emphasis, "weight of corrupted values in the loss, and of others: A,B");
     line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
     line.option("--codebook", o.codebook,
                 "quantise codes: ENTRIES or ENTRIES:VALUES of each (512:4)");
@@ -192,6 +199,7 @@ int train(CommandLine& line) {
     options.seed = common.seed.value_or(1);
     if (!in.hidden.empty()) options.hidden = parse_widths("--hidden", in.hidden);
     if (!in.corruption.empty()) options.corruption = recipes::parse_corruption(in.corruption);
+    if (!in.emphasis.empty()) options.emphasis = recipes::parse_emphasis(in.emphasis);
     select_kernel(common);
     const recipes::Session session = make_session(common);
 

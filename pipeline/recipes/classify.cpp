@@ -47,10 +47,7 @@ void head_nodes(TomlText& toml, bool below, const ClassifyOptions& o,
         input = "below.z";
     }
     if (!corruption.kind.empty()) {
-        std::string type = "corrupt." + corruption.kind;
-        std::replace(type.begin(), type.end(), '-', '_');
-        toml.node("noisy", type).text("in.x", input);
-        toml.real(corruption.kind == "gaussian" ? "sigma" : "rate", corruption.amount);
+        corrupt_node(toml, corruption, input, 0, 1);
         input = "noisy.x";
     }
     toml.node("code", "encode")

@@ -20,6 +20,7 @@ struct Source {
     std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
+    bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 
 // What a preset must know about the data; low and high are after scaling.
@@ -34,9 +35,18 @@ struct DataFacts {
 struct Corruption {
     std::string kind;  // "gaussian", "masking", "salt-and-pepper"; "": none
     double amount = 0;
+    std::optional<double> last{};  // in the last epoch, where the amount changes
 };
-// "gaussian:0.3", "masking", "none"; throws Error{Fault::usage} with what is known.
+// "gaussian:0.3", "masking", "gaussian:0.5:0.1" (from the first epoch to the last), "none"; throws
+// Error{Fault::usage} with what is known.
 NARROWS_PUBLIC Corruption parse_corruption(std::string_view text);
+
+// How much corrupted values count in the loss, and all others (Vincent et al. 2010).
+struct Emphasis {
+    double alpha = 1, beta = 1;
+};
+// "2" (and 1 for the others), "1,0"; throws Error{Fault::usage}.
+NARROWS_PUBLIC Emphasis parse_emphasis(std::string_view text);
 
 // What the user asked for; nullopt and empty: the preset decides.
 struct TrainOptions {
@@ -51,6 +61,7 @@ struct TrainOptions {
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
     std::optional<Corruption> corruption;
+    std::optional<Emphasis> emphasis;
     std::string validate;  // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
     std::string output_activation;          // "": sigmoid with BCE, else linear
@@ -85,6 +96,7 @@ struct Choices {
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;
     Corruption corruption;
+    std::optional<Emphasis> emphasis;
     double validation_fraction = 0;
     std::string validation_data;
     std::uint64_t seed = 1;
@@ -123,6 +135,8 @@ struct StreamOptions {
     bool mean = false;         // evaluate: decode the mean, not a draw
     bool quantised = false;    // the encoder ends in a codebook
     bool jacobian = false;     // evaluate: estimate the encoder's Jacobian norm
+    Corruption corruption;     // evaluate: of the input; the clean sample stays the target
+    double low = 0, high = 1;  // evaluate: where salt and pepper stand, in scaled units
     std::int64_t samples = 0;  // sample: how many
 };
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);

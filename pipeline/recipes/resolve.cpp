@@ -143,7 +143,38 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
                "give a smaller --latent, a --corruption, or --allow-identity");
 }
 
+bool read_number(std::string_view text, double& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+void check_weights(const Choices& choices) {
+    if (choices.layerwise && choices.source.masks())
+        refuse("--model layerwise learns the codes of the layers below: they cannot be masked",
+               "use --on-bad-row skip, or --model deep");
+    if (!choices.emphasis) return;
+    if (choices.corruption.kind.empty())
+        refuse("--emphasis weighs corrupted values, but nothing is corrupted",
+               "add --corruption masking:0.25, or use --model denoising");
+    if (choices.corruption.kind == "gaussian")
+        refuse("--emphasis tells corrupted values from others, but Gaussian noise is on every value",
+               "use --corruption masking:R or salt-and-pepper:R");
+}
+
 }  // namespace
+
+Emphasis parse_emphasis(std::string_view text) {
+    Emphasis out;
+    const std::size_t comma = text.find(',');
+    const bool good = read_number(text.substr(0, comma), out.alpha) &&
+                      (comma == std::string_view::npos ||
+                       read_number(text.substr(comma + 1), out.beta));
+    if (!good || !(out.alpha >= 0 && out.alpha <= 1e6 && out.beta >= 0 && out.beta <= 1e6) ||
+        out.alpha + out.beta <= 0)
+        refuse(fmt::format("--emphasis {}: not a weight of corrupted values, and of others", text),
+               "for example 2 (twice as much as others) or 1,0 (only they count)");
+    return out;
+}
 
 void require_preset(const std::string& name) {
     preset_named(name);
@@ -163,13 +194,17 @@ Corruption parse_corruption(std::string_view text) {
         if (entry.kind != kind) continue;
         Corruption out{std::string(kind), entry.amount};
         if (colon == std::string_view::npos) return out;
+        const auto number = [&](std::string_view amount) {
+            double value = 0;
+            if (!read_number(amount, value) || !(value >= 0 && value <= entry.high))
+                refuse(fmt::format("--corruption {}: \"{}\" is not a number in [0, {}]", text,
+                                   amount, entry.high));
+            return value;
+        };
         const std::string_view amount = text.substr(colon + 1);
-        const auto [end, error] =
-            std::from_chars(amount.data(), amount.data() + amount.size(), out.amount);
-        if (error != std::errc{} || end != amount.data() + amount.size() ||
-            !(out.amount >= 0 && out.amount <= entry.high))
-            refuse(fmt::format("--corruption {}: \"{}\" is not a number in [0, {}]", text, amount,
-                               entry.high));
+        const std::size_t second = amount.find(':');
+        out.amount = number(amount.substr(0, second));
+        if (second != std::string_view::npos) out.last = number(amount.substr(second + 1));
         return out;
     }
     const std::vector<std::string> names{"gaussian", "masking", "salt-and-pepper", "none"};
@@ -193,6 +228,7 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     if (options.batch) choices.batch = *options.batch;
     if (options.rate) choices.rate = *options.rate;
     if (options.corruption) choices.corruption = *options.corruption;
+    choices.emphasis = options.emphasis;
     if (!options.loss.empty()) choices.loss = options.loss;
     if (!options.schedule.empty()) choices.schedule = options.schedule;
     if (!options.optimizer.empty()) choices.optimizer = options.optimizer;
@@ -232,6 +268,7 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     if (choices.output_act == "sigmoid" && !unit)
         refuse(fmt::format("a sigmoid cannot give data in [{:g}, {:g}]", facts.low, facts.high),
                "leave out --output-activation, or use --scale minmax");
+    check_weights(choices);
     if (choices.loss == "bce" && !unit)
         refuse(fmt::format("BCE needs data in [0, 1], found [{:g}, {:g}]", facts.low, facts.high),
                "use --loss mse, or --scale minmax");

@@ -26,4 +26,16 @@ void checkpoint_every(TomlText& toml, std::int64_t rows, std::int64_t batch) {
         toml.text("every", std::to_string((steps_between + steps - 1) / steps) + " epochs");
 }
 
+void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view input, double low,
+                  double high) {
+    std::string type = "corrupt." + corruption.kind;
+    std::replace(type.begin(), type.end(), '-', '_');
+    toml.node("noisy", type).text("in.x", input);
+    const std::string strength = corruption.kind == "gaussian" ? "sigma" : "rate";
+    toml.real(strength, corruption.amount);
+    if (corruption.last) toml.real(strength + "_end", *corruption.last);
+    if (corruption.kind == "salt-and-pepper" && (low != 0 || high != 1))
+        toml.real("low", low).real("high", high);
+}
+
 }  // namespace narrows::recipes

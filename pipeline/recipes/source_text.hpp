@@ -1,4 +1,4 @@
-// The `load` node of a Source. Private to recipes.
+// The `load` node of a Source, and the node that corrupts what it gives. Private to recipes.
 #pragma once
 
 #include "pipeline/recipes/recipes.hpp"
@@ -12,5 +12,8 @@ void load_node(TomlText& toml, std::string_view id, const Source& source);
 // Writes a checkpoint node's `every` where epochs are so short that one each would cost more than
 // the training.
 void checkpoint_every(TomlText& toml, std::int64_t rows, std::int64_t batch);
+// Node "noisy"; salt and pepper stand at `low` and `high`. Not closed either.
+void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view input, double low,
+                  double high);
 
 }  // namespace narrows::recipes

@@ -19,16 +19,18 @@ TomlText begin(std::string_view title, const StreamOptions& o) {
     return toml;
 }
 
-void encode_node(TomlText& toml) {
-    toml.node("code", "encode").text("model", "ae").text("in.x", "data.x");
+void encode_node(TomlText& toml, std::string_view input = "data.x") {
+    toml.node("code", "encode").text("model", "ae").text("in.x", input);
 }
 
 void decode_node(TomlText& toml, std::string_view codes) {
     toml.node("recon", "decode").text("model", "ae").text("in.z", codes);
 }
 
-void error_node(TomlText& toml, std::string_view id, std::string_view type) {
+// `masked`: missing values of the target do not count.
+void error_node(TomlText& toml, std::string_view id, std::string_view type, bool masked = false) {
     toml.node(id, type).text("in.prediction", "recon.x").text("in.target", "data.x");
+    if (masked) toml.text("in.weight", "data.weight");
 }
 
 // Codes come out of encode quantised; this tells which entries they are.
@@ -62,7 +64,7 @@ std::string encode(const StreamOptions& o) {
     TomlText toml = begin("encode", o);
     encode_node(toml);
     decode_node(toml, "code.z");
-    error_node(toml, "error", "loss.mse");
+    error_node(toml, "error", "loss.mse", o.source.masks());
     if (o.quantised) quantise_node(toml);
     toml.node("out", "store.codes")
         .text("model", "ae")
@@ -87,7 +89,7 @@ std::string reconstruct(const StreamOptions& o) {
     TomlText toml = begin("reconstruct", o);
     encode_node(toml);
     decode_node(toml, "code.z");
-    error_node(toml, "error", "loss.mse");
+    error_node(toml, "error", "loss.mse", o.source.masks());
     samples_node(toml, "recon.x", o.output, o.labels, o.level);
     toml.text("model", "ae").flag("restore", true);
     return toml.str();
@@ -106,11 +108,13 @@ std::string sample(const StreamOptions& o) {
 
 std::string evaluate(const StreamOptions& o) {
     TomlText toml = begin("evaluate", o);
-    encode_node(toml);
+    const bool noisy = !o.corruption.kind.empty();
+    if (noisy) corrupt_node(toml, o.corruption, "data.x", o.low, o.high);
+    encode_node(toml, noisy ? "noisy.x" : "data.x");
     if (o.gaussian && !o.mean) toml.text("sample", "always");
     decode_node(toml, "code.z");
-    error_node(toml, "error", "loss.mse");
-    if (o.bce) error_node(toml, "nats", "loss.bce");
+    error_node(toml, "error", "loss.mse", o.source.masks());
+    if (o.bce) error_node(toml, "nats", "loss.bce", o.source.masks());
     if (o.gaussian) {
         toml.node("latent", "measure.latent")
             .text("in.mean", "code.mean")

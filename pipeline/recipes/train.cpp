@@ -143,14 +143,17 @@ std::string penalties(TomlText& toml, const Choices& c) {
     return "[" + losses + "]";
 }
 
-// Salt and pepper stand at the ends of the data's range.
-void corrupt_node(TomlText& toml, const Choices& c, std::string_view input) {
-    std::string type = "corrupt." + c.corruption.kind;
-    std::replace(type.begin(), type.end(), '-', '_');
-    toml.node("noisy", type).text("in.x", input);
-    toml.real(c.corruption.kind == "gaussian" ? "sigma" : "rate", c.corruption.amount);
-    if (c.corruption.kind == "salt-and-pepper" && !c.facts.unit_range())
-        toml.real("low", c.facts.low).real("high", c.facts.high);
+// The corrupted input, and which output says how much each value of the target counts; "": none.
+std::string corrupted(TomlText& toml, const Choices& c, std::string_view input) {
+    const std::string observed = c.source.masks() ? "data.weight" : "";
+    if (c.corruption.kind.empty()) return observed;
+    // Salt and pepper stand at the ends of the data's range.
+    const bool unit = c.facts.unit_range();
+    corrupt_node(toml, c.corruption, input, unit ? 0 : c.facts.low, unit ? 1 : c.facts.high);
+    if (!c.emphasis) return observed;
+    toml.real("alpha", c.emphasis->alpha).real("beta", c.emphasis->beta);
+    if (!observed.empty()) toml.text("in.weight", observed);
+    return "noisy.weight";
 }
 
 // One stage a pair of layers, outermost first, then one for all.
@@ -196,7 +199,7 @@ std::string train(const Choices& c) {
     const std::string input = c.layerwise ? "below.z" : "data.x";
     if (c.layerwise)
         toml.node("below", "encode.below").text("model", c.model_name).text("in.x", "data.x");
-    if (noisy) corrupt_node(toml, c, input);
+    const std::string weight = corrupted(toml, c, input);
     toml.node("code", "encode").text("model", c.model_name).text("in.x", noisy ? "noisy.x" : input);
     if (c.codebook > 0) {
         toml.integer("last", layers_before_codebook(c));
@@ -210,6 +213,7 @@ std::string train(const Choices& c) {
         .text("model", c.model_name)
         .text("in.z", c.codebook > 0 ? "quantised.z" : "code.z");
     toml.node("loss", "loss." + c.loss).text("in.prediction", "recon.x").text("in.target", input);
+    if (!weight.empty()) toml.text("in.weight", weight);
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)

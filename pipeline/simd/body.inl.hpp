@@ -8,6 +8,7 @@
 #include "pipeline/simd/products.inl.hpp"
 #include "pipeline/simd/gradients.inl.hpp"
 #include "pipeline/simd/losses.inl.hpp"
+#include "pipeline/simd/weighted_losses.inl.hpp"
 #include "pipeline/simd/optimisers.inl.hpp"
 #include "pipeline/simd/random.inl.hpp"
 
@@ -36,6 +37,10 @@ constexpr Kernels the_table{
     .bce_logits = bce_logits,
     .bce = bce,
     .huber = huber,
+    .weighted_squared_error = weighted_squared_error,
+    .weighted_bce_logits = weighted_bce_logits,
+    .weighted_bce = weighted_bce,
+    .weighted_huber = weighted_huber,
     .adam = adam,
     .momentum = momentum,
     .uniform = uniform,

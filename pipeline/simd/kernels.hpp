@@ -128,6 +128,18 @@ struct Kernels {
     double (*huber)(const float* prediction, const float* target, float delta, float scale,
                     float* gradient, std::size_t n);
 
+    // -- the same with a weight for each element (0: as if it were not there): sum of w * loss, and
+    //    scale * w * d(loss)/d(prediction). Predictions and targets must be finite everywhere.
+    double (*weighted_squared_error)(const float* prediction, const float* target,
+                                     const float* weight, float scale, float* gradient,
+                                     std::size_t n);
+    double (*weighted_bce_logits)(const float* logits, const float* target, const float* weight,
+                                  float scale, float* gradient, std::size_t n);
+    double (*weighted_bce)(const float* probability, const float* target, const float* weight,
+                           float scale, float* gradient, std::size_t n);
+    double (*weighted_huber)(const float* prediction, const float* target, const float* weight,
+                             float delta, float scale, float* gradient, std::size_t n);
+
     // -- optimisers, one pass
     void (*adam)(const AdamStep&, float* w, const float* g, float* m, float* v, std::size_t n);
     void (*momentum)(const MomentumStep&, float* w, const float* g, float* m, std::size_t n);

@@ -15,7 +15,7 @@ constexpr std::uint64_t memory_budget = 192u << 20;
 
 [[noreturn]] void refuse_row(const datasets::Dataset& data, std::int64_t row) {
     throw Error(Fault::input, fmt::format("row {} of {} holds NaN or Inf", row, data.name()),
-                "--on-bad-row skip leaves such rows out");
+                "--on-bad-row skip leaves such rows out, mask such values");
 }
 
 }  // namespace
@@ -26,8 +26,8 @@ void Load::describe(Schema& schema) {
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
         .out("labels", "i64[batch]", "their labels, where the data has any")
-        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several",
-                             Need::required)
+        .out("weight", "f32 like x", "1, and 0 where a value was missing (on_bad_row = \"mask\")")
+        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
         .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
         .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png", "empty: by content")
         .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
@@ -54,7 +54,8 @@ void Load::describe(Schema& schema) {
                                  "steps")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
-        .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip", "rows with NaN or Inf");
+        .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip|mask",
+                                    "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0");
 }
 
 datasets::DataSpec Load::spec_of(const std::string& data) const {
@@ -77,34 +78,42 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
 }
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
-    OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
-    datasets::Summary& summary) const {
-    summary = datasets::summarise(*data, SerialLoop{});
+    OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
+    summary = datasets::summarise(*data, SerialLoop{}, 0, -1, counted());
     if (summary.bad_rows == 0) return data;
+    const bool mask = on_bad_row_ == "mask";
     if (on_bad_row_ == "stop") {
         std::string rows;
-        for (const std::int64_t row : summary.first_bad)
-            rows += (rows.empty() ? "" : ", ") + std::to_string(row);
-        throw Error(
-            Fault::input,
-            fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
-                        summary.rows, rows,
-                        summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size())
-                            ? ", ..."
-                            : ""),
-            "--on-bad-row skip leaves them out");
+        for (const std::int64_t row : summary.first_bad) rows += (rows.empty() ? "" : ", ") + std::to_string(row);
+        throw Error(Fault::input,
+                    fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
+                                summary.rows, rows,
+                                summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size()) ? ", ..." : ""),
+                    "--on-bad-row skip leaves them out, mask leaves out the values");
     }
+    const std::int64_t left_out = mask ? summary.empty_rows : summary.bad_rows;
+    if (left_out == summary.rows)
+        throw Error(Fault::input, fmt::format("{}: every row holds {}NaN or Inf", data->name(), mask ? "only " : ""));
+    if (mask)
+        context.warn(fmt::format("{} values in {} of {} rows are missing: they leave loss and gradient",
+                                 summary.missing_values, summary.bad_rows, summary.rows));
+    if (mask && summary.empty_features > 0)
+        context.warn(fmt::format("{} of {} features have no value at all", summary.empty_features,
+                                 data->sample().elements()));
+    if (left_out == 0) return data;
+    context.warn(fmt::format("{} of {} rows hold {} and are left out", left_out, summary.rows,
+                             mask ? "no value" : "NaN or Inf"));
     const auto features = static_cast<std::size_t>(data->sample().elements());
+    const auto stays = [&](const std::vector<float>& row) {
+        if (!mask) return simd::kernels().all_finite(row.data(), features);
+        return std::any_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); });
+    };
     std::vector<std::int64_t> good;
     std::vector<float> row(features);
     for (std::int64_t r = 0; r < data->rows(); ++r) {
         data->read(r, 1, row.data());
-        if (simd::kernels().all_finite(row.data(), features)) good.push_back(r);
+        if (stays(row)) good.push_back(r);
     }
-    if (good.empty())
-        throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data->name()));
-    context.warn(fmt::format("{} of {} rows hold NaN or Inf and are left out", summary.bad_rows,
-                             summary.rows));
     return datasets::select(std::move(data), std::move(good));
 }
 
@@ -183,20 +192,37 @@ void Load::take_scaling(OpenContext& context) {
     auto* model = dynamic_cast<model::Autoencoder*>(context.downstream_model());
     if (model != nullptr && model->scaling()) {
         if (scale_ != "none") {
-            check_fits(*model->scaling(), *data_);
+            for (const std::string& text : check_fits(*model->scaling(), *data_))
+                context.warn("unlike the training data: " + text);
             scaling_ = model->scaling();
         }
         return;
     }
-    const bool needs_summary =
-        scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
-    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{});
+    const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
+    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{}, 0, -1, counted());
     if (!needs_summary) {
         summary_.type = data_->type();
         summary_.sample = data_->sample();
     }
     scaling_ = fit_scaling(scale_, summary_);
     if (model != nullptr && context.mode() == Mode::train) model->set_scaling(*scaling_);
+}
+
+// A missing value becomes the mean that its feature had in training, so that it says nothing new:
+// 0 under scale = "standard". Without a model's scaling: the mean of this data.
+void Load::find_neutral() {
+    const auto features = static_cast<std::size_t>(data_->sample().elements());
+    neutral_.assign(features, 0);
+    if (scaling_ && scaling_->mean.size() == features) neutral_ = scaling_->mean;
+    else if (summary_.mean.size() == features) neutral_ = summary_.mean;
+}
+
+void Load::replace_missing(std::span<float> row, float* weight) const {
+    for (std::size_t f = 0; f < row.size(); ++f) {
+        if (std::isfinite(row[f])) continue;
+        row[f] = neutral_[f];
+        if (weight != nullptr) weight[f] = 0;
+    }
 }
 
 void Load::open(OpenContext& context) {
@@ -209,11 +235,17 @@ void Load::open(OpenContext& context) {
     hold_out(context);
     read_held_out_labels();
     take_scaling(context);
+    if (on_bad_row_ == "mask") find_neutral();
     ids_ = data_->ids();
     order_.emplace(context.key(), training_, block_rows_, window_rows_);
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
+    context.set_shape("weight", data_->sample().with_batch(context.batch()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
+    // Weights come from values, also where only weights are read.
+    if (context.connected("weight") && !context.connected("x"))
+        values_ = context.reserve(
+            static_cast<std::size_t>(context.batch() * data_->sample().elements()) * sizeof(float));
 }
 
 void Load::process(Context& context) {
@@ -233,12 +265,19 @@ void Load::process(Context& context) {
     if (validation && !held_out_)
         for (std::int64_t& id : ids) id = validation_row(id);
     const auto features = static_cast<std::size_t>(data.sample().elements());
-    if (context.wanted("x")) {
-        const Tensor<float> x = context.out("x");
+    if (context.wanted("x") || context.wanted("weight")) {
+        Tensor<float> x = context.out("x");
+        if (x.data == nullptr)
+            x.data = reinterpret_cast<float*>(context.workspace(values_).data());
+        const Tensor<float> weight = context.out("weight");   // no data where nobody reads it
+        if (weight.data != nullptr) std::fill_n(weight.data, ids.size() * features, 1.0f);
         data.gather(ids, x.data);
-        for (std::size_t i = 0; i < ids.size(); ++i)
-            if (!simd::kernels().all_finite(x.data + i * features, features))
-                refuse_row(data, ids[i]);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const std::span<float> row(x.data + i * features, features);
+            if (simd::kernels().all_finite(row.data(), features)) continue;
+            if (on_bad_row_ != "mask") refuse_row(data, ids[i]);
+            replace_missing(row, weight.data == nullptr ? nullptr : weight.data + i * features);
+        }
         if (scaling_) apply_scaling(*scaling_, x.data, features, ids.size());
     }
     if (context.wanted("labels")) {

@@ -25,6 +25,11 @@ private:
     std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
+    void find_neutral();
+    void replace_missing(std::span<float> row, float* weight) const;
+    datasets::Counted counted() const {
+        return on_bad_row_ == "mask" ? datasets::Counted::values : datasets::Counted::whole_rows;
+    }
     std::int64_t training_row(std::int64_t i) const;
     std::int64_t validation_row(std::int64_t i) const;
 
@@ -44,6 +49,8 @@ private:
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
+    std::size_t values_ = 0;       // workspace
+    std::vector<float> neutral_;   // mask: what missing values become, in units of the data
 };
 
 }  // namespace narrows::plugins

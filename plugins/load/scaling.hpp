@@ -10,8 +10,10 @@ namespace narrows::plugins {
 // Throws Error{Fault::usage} where it does not fit the data.
 model::Scaling fit_scaling(const std::string& kind, const datasets::Summary& summary);
 
-// Refuses data that the model was not trained on: another type, or far outside the range.
-void check_fits(const model::Scaling& scaling, const datasets::Dataset& data);
+// Refuses data that the model was not trained on: another type, or far outside the range. What is
+// inside but unlike the training data is told in texts, one each: means that moved, and features
+// they are of; spread; values outside the training range.
+std::vector<std::string> check_fits(const model::Scaling& scaling, const datasets::Dataset& data);
 
 // In place, rows of `features` values.
 void apply_scaling(const model::Scaling& scaling, float* values, std::size_t features, std::size_t rows);

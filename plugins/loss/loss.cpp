@@ -2,6 +2,11 @@
 //   mse    1/n sum (p - t)^2          metrics `sse` (sum over the n features) and `mse`
 //   bce    sum of max(z,0) - z t + log(1 + exp(-|z|)) over logits z; nats; metric `bce`
 //   huber  1/n sum of d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond; metric `huber`
+// With `weight` connected (w: 0 for missing values, any number >= 0 for emphasis) the mean over the
+// values of the batch becomes the weighted mean, sum w l / sum w, and a sum over features is n
+// times that: the loss keeps its scale whatever part of the values counts, and a batch in which
+// nothing counts gives 0. The same holds for the metrics, over all of the data, and `per_sample`,
+// within each sample: what a sample's observed values say, scaled to all n.
 // Rows are summed one by one, then in row order, in double: the same bits for any thread count.
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
@@ -24,9 +29,13 @@ public:
         if (prediction.elements() != target.elements())
             context.fail("prediction has shape " + to_string(prediction) + " but target has " +
                          to_string(target));
+        if (context.connected("weight") &&
+            context.shape("weight").elements() != target.elements())
+            context.fail("weight has shape " + to_string(context.shape("weight")) +
+                         " but target has " + to_string(target));
         logits_ = takes_logits() && context.prefer("prediction", "logits");
         context.set_shape("per_sample", Shape{prediction[0]});
-        rows_ = context.reserve(static_cast<std::size_t>(prediction[0]) * sizeof(double));
+        rows_ = context.reserve(static_cast<std::size_t>(prediction[0]) * 2 * sizeof(double));
     }
 
     // The gradient is written here already, for a seed of 1: one pass over prediction and target
@@ -34,32 +43,41 @@ public:
     void process(Context& context) override {
         const Tensor<const float> prediction = context.in("prediction");
         const Tensor<const float> target = context.in("target");
+        const Tensor<const float> weight =
+            context.connected("weight") ? context.in("weight") : Tensor<const float>{};
         const auto count = static_cast<std::size_t>(context.place().count);
         const auto features = static_cast<std::size_t>(prediction.row_size());
         auto* rows = reinterpret_cast<double*>(context.workspace(rows_).data());
+        double* weights = rows + count;
+        double all = static_cast<double>(count);  // rows' worth of values that count
+        if (weight.data != nullptr) all = sum_weights(context, weight, weights);
         const bool training = context.place().phase == narrows::Phase::training;
         const Tensor<float> gradient =
             training ? context.gradient_for("prediction") : Tensor<float>{};
-        const double weight = mean_over_features() ? 1.0 / static_cast<double>(features) : 1.0;
-        const auto scale = static_cast<float>(weight / static_cast<double>(count));
+        const auto scale = static_cast<float>(all > 0 ? per_value(features) / all : 0);
 
         context.loop().each((count + rows_per_task - 1) / rows_per_task, [&](std::size_t task) {
             const std::size_t last = std::min(count, (task + 1) * rows_per_task);
             for (std::size_t r = task * rows_per_task; r < last; ++r) {
                 const auto row = static_cast<std::int64_t>(r);
-                rows[r] = row_loss(prediction.row(row), target.row(row), scale,
-                                   gradient.data ? gradient.row(row) : nullptr, features);
+                float* slope = gradient.data ? gradient.row(row) : nullptr;
+                rows[r] = weight.data == nullptr
+                              ? row_loss(prediction.row(row), target.row(row), scale, slope, features)
+                              : weighted_row_loss(prediction.row(row), target.row(row),
+                                                  weight.row(row), scale, slope, features);
             }
         });
 
         double sum = 0;
         for (std::size_t r = 0; r < count; ++r) sum += rows[r];
-        if (context.wanted("per_sample")) {
-            const Tensor<float> out = context.out("per_sample");
-            for (std::size_t r = 0; r < count; ++r) out.data[r] = static_cast<float>(per_sample(rows[r], features));
+        context.set_scalar("value", all > 0 ? sum * per_value(features) / all : 0);
+        report(context, sum, all, features);
+        if (!context.wanted("per_sample")) return;
+        const Tensor<float> out = context.out("per_sample");
+        for (std::size_t r = 0; r < count; ++r) {
+            if (weight.data != nullptr) rows[r] = weights[r] > 0 ? rows[r] / weights[r] : 0;
+            out.data[r] = static_cast<float>(per_sample(rows[r], features));
         }
-        context.set_scalar("value", sum * weight / static_cast<double>(count));
-        report(context, sum, features);
     }
 
     void backward(Context& context) override {
@@ -78,6 +96,9 @@ protected:
             .threads(narrows::Threads::parallel)
             .in("prediction", "f32[batch, ...]", "reconstructions")
             .in("target", "f32[batch, ...]", "what they should be")
+            .in("weight", "f32[batch, ...]",
+                "how much each value counts, 0: not at all; the loss is the weighted mean",
+                narrows::Need::optional)
             .out("value", "scalar", "mean over the batch")
             .out("per_sample", "f32[batch]", per_sample);
     }
@@ -89,8 +110,30 @@ private:
     // The sum over features; the gradient is `scale` times the sum's.
     virtual double row_loss(const float* prediction, const float* target, float scale,
                             float* gradient, std::size_t n) const = 0;
+    virtual double weighted_row_loss(const float* prediction, const float* target,
+                                     const float* weight, float scale, float* gradient,
+                                     std::size_t n) const = 0;
     virtual double per_sample(double row, std::size_t) const { return row; }
-    virtual void report(Context& context, double sum, std::size_t features) const = 0;
+    // `sum` of the losses of all values that count; `rows` rows' worth of them.
+    virtual void report(Context& context, double sum, double rows, std::size_t features) const = 0;
+
+    double per_value(std::size_t features) const {
+        return mean_over_features() ? 1.0 / static_cast<double>(features) : 1.0;
+    }
+    // Each row's weight as a part of a whole row's, and their sum.
+    static double sum_weights(Context& context, const Tensor<const float>& weight, double* weights) {
+        const auto count = static_cast<std::size_t>(context.place().count);
+        const auto features = static_cast<std::size_t>(weight.row_size());
+        context.loop().each((count + rows_per_task - 1) / rows_per_task, [&](std::size_t task) {
+            const std::size_t last = std::min(count, (task + 1) * rows_per_task);
+            for (std::size_t r = task * rows_per_task; r < last; ++r)
+                weights[r] = kernels().sum(weight.row(static_cast<std::int64_t>(r)), features) /
+                             static_cast<double>(features);
+        });
+        double sum = 0;
+        for (std::size_t r = 0; r < count; ++r) sum += weights[r];
+        return sum;
+    }
 
     std::size_t rows_ = 0;
     bool logits_ = false;
@@ -107,10 +150,13 @@ private:
                     std::size_t n) const override {
         return kernels().squared_error(prediction, target, scale, gradient, n);
     }
-    void report(Context& context, double sum, std::size_t features) const override {
-        const auto count = static_cast<double>(context.place().count);
-        context.metric("sse", sum, count);
-        context.metric("mse", sum / static_cast<double>(features), count);
+    double weighted_row_loss(const float* prediction, const float* target, const float* weight,
+                             float scale, float* gradient, std::size_t n) const override {
+        return kernels().weighted_squared_error(prediction, target, weight, scale, gradient, n);
+    }
+    void report(Context& context, double sum, double rows, std::size_t features) const override {
+        context.metric("sse", sum, rows);
+        context.metric("mse", sum / static_cast<double>(features), rows);
     }
 };
 
@@ -131,8 +177,13 @@ private:
         return (logits() ? kernels().bce_logits : kernels().bce)(prediction, target, scale,
                                                                  gradient, n);
     }
-    void report(Context& context, double sum, std::size_t) const override {
-        context.metric("bce", sum, static_cast<double>(context.place().count));
+    double weighted_row_loss(const float* prediction, const float* target, const float* weight,
+                             float scale, float* gradient, std::size_t n) const override {
+        return (logits() ? kernels().weighted_bce_logits : kernels().weighted_bce)(
+            prediction, target, weight, scale, gradient, n);
+    }
+    void report(Context& context, double sum, double rows, std::size_t) const override {
+        context.metric("bce", sum, rows);
     }
 };
 
@@ -150,12 +201,15 @@ private:
                     std::size_t n) const override {
         return kernels().huber(prediction, target, delta_, scale, gradient, n);
     }
+    double weighted_row_loss(const float* prediction, const float* target, const float* weight,
+                             float scale, float* gradient, std::size_t n) const override {
+        return kernels().weighted_huber(prediction, target, weight, delta_, scale, gradient, n);
+    }
     double per_sample(double row, std::size_t features) const override {
         return row / static_cast<double>(features);
     }
-    void report(Context& context, double sum, std::size_t features) const override {
-        context.metric("huber", sum / static_cast<double>(features),
-                       static_cast<double>(context.place().count));
+    void report(Context& context, double sum, double rows, std::size_t features) const override {
+        context.metric("huber", sum / static_cast<double>(features), rows);
     }
     float delta_ = 1;
 };

@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
+#include "plugins/optimize/cosine.hpp"
+
 namespace narrows::plugins {
 namespace {
-
-constexpr double pi = 3.14159265358979323846;
-
-double sin_small(double x) {  // Taylor to x^17, |x| <= pi/2: error below 1e-14
-    const double s = x * x;
-    double sum = 0;
-    for (int n = 17; n >= 3; n -= 2) sum = (1 + sum) * (-s / static_cast<double>(n * (n - 1)));
-    return x * (1 + sum);
-}
 
 // Drops seen so far: one for each run of `patience` epochs without a better loss.
 std::uint64_t plateau_drops(std::span<const double> losses, std::int64_t patience) {
@@ -32,8 +25,6 @@ std::uint64_t plateau_drops(std::span<const double> losses, std::int64_t patienc
 }
 
 }  // namespace
-
-double cos_pi(double x) { return sin_small(pi * (0.5 - x)); }
 
 double power(double base, std::uint64_t n) {
     double result = 1;

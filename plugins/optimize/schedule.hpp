@@ -22,9 +22,7 @@ struct Schedule {
               std::uint32_t epochs, std::span<const double> losses) const;
 };
 
-// cos(pi x) for x in [0, 1] by a fixed polynomial: libm's variants differ between machines.
-double cos_pi(double x);
-// base^n by repeated squaring, for the same reason.
+// base^n by repeated squaring: libm's variants differ between machines.
 double power(double base, std::uint64_t n);
 
 }  // namespace narrows::plugins

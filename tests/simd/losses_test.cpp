@@ -226,3 +226,58 @@ TEST_CASE("momentum, nesterov and plain descent follow their formulas", "[optimi
                 });
             }
 }
+
+TEST_CASE("weighted losses agree with double precision, and weights of 1 change no gradient",
+          "[loss]") {
+    using Weighted = std::function<double(const Kernels&, const float*, const float*, const float*,
+                                          float, float*, std::size_t)>;
+    const std::vector<Weighted> weighted{
+        [](const Kernels& k, auto p, auto t, auto w, float s, float* g, std::size_t n) {
+            return k.weighted_squared_error(p, t, w, s, g, n);
+        },
+        [](const Kernels& k, auto p, auto t, auto w, float s, float* g, std::size_t n) {
+            return k.weighted_bce_logits(p, t, w, s, g, n);
+        },
+        [](const Kernels& k, auto p, auto t, auto w, float s, float* g, std::size_t n) {
+            return k.weighted_bce(p, t, w, s, g, n);
+        },
+        [](const Kernels& k, auto p, auto t, auto w, float s, float* g, std::size_t n) {
+            return k.weighted_huber(p, t, w, 0.8f, s, g, n);
+        }};
+    REQUIRE(weighted.size() == cases().size());
+    Numbers numbers(23);
+    for (std::size_t which = 0; which < weighted.size(); ++which)
+        for (const std::size_t n : lengths()) {
+            const Case& c = cases()[which];
+            const auto p = numbers.vector(n, c.low, c.high), t = numbers.vector(n, 0, 1);
+            auto w = numbers.vector(n, 0, 2);
+            for (std::size_t i = 0; i < n; i += 3) w[i] = 0;
+            const std::vector<float> ones(n, 1.0f);
+            const auto at = [](const std::vector<float>& v, std::size_t i) {
+                return static_cast<double>(v[i]);
+            };
+            double expected = 0;
+            for (std::size_t i = 0; i < n; ++i) expected += at(w, i) * c.value(at(p, i), at(t, i));
+
+            each_level([&](const Kernels& k) {
+                INFO(c.name << ", length " << n);
+                std::vector<float> g(n + 1, 9.0f), g0(n + 1, 9.0f), plain(n + 1, 9.0f);
+                const double loss =
+                    weighted[which](k, p.data(), t.data(), w.data(), 0.25f, g.data(), n);
+                REQUIRE(std::abs(loss - expected) <= 1e-6 * expected);
+                for (std::size_t i = 0; i < n; ++i) {
+                    const double slope = 0.25 * at(w, i) * c.slope(at(p, i), at(t, i));
+                    REQUIRE(std::abs(at(g, i) - slope) <= 4e-7 * (std::abs(slope) + 0.5));
+                    if (w[i] == 0) REQUIRE(g[i] == 0);
+                }
+                REQUIRE(g[n] == 9.0f);
+                const double other =
+                    weighted[which](portable(), p.data(), t.data(), w.data(), 0.25f, g0.data(), n);
+                REQUIRE(same_bits(loss, other));
+                REQUIRE(same_bits(g, g0));
+                weighted[which](k, p.data(), t.data(), ones.data(), 0.25f, g.data(), n);
+                c.run(k, p.data(), t.data(), 0.25f, plain.data(), n);
+                REQUIRE(same_bits(g, plain));
+            });
+        }
+}
