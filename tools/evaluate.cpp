@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tools/data_facts.hpp"
 #include "tools/model_facts.hpp"
 #include "tools/stream_verbs.hpp"
@@ -6,16 +8,34 @@ namespace narrows::tools {
 
 int evaluate(CommandLine& line) {
     recipes::StreamOptions options;
+    std::optional<std::int64_t> importance;
     stream_options(line, options, false);
     line.flag("--mean", options.mean, "variational: decode the mean of the latent, not a draw");
+    line.option("--importance", importance,
+                "variational: log-likelihood from N importance-weighted draws a sample");
     line.parse();
     finish_options(line.common(), options);
+    if (importance && (*importance < 1 || *importance > 1 << 24))
+        throw Error(Fault::usage, fmt::format("--importance {}: must be from 1 to {}", *importance, 1 << 24));
     select_kernel(line.common());
     const auto data = open_data(options.source);
     options.bce = in_unit_range_for_model(*data, options.model, line.common());
-    options.gaussian = model_facts(options.model).gaussian;
+    const ModelFacts facts = model_facts(options.model);
+    options.gaussian = facts.gaussian;
+    options.likelihood = facts.likelihood;
+    options.likelihood_scale = facts.likelihood_scale;
+    options.learned_scale = facts.learned_scale;
+    options.importance = importance.value_or(0);
+    if (importance && !facts.gaussian)
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: the model has no gaussian latent to draw from", *importance),
+                    "train one with --model variational");
+    if (facts.likelihood == "bernoulli" && !options.bce)
+        throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
+                    "give it data of the training type and range");
     PipelineJob job{"evaluate", recipes::evaluate(options), "evaluate",
-                    {"sse", "mse", "bce", "negative_elbo", "kl", "active_units", "dead_units"}, ResultsAre::data};
+                    {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units"},
+                    ResultsAre::data};
     return run_pipeline(line.common(), job);
 }
 

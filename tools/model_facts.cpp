@@ -30,6 +30,9 @@ ModelFacts model_facts(const std::string& file) {
     if (const std::string* kind = text_attribute(bundle.attributes, "scaling")) facts.scaling = *kind;
     if (const std::string* type = text_attribute(bundle.attributes, "source_type")) facts.source_type = *type;
     if (const std::string* latent = text_attribute(bundle.attributes, "latent")) facts.gaussian = *latent == "gaussian";
+    if (const std::string* likelihood = text_attribute(bundle.attributes, "likelihood")) facts.likelihood = *likelihood;
+    if (const auto* scale = bundle.attribute("likelihood_scale")) facts.likelihood_scale = std::get<double>(*scale);
+    if (const auto* learned = bundle.attribute("learned_scale")) facts.learned_scale = std::get<std::int64_t>(*learned) != 0;
     facts.shift = floats(bundle, "/scaling/shift");
     facts.factor = floats(bundle, "/scaling/factor");
     if (facts.factor.size() != facts.shift.size()) facts.shift.clear();

@@ -9,6 +9,9 @@ namespace narrows::tools {
 struct ModelFacts {
     std::string scaling = "none", source_type;
     bool gaussian = false;              // a variational model
+    std::string likelihood;             // of its decoder; "": the file says nothing
+    double likelihood_scale = 1;
+    bool learned_scale = false;
     std::vector<float> shift, factor;   // empty, one for all, or one a feature
 };
 ModelFacts model_facts(const std::string& file);

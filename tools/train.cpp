@@ -95,6 +95,11 @@ void show(const Common& common, const recipes::Choices& c) {
         line("sparsity", fmt::format("{} {:g}", c.sparsity, c.sparsity_amount));
     if (c.variational)
         line("latent", fmt::format("gaussian, {} units, beta {:g}", c.latent, c.beta));
+    if (!c.likelihood.empty())
+        line("likelihood", c.likelihood + (c.likelihood == "bernoulli" ? std::string()
+                                           : c.likelihood_scale > 0
+                                               ? fmt::format(", scale {:g}", c.likelihood_scale)
+                                               : ", scale learned"));
     if (c.tied) line("weights", "tied");
     line("optimizer", fmt::format("{}, rate {:g}, {} schedule", c.optimizer, c.rate, c.schedule));
     if (c.layerwise)
@@ -133,6 +138,8 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
     line.flag("--tied", o.tied, "the decoder uses the encoder's weights, transposed");
     line.option("--beta", o.beta, "variational: weight of the divergence (1)");
+    line.option("--likelihood", o.likelihood,
+                "variational: bernoulli, gaussian or laplace, :SCALE fixes the scale");
     line.option("--validate", o.validate, "a fraction to hold out, or DATA");
     line.option("--patience", o.patience, "stop after N epochs without a better loss");
     line.choice("--loss", o.loss, {"mse", "bce", "huber"}, "mse, bce or huber");

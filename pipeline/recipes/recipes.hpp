@@ -46,6 +46,7 @@ struct TrainOptions {
     std::optional<std::int64_t> epochs, batch, latent, patience, pretrain_epochs;
     std::optional<double> rate, beta;
     std::string sparsity;  // "l1:W", "kl:RHO", "k:N"
+    std::string likelihood;  // variational: "bernoulli", "gaussian[:SCALE]", "laplace[:SCALE]"
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
     std::optional<Corruption> corruption;
@@ -72,6 +73,8 @@ struct Choices {
     bool layerwise = false;
     std::int64_t pretrain_epochs = 0;  // layerwise: of each stage before the last
     double beta = 1;                   // weight of the divergence
+    std::string likelihood;            // "bernoulli", "gaussian", "laplace"; "": as the loss
+    double likelihood_scale = 0;       // of the last two; 0: learned
     std::string sparsity;              // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;        // weight of l1, activity of kl
     bool normalise = false;            // the model works on centred data of deviation 1
@@ -113,8 +116,17 @@ struct StreamOptions {
     int level = -1;            // deflate level of samples; -1: the node's default
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw
-    std::int64_t samples = 0;  // sample: how many
+    std::string likelihood;    // the model's; "": BCE where `bce`, else a normal of deviation 1
+    double likelihood_scale = 1;
+    bool learned_scale = false;    // the decoder gives it
+    std::int64_t importance = 0;   // evaluate: draws a sample for the log-likelihood
+    std::int64_t samples = 0;      // sample: how many
+    std::string fit;               // sample: DATA whose codes the mixture is fitted to
+    std::int64_t components = 0;   // sample: of the mixture; 0: the prior
+    std::string from, to, path;    // interpolate: DATA, and "linear" or "spherical"
+    std::int64_t steps = 0;        // interpolate: points from one to the other, both included
 };
+NARROWS_PUBLIC std::string interpolate(const StreamOptions& options);
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
 NARROWS_PUBLIC std::string decode(const StreamOptions& options);

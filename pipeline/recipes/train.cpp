@@ -35,6 +35,11 @@ std::string convolutions(const Choices& c) {
     return stack(layers);
 }
 
+// A Gaussian or Laplace likelihood whose scale was not given.
+bool learns_scale(const Choices& c) {
+    return !c.likelihood.empty() && c.likelihood != "bernoulli" && c.likelihood_scale == 0;
+}
+
 void model_table(TomlText& toml, const Choices& c) {
     if (!c.model_text.empty()) {
         toml.lines(c.model_text);
@@ -61,12 +66,15 @@ void model_table(TomlText& toml, const Choices& c) {
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
     if (c.normalise) decoder.push_back("{ normalise = true, inverse = true }");
+    if (learns_scale(c)) decoder.push_back("{ log_scale = \"shared\" }");
     toml.table("model." + c.model_name)
         .integers("input", input)
         .raw("encoder", stack(encoder))
         .raw("decoder", stack(decoder));
     if (c.tied) toml.flag("tied", true);
     if (c.variational) toml.text("latent", "gaussian");
+    if (!c.likelihood.empty()) toml.text("likelihood", c.likelihood);
+    if (c.likelihood_scale > 0) toml.real("scale", c.likelihood_scale);
 }
 
 // What the code pays beside the reconstruction; gives the optimiser's list of losses. A mean over
@@ -78,7 +86,9 @@ std::string penalties(TomlText& toml, const Choices& c) {
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
         const double beta =
-            c.loss == "bce" ? c.beta : 2 * c.beta / static_cast<double>(c.facts.features());
+            c.loss == "bce" || !c.likelihood.empty()
+                ? c.beta
+                : 2 * c.beta / static_cast<double>(c.facts.features());
         if (beta != 1) toml.real("beta", beta);
         losses += ", " + quoted("kl.value");
     }
@@ -152,6 +162,12 @@ std::string train(const Choices& c) {
     toml.node("code", "encode").text("model", c.model_name).text("in.x", noisy ? "noisy.x" : input);
     toml.node("recon", "decode").text("model", c.model_name).text("in.z", "code.z");
     toml.node("loss", "loss." + c.loss).text("in.prediction", "recon.x").text("in.target", input);
+    if (learns_scale(c)) toml.text("in.log_scale", "recon.log_scale");
+    if (c.likelihood_scale > 0) toml.real("scale", c.likelihood_scale);
+    if (c.variational)
+        toml.node("latent", "measure.latent")
+            .text("in.mean", "code.mean")
+            .text("in.log_variance", "code.log_variance");
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)

@@ -1,10 +1,12 @@
 // Reconstruction losses. The value is a mean over the samples of the batch; a sample's part is
 //   mse    1/n sum (p - t)^2          metrics `sse` (sum over the n features) and `mse`
 //   bce    sum of max(z,0) - z t + log(1 + exp(-|z|)) over logits z; nats; metric `bce`
+//   gaussian_nll, laplace_nll  see likelihood_loss.hpp
 //   huber  1/n sum of d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond; metric `huber`
 // Rows are summed one by one, then in row order, in double: the same bits for any thread count.
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
+#include "plugins/loss/likelihood_loss.hpp"
 
 namespace {
 
@@ -163,4 +165,6 @@ private:
 
 NARROWS_PLUGIN("loss", "0.1.0", "Reconstruction losses",
                NARROWS_NODE(MeanSquaredError, "loss.mse"),
-               NARROWS_NODE(BinaryCrossEntropy, "loss.bce"), NARROWS_NODE(Huber, "loss.huber"))
+               NARROWS_NODE(BinaryCrossEntropy, "loss.bce"), NARROWS_NODE(Huber, "loss.huber"),
+               NARROWS_NODE(narrows::plugins::GaussianNll, "loss.gaussian_nll"),
+               NARROWS_NODE(narrows::plugins::LaplaceNll, "loss.laplace_nll"))
