@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "pipeline/plugin.hpp"
+#include "plugins/decode/interpolate.hpp"
+#include "plugins/decode/mixture.hpp"
 #include "plugins/decode/prior.hpp"
 #include "plugins/encode/bound_model.hpp"
 
@@ -179,4 +181,6 @@ private:
 
 NARROWS_PLUGIN("decode", "0.1.0", "Decoders, and codes to feed them",
                NARROWS_NODE(Decode, "decode"),
-               NARROWS_NODE(narrows::plugins::SamplePrior, "sample.prior"))
+               NARROWS_NODE(narrows::plugins::SamplePrior, "sample.prior"),
+               NARROWS_NODE(narrows::plugins::SampleMixture, "sample.mixture"),
+               NARROWS_NODE(narrows::plugins::SampleInterpolate, "sample.interpolate"))
