@@ -16,7 +16,8 @@ int evaluate(CommandLine& line) {
     line.parse();
     finish_options(line.common(), options);
     if (importance && (*importance < 1 || *importance > 1 << 24))
-        throw Error(Fault::usage, fmt::format("--importance {}: must be from 1 to {}", *importance, 1 << 24));
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: must be from 1 to {}", *importance, 1 << 24));
     select_kernel(line.common());
     const auto data = open_data(options.source);
     options.bce = in_unit_range_for_model(*data, options.model, line.common());
@@ -28,14 +29,18 @@ int evaluate(CommandLine& line) {
     options.importance = importance.value_or(0);
     if (importance && !facts.gaussian)
         throw Error(Fault::usage,
-                    fmt::format("--importance {}: the model has no gaussian latent to draw from", *importance),
+                    fmt::format("--importance {}: the model has no gaussian latent to draw from",
+                                *importance),
                     "train one with --model variational");
     if (facts.likelihood == "bernoulli" && !options.bce)
         throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
                     "give it data of the training type and range");
-    PipelineJob job{"evaluate", recipes::evaluate(options), "evaluate",
-                    {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units"},
-                    ResultsAre::data};
+    PipelineJob job{
+        "evaluate",
+        recipes::evaluate(options),
+        "evaluate",
+        {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units"},
+        ResultsAre::data};
     return run_pipeline(line.common(), job);
 }
 

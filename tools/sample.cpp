@@ -23,9 +23,10 @@ int sample(CommandLine& line) {
     if (components && (*components < 1 || *components > 4096))
         throw Error(Fault::usage, fmt::format("--mixture {}: must be from 1 to 4096", *components));
     if (components.has_value() == options.fit.empty())
-        throw Error(Fault::usage,
-                    components ? "--mixture needs DATA to fit its components to" : "--fit needs --mixture",
-                    "for example --fit train.h5 --mixture 10");
+        throw Error(
+            Fault::usage,
+            components ? "--mixture needs DATA to fit its components to" : "--fit needs --mixture",
+            "for example --fit train.h5 --mixture 10");
     options.components = components.value_or(0);
     return run_pipeline(line.common(), {"sample", recipes::sample(options), "sample", {}});
 }

@@ -11,8 +11,8 @@ namespace narrows::analysis {
 namespace {
 
 constexpr double half_log_two_pi = 0.91893853320467274178;
-constexpr std::size_t most_blocks = 32;    // whose sums are kept apart, whatever the threads
-constexpr int assignments = 10;            // of k-means, before the first step of EM
+constexpr std::size_t most_blocks = 32;  // whose sums are kept apart, whatever the threads
+constexpr int assignments = 10;          // of k-means, before the first step of EM
 constexpr std::uint32_t centres_epoch = 0x6b6d, component_epoch = 0x636d;
 
 double uniform(RandomKey key, std::uint32_t epoch, std::uint64_t sample) {
@@ -48,8 +48,13 @@ class Fit {
 public:
     Fit(const float* rows, std::size_t count, std::size_t d, const MixtureOptions& options,
         const Loop& loop)
-        : rows_(rows), count_(count), d_(d), k_(static_cast<std::size_t>(options.components)),
-          options_(options), loop_(loop), blocks_(std::min(count, most_blocks)) {
+        : rows_(rows),
+          count_(count),
+          d_(d),
+          k_(static_cast<std::size_t>(options.components)),
+          options_(options),
+          loop_(loop),
+          blocks_(std::min(count, most_blocks)) {
         mixture_.components = k_;
         mixture_.dimensions = d_;
     }
@@ -66,9 +71,8 @@ public:
         double last = -std::numeric_limits<double>::infinity();
         for (mixture_.iterations = 0; mixture_.iterations < options_.iterations;) {
             ++mixture_.iterations;
-            const Sums sums = gather([&](std::size_t row, std::span<double> share) {
-                return shares(row, share);
-            });
+            const Sums sums = gather(
+                [&](std::size_t row, std::span<double> share) { return shares(row, share); });
             const double now = sums.log_likelihood / static_cast<double>(count_);
             mixture_.log_likelihood = now;
             if (now - last < options_.tolerance) break;  // the factors are those of this value
@@ -150,7 +154,8 @@ private:
         simd::LogSumExp all;
         std::vector<double> gap(d_);
         for (std::size_t c = 0; c < k_; ++c) {
-            for (std::size_t i = 0; i < d_; ++i) gap[i] = value(row, i) - mixture_.means[c * d_ + i];
+            for (std::size_t i = 0; i < d_; ++i)
+                gap[i] = value(row, i) - mixture_.means[c * d_ + i];
             share[c] = log_of_component(c, gap);
             all.add(share[c]);
         }
@@ -215,7 +220,8 @@ private:
             double *covariance = mixture_.covariances.data() + c * d_ * d_,
                    *mean = mixture_.means.data() + c * d_;
             mixture_.weights[c] = share / whole;
-            for (std::size_t i = 0; i < d_ && share > 0; ++i) mean[i] = sums.rows[c * d_ + i] / share;
+            for (std::size_t i = 0; i < d_ && share > 0; ++i)
+                mean[i] = sums.rows[c * d_ + i] / share;
             for (std::size_t i = 0; i < d_; ++i)
                 for (std::size_t j = 0; j <= i; ++j) {
                     const double product = sums.products[c * d_ * d_ + i * d_ + j];

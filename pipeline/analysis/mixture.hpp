@@ -12,10 +12,10 @@ namespace narrows::analysis {
 
 struct MixtureOptions {
     std::int64_t components = 10;
-    RandomKey key;               // of the first centres
-    int iterations = 200;        // at most
-    double tolerance = 1e-5;     // ends when the mean log-likelihood grows by less, nats
-    double floor = 1e-6;         // added to variances, as part of the mean variance of the data
+    RandomKey key;            // of the first centres
+    int iterations = 200;     // at most
+    double tolerance = 1e-5;  // ends when the mean log-likelihood grows by less, nats
+    double floor = 1e-6;      // added to variances, as part of the mean variance of the data
 };
 
 struct NARROWS_PUBLIC Mixture {

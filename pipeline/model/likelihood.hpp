@@ -1,5 +1,5 @@
-// Likelihoods of a decoder: -log p(x | z) of a sample in nats with all constants, so that it adds up
-// with a divergence in nats whatever the likelihood is (Kingma and Welling 2014, appendix C).
+// Likelihoods of a decoder: -log p(x | z) of a sample in nats with all constants, so that it adds
+// up with a divergence in nats whatever the likelihood is (Kingma and Welling 2014, appendix C).
 //   bernoulli  sum of max(l, 0) - l x + log(1 + exp(-|l|)), l the logits
 //   gaussian   sum of (x - m)^2 / (2 s^2) + log s + log(2 pi) / 2
 //   laplace    sum of |x - m| / s + log s + log 2
@@ -16,9 +16,9 @@ struct NARROWS_PUBLIC Likelihood {
     static constexpr double largest_log_scale = 20;
 
     Kind kind = Kind::bernoulli;
-    double scale = 1;            // s where log_scale is null; units of the scaled data
-    double smallest = 1e-3;      // where log_scale is given: s is at least this
-    bool logits = true;          // bernoulli: of the prediction; else it is a probability
+    double scale = 1;        // s where log_scale is null; units of the scaled data
+    double smallest = 1e-3;  // where log_scale is given: s is at least this
+    bool logits = true;      // bernoulli: of the prediction; else it is a probability
 
     // One sample: prediction, log_scale (may be null) and target [n]. Gradients, where not null,
     // are `factor` times those of the value.

@@ -27,8 +27,9 @@ double exponential(double x) {
 }
 
 double logarithm(double x) {
-    if (!(x > 0)) return x == 0 ? -std::numeric_limits<double>::infinity()
-                                : std::numeric_limits<double>::quiet_NaN();
+    if (!(x > 0))
+        return x == 0 ? -std::numeric_limits<double>::infinity()
+                      : std::numeric_limits<double>::quiet_NaN();
     if (x == std::numeric_limits<double>::infinity()) return x;
     int exponent = 0;
     if (x < 0x1p-1022) {

@@ -1,6 +1,6 @@
 // sample.interpolate: codes between those of pairs of rows. Linear: (1 - t) a + t b. Spherical
-// (Shoemake 1985; White 2016): (sin((1 - t) w) a + sin(t w) b) / sin w, w the angle between a and b:
-// between two draws of a Gaussian prior it keeps to where the prior's draws lie.
+// (Shoemake 1985; White 2016): (sin((1 - t) w) a + sin(t w) b) / sin w, w the angle between a and
+// b: between two draws of a Gaussian prior it keeps to where the prior's draws lie.
 #pragma once
 
 #include "plugins/decode/codes_of.hpp"

@@ -1,5 +1,5 @@
-// sample.mixture: codes drawn from a Gaussian mixture that is fitted to the codes of DATA, for models
-// whose codes have no prior, or do not fill it (Ghosh et al. 2020).
+// sample.mixture: codes drawn from a Gaussian mixture that is fitted to the codes of DATA, for
+// models whose codes have no prior, or do not fill it (Ghosh et al. 2020).
 #pragma once
 
 #include "pipeline/analysis/mixture.hpp"

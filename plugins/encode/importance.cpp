@@ -24,22 +24,24 @@ void MeasureImportance::describe(Schema& schema) {
         .in("x", "f32[batch, ...]", "samples, scaled")
         .in("mean", "f32[batch, ...]", "means of their latents")
         .in("log_variance", "f32[batch, ...]", "log-variances")
-        .out("per_sample", "f32[batch]", "-log p(x), nats; the mean is the metric `nll`")
+        .out("value", "scalar", "-log p(x), nats, mean over the packet; over all the metric `nll`")
+        .out("per_sample", "f32[batch]", "-log p(x) of each sample, nats")
         .integer<&MeasureImportance::draws_>("draws", 50, 1, 1 << 24, "codes drawn a sample",
                                              "draws")
-        .choice<&MeasureImportance::likelihood_name_>("likelihood", "bernoulli",
-                                                      "bernoulli|gaussian|laplace",
-                                                      "p(x | z) of the decoder")
+        .choice<&MeasureImportance::likelihood_name_>(
+            "likelihood", "bernoulli", "bernoulli|gaussian|laplace", "p(x | z) of the decoder")
         .number<&MeasureImportance::scale_>("scale", 1, 1e-12, 1e12,
                                             "gaussian, laplace: where the model does not learn it",
-                                            "data units");
+                                            "data units")
+        .number<&MeasureImportance::smallest_>("min_scale", 1e-3, 1e-12, 1e12,
+                                               "a learned scale is at least this", "data units");
 }
 
 void MeasureImportance::open(OpenContext& context) {
     auto& model = autoencoder(context.model());
     if (context.mode() != Mode::stream) context.fail("measure.importance needs mode = \"stream\"");
-    if (!model.configured()) context.fail("the model's shapes are not known here",
-                                          "put encode before it");
+    if (!model.configured())
+        context.fail("the model's shapes are not known here", "put encode before it");
     if (!model.gaussian())
         context.fail("the model has no gaussian latent to draw from",
                      "train one with --model variational");
@@ -59,8 +61,9 @@ void MeasureImportance::open(OpenContext& context) {
                      to_string(decoder.output()));
     likelihood_.kind = model::likelihood_named(likelihood_name_);
     likelihood_.scale = scale_;
-    const auto last = decoder.size() > 0 ? decoder.layer(decoder.size() - 1).activation()
-                                         : std::nullopt;
+    likelihood_.smallest = smallest_;
+    const auto last =
+        decoder.size() > 0 ? decoder.layer(decoder.size() - 1).activation() : std::nullopt;
     likelihood_.logits = last == simd::Activation::sigmoid;
     context.set_shape("per_sample", Shape{shape[0]});
     workspace_ = context.reserve(decoder.workspace_bytes(rows, false));
@@ -87,7 +90,8 @@ void MeasureImportance::process(Context& context) {
     kernels.scale(0.5f, deviation, rows * code_);
     kernels.exponential(deviation, deviation, rows * code_);
     for (std::size_t row = 0; row < rows; ++row) weights[row] = {};
-    const bool logits = likelihood_.kind == model::Likelihood::Kind::bernoulli && likelihood_.logits;
+    const bool logits =
+        likelihood_.kind == model::Likelihood::Kind::bernoulli && likelihood_.logits;
 
     for (std::uint32_t k = 0; k < static_cast<std::uint32_t>(draws_); ++k) {
         context.loop().each(rows, [&](std::size_t row) {
@@ -111,9 +115,8 @@ void MeasureImportance::process(Context& context) {
                         logits);
         context.loop().each(rows, [&](std::size_t row) {
             const float* at = prediction + row * outputs_;
-            weights[row].add(ratio[row] -
-                             likelihood_.nats(at, scaled_ ? at + features_ : nullptr,
-                                              x.data + row * features_, features_));
+            weights[row].add(ratio[row] - likelihood_.nats(at, scaled_ ? at + features_ : nullptr,
+                                                           x.data + row * features_, features_));
         });
     }
     const double log_draws = simd::logarithm(static_cast<double>(draws_));
@@ -124,6 +127,7 @@ void MeasureImportance::process(Context& context) {
         if (out.data != nullptr) out.data[row] = static_cast<float>(nats);
         sum += nats;
     }
+    context.set_scalar("value", sum / static_cast<double>(rows));
     context.metric("nll", sum, static_cast<double>(rows));
 }
 

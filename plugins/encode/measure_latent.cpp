@@ -14,7 +14,10 @@ std::string element(const char* name, std::size_t i) {
 }  // namespace
 
 void MeasureLatent::describe(Schema& schema) {
-    schema.summary("KL per dimension, active units and, with the reconstruction's nats, the negative ELBO.")
+    schema
+        .summary(
+            "KL per dimension, active units and, with the reconstruction's nats, the negative "
+            "ELBO.")
         .threads(Threads::ordered)
         .in("mean", "f32[batch, ...]", "means of the latent")
         .in("log_variance", "f32[batch, ...]", "log-variances")

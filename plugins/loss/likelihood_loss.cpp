@@ -20,9 +20,8 @@ Schema& LocationScaleNll::describe_ports(Schema& schema, std::string_view summar
             Need::optional)
         .out("value", "scalar", "mean over the batch")
         .out("per_sample", "f32[batch]", "nats of each sample")
-        .number<&LocationScaleNll::scale_>("scale", 1, 1e-12, 1e12,
-                                           "fixed scale, where log_scale is not connected",
-                                           "data units")
+        .number<&LocationScaleNll::scale_>(
+            "scale", 1, 1e-12, 1e12, "fixed scale, where log_scale is not connected", "data units")
         .number<&LocationScaleNll::smallest_>("min_scale", 1e-3, 1e-12, 1e12,
                                               "a learned scale is at least this", "data units");
 }
@@ -69,11 +68,11 @@ void LocationScaleNll::process(Context& context) {
         const std::size_t last = std::min(count, (task + 1) * rows_per_task);
         for (std::size_t r = task * rows_per_task; r < last; ++r) {
             const std::size_t at = r * features;
-            rows[r] = likelihood_.nats(
-                prediction.data + at, log_scale.data ? log_scale.data + at : nullptr,
-                target.data + at, features, factor,
-                to_prediction.data ? to_prediction.data + at : nullptr,
-                to_log_scale.data ? to_log_scale.data + at : nullptr);
+            rows[r] = likelihood_.nats(prediction.data + at,
+                                       log_scale.data ? log_scale.data + at : nullptr,
+                                       target.data + at, features, factor,
+                                       to_prediction.data ? to_prediction.data + at : nullptr,
+                                       to_log_scale.data ? to_log_scale.data + at : nullptr);
         }
     });
     double sum = 0;

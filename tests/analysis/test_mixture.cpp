@@ -36,7 +36,8 @@ std::vector<float> clouds(std::size_t count) {
     return out;
 }
 
-analysis::Mixture fitted(const std::vector<float>& rows, std::int64_t components, std::uint64_t seed = 1) {
+analysis::Mixture fitted(const std::vector<float>& rows, std::int64_t components,
+                         std::uint64_t seed = 1) {
     analysis::MixtureOptions options;
     options.components = components;
     options.key = {seed, 7};
@@ -51,7 +52,8 @@ TEST_CASE("a mixture finds the weights, means and covariances that made its rows
     for (std::size_t c = 0; c < 3; ++c) {
         std::size_t found = 0;
         const auto gap = [&](std::size_t k) {
-            return std::hypot(mixture.means[2 * k] - 100 - centres[c][0], mixture.means[2 * k + 1] - centres[c][1]);
+            return std::hypot(mixture.means[2 * k] - 100 - centres[c][0],
+                              mixture.means[2 * k + 1] - centres[c][1]);
         };
         for (std::size_t k = 1; k < 3; ++k)
             if (gap(k) < gap(found)) found = k;
@@ -73,7 +75,8 @@ TEST_CASE("one component is the mean and the covariance of the rows", "[mixture]
     const analysis::Mixture one = fitted(rows, 1);
     double mean[2] = {0, 0}, product = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) mean[i % 2] += rows[i] / 1001.0;
-    for (std::size_t r = 0; r < 1001; ++r) product += (rows[2 * r] - mean[0]) * (rows[2 * r + 1] - mean[1]) / 1001;
+    for (std::size_t r = 0; r < 1001; ++r)
+        product += (rows[2 * r] - mean[0]) * (rows[2 * r + 1] - mean[1]) / 1001;
     CHECK(one.means[0] == Approx(mean[0]).epsilon(1e-9));
     CHECK(one.means[1] == Approx(mean[1]).epsilon(1e-9));
     CHECK(one.covariances[1] == Approx(product).epsilon(1e-6));
@@ -107,7 +110,8 @@ TEST_CASE("draws of a mixture have its moments, and repeat themselves", "[mixtur
         sum[1] += (row[1] - mean[1]) / draws;
         square += (row[0] - mean[0]) * (row[0] - mean[0]) / mixture.covariances[4 * c] / draws;
     }
-    for (std::size_t c = 0; c < 3; ++c) CHECK(counts[c] == Approx(mixture.weights[c]).margin(0.015));
+    for (std::size_t c = 0; c < 3; ++c)
+        CHECK(counts[c] == Approx(mixture.weights[c]).margin(0.015));
     CHECK(sum[0] == Approx(0).margin(0.04));
     CHECK(sum[1] == Approx(0).margin(0.04));
     CHECK(square == Approx(1).margin(0.04));

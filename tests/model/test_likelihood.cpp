@@ -6,8 +6,10 @@
 #include "pipeline/simd/kernels.hpp"
 #include "tests/catch.hpp"
 
-using namespace narrows;
-using model::Likelihood;
+using narrows::Error;
+using narrows::model::Likelihood;
+namespace model = narrows::model;
+namespace simd = narrows::simd;
 using Kind = Likelihood::Kind;
 
 namespace {
@@ -27,7 +29,8 @@ struct Sample {
 };
 
 double term(Kind kind, double p, double log_s, double t) {
-    if (kind == Kind::bernoulli) return std::max(p, 0.0) - p * t + std::log1p(std::exp(-std::abs(p)));
+    if (kind == Kind::bernoulli)
+        return std::max(p, 0.0) - p * t + std::log1p(std::exp(-std::abs(p)));
     const double d = (p - t) / std::exp(log_s);
     return kind == Kind::gaussian ? 0.5 * d * d + log_s + 0.5 * std::log(2 * M_PI)
                                   : std::abs(d) + log_s + std::log(2.0);
@@ -35,7 +38,8 @@ double term(Kind kind, double p, double log_s, double t) {
 
 }  // namespace
 
-TEST_CASE("likelihoods are nats with their constants, their gradients those of the formula", "[model]") {
+TEST_CASE("likelihoods are nats with their constants, their gradients those of the formula",
+          "[model]") {
     const Sample s;
     const Kind kind = GENERATE(Kind::bernoulli, Kind::gaussian, Kind::laplace);
     const bool learned = GENERATE(false, true);
@@ -44,14 +48,15 @@ TEST_CASE("likelihoods are nats with their constants, their gradients those of t
     likelihood.kind = kind;
     likelihood.scale = 0.3;
     double expected = 0;
-    const auto log_s = [&](std::size_t i) { return learned ? double{s.log_scale[i]} : std::log(0.3); };
+    const auto log_s = [&](std::size_t i) {
+        return learned ? double{s.log_scale[i]} : std::log(0.3);
+    };
     for (std::size_t i = 0; i < size; ++i)
         expected += term(kind, s.prediction[i], log_s(i), s.target[i]);
     std::vector<float> to_prediction(size), to_scale(size);
     const float* scales = learned ? s.log_scale.data() : nullptr;
-    const double value =
-        likelihood.nats(s.prediction.data(), scales, s.target.data(), size, 0.25f,
-                        to_prediction.data(), learned ? to_scale.data() : nullptr);
+    const double value = likelihood.nats(s.prediction.data(), scales, s.target.data(), size, 0.25f,
+                                         to_prediction.data(), learned ? to_scale.data() : nullptr);
     CHECK(value == Approx(expected).epsilon(kind == Kind::bernoulli ? 1e-6 : 1e-7));
     CHECK(likelihood.nats(s.prediction.data(), scales, s.target.data(), size) == value);
     constexpr double step = 1e-6;
@@ -60,7 +65,8 @@ TEST_CASE("likelihoods are nats with their constants, their gradients those of t
         const double slope = (term(kind, p + step, l, t) - term(kind, p - step, l, t)) / (2 * step);
         CHECK(to_prediction[i] == Approx(0.25 * slope).epsilon(1e-4).margin(1e-6));
         if (!learned) continue;
-        const double by_scale = (term(kind, p, l + step, t) - term(kind, p, l - step, t)) / (2 * step);
+        const double by_scale =
+            (term(kind, p, l + step, t) - term(kind, p, l - step, t)) / (2 * step);
         CHECK(to_scale[i] == Approx(0.25 * by_scale).epsilon(1e-4).margin(1e-6));
     }
     for (const simd::Level level : simd::available()) {
@@ -82,7 +88,8 @@ TEST_CASE("a fixed scale is a learned one that does not move", "[model]") {
         likelihood.kind = kind;
         likelihood.scale = std::exp(-0.5);
         CHECK(likelihood.nats(s.prediction.data(), same.data(), s.target.data(), size) ==
-              Approx(likelihood.nats(s.prediction.data(), nullptr, s.target.data(), size)).epsilon(1e-7));
+              Approx(likelihood.nats(s.prediction.data(), nullptr, s.target.data(), size))
+                  .epsilon(1e-7));
     }
 }
 
@@ -92,8 +99,10 @@ TEST_CASE("a normal of deviation 1 is half the squared error and its constant", 
     Likelihood likelihood;
     likelihood.kind = Kind::gaussian;
     std::vector<float> gradient(size), squares(size);
-    const double value = likelihood.nats(s.prediction.data(), nullptr, s.target.data(), size, 1, gradient.data());
-    const double sse = simd::kernels().squared_error(s.prediction.data(), s.target.data(), 1, squares.data(), size);
+    const double value =
+        likelihood.nats(s.prediction.data(), nullptr, s.target.data(), size, 1, gradient.data());
+    const double sse = simd::kernels().squared_error(s.prediction.data(), s.target.data(), 1,
+                                                     squares.data(), size);
     CHECK(value == Approx(sse / 2 + size * 0.5 * std::log(2 * M_PI)).epsilon(1e-12));
     for (std::size_t i = 0; i < size; ++i) CHECK(gradient[i] == squares[i] / 2);
 }

@@ -1,5 +1,5 @@
-// Variational models in whole pipelines: likelihoods, importance sampling against an exact marginal,
-// the history of the latent, interpolation and mixtures.
+// Variational models in whole pipelines: likelihoods, importance sampling against an exact
+// marginal, the history of the latent, interpolation and mixtures.
 #include <algorithm>
 #include <cmath>
 
@@ -21,16 +21,37 @@ std::string data() {
         state = state * 6364136223846793005u + 1442695040888963407u;
         return (static_cast<double>(state >> 11) + 0.5) * 0x1p-53;
     };
-    const auto normal = [&] { return std::sqrt(-2 * std::log(unit())) * std::cos(2 * M_PI * unit()); };
+    const auto normal = [&] {
+        return std::sqrt(-2 * std::log(unit())) * std::cos(2 * M_PI * unit());
+    };
     const double w[features][2] = {{1, 0}, {0.5, -1}, {-0.3, 0.8}, {0, 0.6}};
     std::string text;
     for (std::size_t r = 0; r < rows; ++r) {
         const double a = normal(), b = normal();
         for (std::size_t i = 0; i < features; ++i)
-            text += (i ? "," : "") + std::to_string(w[i][0] * a + w[i][1] * b + 0.3 * normal() + 0.1);
+            text +=
+                (i ? "," : "") + std::to_string(w[i][0] * a + w[i][1] * b + 0.3 * normal() + 0.1);
         text += "\n";
     }
     return text;
+}
+
+// x.csv, and some of its rows as files of their own.
+void write_data(const Work& work) {
+    const std::string text = data();
+    const auto line = [&](std::size_t number) {
+        std::size_t at = 0;
+        while (number-- > 0) at = text.find('\n', at) + 1;
+        return at;
+    };
+    const auto part = [&](const char* name, std::size_t first, std::size_t last) {
+        work.write(name, text.substr(line(first), line(last) - line(first)));
+    };
+    work.write("x.csv", text);
+    part("head.csv", 0, 100);
+    part("a.csv", 0, 2);
+    part("b.csv", 2, 4);
+    part("four.csv", 0, 4);
 }
 
 std::string training(const std::string& decoder, const std::string& model, const std::string& loss,
@@ -39,14 +60,16 @@ std::string training(const std::string& decoder, const std::string& model, const
            "\n[model.ae]\ninput = [4]\nencoder = [{ dense = 4 }]\ndecoder = [" + decoder +
            "]\nlatent = \"gaussian\"\n" + model +
            "[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\nbatch = 50\nshuffle = true\n"
-           "validation_file = \"@x.csv@0:100\"\n"
+           "validation_file = \"@head.csv\"\n"
            "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\n"
            "[node.recon]\ntype = \"decode\"\nmodel = \"ae\"\nin.z = \"code.z\"\n"
-           "[node.loss]\nin.prediction = \"recon.x\"\nin.target = \"data.x\"\n" + loss +
+           "[node.loss]\nin.prediction = \"recon.x\"\nin.target = \"data.x\"\n" +
+           loss +
            "[node.latent]\ntype = \"measure.latent\"\nin.mean = \"code.mean\"\nin.log_variance = "
            "\"code.log_variance\"\n"
            "[node.kl]\ntype = \"penalty.kl\"\nin.mean = \"code.mean\"\nin.log_variance = "
-           "\"code.log_variance\"\n" + kl +
+           "\"code.log_variance\"\n" +
+           kl +
            "[node.step]\ntype = \"optimize.adam\"\nmodel = \"ae\"\nin.loss = [\"loss.value\", "
            "\"kl.value\"]\nrate = 0.02\n"
            "[node.keep]\ntype = \"store.checkpoint\"\nin.after = \"step.done\"\nfile = \"@m.h5\"\n";
@@ -54,7 +77,8 @@ std::string training(const std::string& decoder, const std::string& model, const
 
 std::string evaluation(int draws, const std::string& more) {
     return "[model.ae]\nfile = \"@m.h5\"\n[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\n"
-           "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\nsample = \"always\"\n"
+           "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\nsample = "
+           "\"always\"\n"
            "[node.is]\ntype = \"measure.importance\"\nmodel = \"ae\"\nin.x = \"data.x\"\nin.mean = "
            "\"code.mean\"\nin.log_variance = \"code.log_variance\"\ndraws = " +
            std::to_string(draws) + "\n" + more;
@@ -112,7 +136,7 @@ double exact_nats(const Work& work, const model::Autoencoder& model, double scal
 TEST_CASE("the importance-sampled likelihood of a linear-Gaussian model is its exact marginal",
           "[variational]") {
     const Work work;
-    work.write("x.csv", data());
+    write_data(work);
     work.run("train", training("{ dense = 4 }", "likelihood = \"gaussian\"\nscale = 0.4\n",
                                "type = \"loss.gaussian_nll\"\nscale = 0.4\n", 20));
     std::unique_ptr<Component> owner;
@@ -128,10 +152,11 @@ TEST_CASE("the importance-sampled likelihood of a linear-Gaussian model is its e
 
 TEST_CASE("a learned scale ends at the noise of the data", "[variational]") {
     const Work work;
-    work.write("x.csv", data());
-    const flow::Result result =
-        work.run("train", training("{ dense = 4 }, { log_scale = \"shared\" }", "likelihood = \"gaussian\"\n",
-                                   "type = \"loss.gaussian_nll\"\nin.log_scale = \"recon.log_scale\"\n", 120));
+    write_data(work);
+    const flow::Result result = work.run(
+        "train",
+        training("{ dense = 4 }, { log_scale = \"shared\" }", "likelihood = \"gaussian\"\n",
+                 "type = \"loss.gaussian_nll\"\nin.log_scale = \"recon.log_scale\"\n", 120));
     std::unique_ptr<Component> owner;
     const model::Autoencoder& model = load(work, owner);
     REQUIRE(model.learned_scale());
@@ -145,9 +170,10 @@ TEST_CASE("a learned scale ends at the noise of the data", "[variational]") {
           Approx(exact).margin(0.01));
 }
 
-TEST_CASE("each epoch's history has the KL of each dimension and the active units", "[variational]") {
+TEST_CASE("each epoch's history has the KL of each dimension and the active units",
+          "[variational]") {
     const Work work;
-    work.write("x.csv", data());
+    write_data(work);
     const std::string text = training("{ dense = 4 }", "likelihood = \"laplace\"\nscale = 0.3\n",
                                       "type = \"loss.laplace_nll\"\nscale = 0.3\n", 6);
     const flow::Result result = work.run("train", text, 1);
@@ -168,34 +194,43 @@ TEST_CASE("each epoch's history has the KL of each dimension and the active unit
 
 TEST_CASE("a collapsed posterior is told in words", "[variational]") {
     const Work work;
-    work.write("x.csv", data());
+    write_data(work);
     std::vector<std::string> said;
     const auto keep = [&](const std::string& text) { said.push_back(text); };
     FunctionRef<void(const std::string&)> warn(keep);
-    std::string text = "schema = 1\n[run]\nmode = \"train\"\n" +
-                       training("{ dense = 4 }", "", "type = \"loss.gaussian_nll\"\n", 30, "beta = 1000.0\n");
+    std::string text =
+        "schema = 1\n[run]\nmode = \"train\"\n" +
+        training("{ dense = 4 }", "", "type = \"loss.gaussian_nll\"\n", 30, "beta = 1000.0\n");
     for (std::size_t at = 0; (at = text.find("\"@", at)) != std::string::npos;)
         text.replace(at + 1, 1, work.file(""));
     flow::Settings settings;
     settings.warn = &warn;
-    flow::run(language::parse(text, "t.toml", plugin_test::plugins()), plugin_test::plugins(), settings);
+    flow::run(language::parse(text, "t.toml", plugin_test::plugins()), plugin_test::plugins(),
+              settings);
     REQUIRE(said.size() == 1);
-    CHECK(said[0].find("0 of 2 latent dimensions are active: the posterior has collapsed") != std::string::npos);
+    CHECK(said[0].find("0 of 2 latent dimensions are active: the posterior has collapsed") !=
+          std::string::npos);
 }
 
 TEST_CASE("interpolation begins and ends at the rows' own reconstructions", "[variational]") {
     const Work work;
-    work.write("x.csv", data());
+    write_data(work);
     work.run("train", training("{ dense = 4 }", "", "type = \"loss.gaussian_nll\"\n", 3));
     const auto points = [&](const std::string& path) {
-        work.run("stream", "[model.ae]\nfile = \"@m.h5\"\n[node.z]\ntype = \"sample.interpolate\"\nmodel = \"ae\"\n"
-                           "from = \"@x.csv@0:2\"\nto = \"@x.csv@2:4\"\nsteps = 5\npath = \"" + path +
-                           "\"\n[node.out]\ntype = \"store.samples\"\nin.x = \"z.z\"\nfile = \"@z.h5\"\n");
+        work.run(
+            "stream",
+            "[model.ae]\nfile = \"@m.h5\"\n[node.z]\ntype = \"sample.interpolate\"\nmodel = "
+            "\"ae\"\n"
+            "from = \"@a.csv\"\nto = \"@b.csv\"\nsteps = 5\npath = \"" +
+                path +
+                "\"\n[node.out]\ntype = \"store.samples\"\nin.x = \"z.z\"\nfile = \"@z.h5\"\n");
         return work.values("z.h5");
     };
-    work.run("stream", "[model.ae]\nfile = \"@m.h5\"\n[node.data]\ntype = \"load\"\nfile = \"@x.csv@0:4\"\n"
-                       "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\n[node.out]\ntype = "
-                       "\"store.samples\"\nin.x = \"code.mean\"\nfile = \"@c.h5\"\n");
+    work.run(
+        "stream",
+        "[model.ae]\nfile = \"@m.h5\"\n[node.data]\ntype = \"load\"\nfile = \"@four.csv\"\n"
+        "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\n[node.out]\ntype = "
+        "\"store.samples\"\nin.x = \"code.mean\"\nfile = \"@c.h5\"\n");
     const std::vector<float> codes = work.values("c.h5");  // [4, 2]
     for (const char* path : {"linear", "spherical"}) {
         const std::vector<float> z = points(path);
@@ -220,14 +255,16 @@ TEST_CASE("interpolation begins and ends at the rows' own reconstructions", "[va
 
 TEST_CASE("log-scales have a shape, importance needs a latent", "[variational]") {
     const Work work;
-    work.write("x.csv", data());
+    write_data(work);
     CHECK_THROWS_AS(work.run("train", training("{ dense = 4 }, { log_scale = \"shared\" }", "",
                                                "type = \"loss.gaussian_nll\"\n", 1)),
                     Error);  // the model does not say that it has a scale
     work.run("train", training("{ dense = 4 }", "", "type = \"loss.gaussian_nll\"\n", 1));
-    CHECK_THROWS_AS(work.run("stream", "[model.ae]\nfile = \"@m.h5\"\n[node.z]\ntype = \"sample.mixture\"\nmodel = "
-                                       "\"ae\"\nfit = \"@x.csv@0:5\"\ncomponents = 6\n[node.out]\ntype = "
-                                       "\"store.samples\"\nin.x = \"z.z\"\nfile = \"@z.h5\"\n"),
-                    Error);
+    CHECK_THROWS_AS(
+        work.run("stream",
+                 "[model.ae]\nfile = \"@m.h5\"\n[node.z]\ntype = \"sample.mixture\"\nmodel = "
+                 "\"ae\"\nfit = \"@four.csv\"\ncomponents = 6\n[node.out]\ntype = "
+                 "\"store.samples\"\nin.x = \"z.z\"\nfile = \"@z.h5\"\n"),
+        Error);
     CHECK_FALSE(std::filesystem::exists(work.file("z.h5")));
 }

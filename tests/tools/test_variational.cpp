@@ -13,8 +13,9 @@ TEST_CASE("likelihoods train, resume and evaluate to the same bits", "[tools]") 
     INFO(likelihood);
     const Folder folder;
     folder.must("generate digits -n 200 -o d.h5");
-    const std::string train = "train d.h5 --model variational --hidden 32 --latent 4 --epochs 3 --likelihood " +
-                              likelihood + " --json -o ";
+    const std::string train =
+        "train d.h5 --model variational --hidden 32 --latent 4 --epochs 3 --likelihood " +
+        likelihood + " --json -o ";
     const auto first = folder.must(train + "a.h5 --threads 1 --stats a.json").json();
     CHECK(first["kl_per_dimension"].size() == 4);
     for (const char* other : {"--threads 5", "--threads 2 --kernel avx2", "--kernel portable"}) {
@@ -44,7 +45,9 @@ TEST_CASE("interpolate and mixtures work for any model, with the same bits", "[t
     folder.must("generate digits -n 200 -o d.h5");
     folder.must("train d.h5 --model " + preset + " --epochs 2 -o m.h5");
     for (const char* path : {"linear", "spherical"}) {
-        const std::string verb = std::string("interpolate -m m.h5 --from d.h5@0:3 --to d.h5@3:6 --steps 7 --path ") + path;
+        const std::string verb =
+            std::string("interpolate -m m.h5 --from d.h5@0:3 --to d.h5@3:6 --steps 7 --path ") +
+            path;
         folder.must(verb + " -o a.h5 --threads 1");
         folder.must(verb + " -o b.h5 --threads 5 --kernel portable");
         CHECK(folder.read("a.h5") == folder.read("b.h5"));
@@ -67,15 +70,19 @@ TEST_CASE("what variational verbs cannot do is refused with the next step", "[to
         CHECK(outcome.code == code);
         CHECK(outcome.err.find(text) != std::string::npos);
     };
-    refused("train d.h5 --model variational --likelihood gausian -o x.h5", 2, "did you mean \"gaussian\"?");
+    refused("train d.h5 --model variational --likelihood gausian -o x.h5", 2,
+            "did you mean \"gaussian\"?");
     refused("train d.h5 --model variational --likelihood gaussian:0 -o x.h5", 2, "is not a scale");
     refused("train d.h5 --model variational --likelihood bernoulli:1 -o x.h5", 2, "has none");
-    refused("train d.h5 --model variational --likelihood gaussian --loss mse -o x.h5", 2, "give one of them");
-    refused("train d.h5 --model deep --likelihood gaussian -o x.h5", 2, "belongs to --model variational");
+    refused("train d.h5 --model variational --likelihood gaussian --loss mse -o x.h5", 2,
+            "give one of them");
+    refused("train d.h5 --model deep --likelihood gaussian -o x.h5", 2,
+            "belongs to --model variational");
     refused("evaluate d.h5 -m m.h5 --importance 5", 2, "no gaussian latent");
     refused("evaluate d.h5 -m m.h5 --importance 0", 2, "must be from 1");
     refused("interpolate -m m.h5 --from d.h5@0:3 --to d.h5@0:2 -o x.h5", 4, "rows are paired");
-    refused("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 --steps 1 -o x.h5", 2, "both ends are counted");
+    refused("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 --steps 1 -o x.h5", 2,
+            "both ends are counted");
     refused("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 -o d.h5", 2, "is also an input");
     refused("sample -m m.h5 -n 5 -o x.h5", 2, "no gaussian latent");
     refused("sample -m m.h5 -n 5 --mixture 3 -o x.h5", 2, "needs DATA");
@@ -92,12 +99,17 @@ TEST_CASE("a variational model follows the published curve on MNIST", "[tools][r
     }
     const Folder folder;
     const std::string mnist = std::string(data) + "/mnist/";
-    folder.must("train '" + mnist + "train-images-idx3-ubyte.gz' --model variational --epochs 2 --validate '" + mnist +
+    folder.must("train '" + mnist +
+                "train-images-idx3-ubyte.gz' --model variational --epochs 2 --validate '" + mnist +
                 "t10k-images-idx3-ubyte.gz' --stats s.json -o m.h5 -q");
     const auto history = nlohmann::json::parse(folder.read("s.json"))["history"];
     CHECK(history[0]["validation_loss"].get<double>() == Approx(127.30).margin(1.5));
     CHECK(history[1]["validation_loss"].get<double>() == Approx(115.79).margin(1.5));
     CHECK(history[1]["validation_kl_per_dimension"].size() == 20);
-    const auto health = folder.must("evaluate '" + mnist + "t10k-images-idx3-ubyte.gz@0:1000' -m m.h5 --importance 20 --json").json();
+    const auto health =
+        folder
+            .must("evaluate '" + mnist +
+                  "t10k-images-idx3-ubyte.gz@0:1000' -m m.h5 --importance 20 --json")
+            .json();
     CHECK(health["nll"].get<double>() < health["negative_elbo"].get<double>() - 2);
 }
