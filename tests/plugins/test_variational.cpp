@@ -1,7 +1,10 @@
 // Variational models in whole pipelines: likelihoods, importance sampling against an exact
 // marginal, the history of the latent, interpolation and mixtures.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "pipeline/model/autoencoder.hpp"
 #include "tests/catch.hpp"
@@ -190,6 +193,43 @@ TEST_CASE("each epoch's history has the KL of each dimension and the active unit
     CHECK(result.numbers.count("kl_per_dimension[0]") == 0);
     for (const std::string& name : result.history_names) CHECK(name[0] != '.');
     CHECK(work.run("train", text, 5).history == result.history);
+}
+
+TEST_CASE("a run that was stopped again and again has the history of one that was not",
+          "[variational]") {
+    const Work work;
+    write_data(work);
+    const std::string text =
+        training("{ dense = 4 }, { log_scale = \"feature\" }", "likelihood = \"gaussian\"\n",
+                 "type = \"loss.gaussian_nll\"\nin.log_scale = "
+                 "\"recon.log_scale\"\n",
+                 40);
+    const flow::Result whole = work.run("train", text);
+    std::filesystem::remove(work.file("m.h5"));
+    std::string full = "schema = 1\n[run]\nmode = \"train\"\n" + text;
+    for (std::size_t at = 0; (at = full.find("\"@", at)) != std::string::npos;)
+        full.replace(at + 1, 1, work.file(""));
+    const auto pipeline = language::parse(full, "t.toml", plugin_test::plugins());
+    flow::Result result;
+    int stops = 0;
+    for (int wait = 5; stops < 200; wait += 5) {
+        std::atomic<int> stop = 0;
+        flow::Settings settings;
+        settings.resume = stops > 0;
+        settings.stop = &stop;
+        std::jthread timer([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+            stop = 1;
+        });
+        result = flow::run(pipeline, plugin_test::plugins(), settings);
+        timer.join();
+        if (!result.stopped) break;
+        ++stops;
+    }
+    CHECK(stops > 0);
+    CHECK(result.history_names == whole.history_names);
+    CHECK(result.history == whole.history);
+    CHECK(result.texts.at("model_sha256") == whole.texts.at("model_sha256"));
 }
 
 TEST_CASE("a collapsed posterior is told in words", "[variational]") {
