@@ -481,6 +481,7 @@ public:
     // Training, behind an update: how far the run is with this packet's update.
     virtual const Progress& progress() const = 0;
     // Summed over packets in sequence order; the run's result is sum / weight, by epoch and phase.
+    // "NAME[3]" is value 3 of a vector; ".NAME" is not reported, only RunContext::epoch_mean has it.
     virtual void metric(std::string_view name, double sum, double weight) = 0;
     virtual void drop() = 0;  // nothing downstream sees this packet
     virtual bool stopping() const = 0;
@@ -510,11 +511,14 @@ public:
     virtual bool no_clobber() const = 0;
     virtual bool last_stage() const = 0;                 // finish(): no [[stage]] follows
     virtual std::string_view pipeline_text() const = 0;  // resolved pipeline, as files store it
-    // A result for the run's report (train: "model_sha256"); numbers and texts.
+    // A result for the run's report (train: "model_sha256"); numbers and texts. A number in
+    // epoch_end() is of that epoch, and a column of the history.
     virtual void result(std::string_view name, double value) = 0;
     virtual void result(std::string_view name, std::string_view text) = 0;
     virtual void result(std::string_view name, std::span<const double> values) = 0;
     virtual void warn(const std::string& text) = 0;
+    // epoch_end(): sum / weight of a metric over the epoch that has ended; NaN: there was none.
+    virtual double epoch_mean(std::string_view metric, Phase phase) const = 0;
 };
 
 // Life: construction, parameters, open, [restore], start, process (and backward) many times,

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tools/data_facts.hpp"
 #include "tools/model_facts.hpp"
 #include "tools/stream_verbs.hpp"
@@ -6,6 +8,7 @@ namespace narrows::tools {
 
 int evaluate(CommandLine& line) {
     recipes::StreamOptions options;
+    std::optional<std::int64_t> importance;
     stream_options(line, options, false);
     line.flag("--mean", options.mean, "variational: decode the mean of the latent, not a draw");
     line.flag("--jacobian", options.jacobian,
@@ -13,25 +16,42 @@ int evaluate(CommandLine& line) {
     std::string corruption;
     line.option("--corruption", corruption,
                 "corrupt the input (gaussian:S, masking:R, salt-and-pepper:R), compare with the clean");
+    line.option("--importance", importance,
+                "variational: log-likelihood from N importance-weighted draws a sample");
     line.parse();
     finish_options(line.common(), options);
     if (!corruption.empty()) options.corruption = recipes::parse_corruption(corruption);
     if (options.corruption.last)
         throw Error(Fault::usage, "evaluate --corruption takes one amount: there are no epochs");
+    if (importance && (*importance < 1 || *importance > 1 << 24))
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: must be from 1 to {}", *importance, 1 << 24));
     select_kernel(line.common());
     const auto data = open_data(options.source);
     options.bce = in_unit_range_for_model(*data, options.source, options.model);
     const ModelFacts facts = model_facts(options.model);
     options.gaussian = facts.gaussian;
     options.quantised = facts.quantised;
+    options.likelihood = facts.likelihood;
+    options.likelihood_scale = facts.likelihood_scale;
+    options.learned_scale = facts.learned_scale;
+    options.importance = importance.value_or(0);
     if (options.jacobian && options.quantised)
         throw Error(Fault::usage, "--jacobian: a quantised code moves in jumps, it has no Jacobian",
                     "leave out --jacobian");
+    if (importance && !facts.gaussian)
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: the model has no gaussian latent to draw from",
+                                *importance),
+                    "train one with --model variational");
+    if (facts.likelihood == "bernoulli" && !options.bce)
+        throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
+                    "give it data of the training type and range");
     PipelineJob job{
         "evaluate",
         recipes::evaluate(options),
         "evaluate",
-        {"sse", "mse", "bce", "negative_elbo", "kl", "active_units", "dead_units", "perplexity",
+        {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units", "perplexity",
          "used_entries", "codebook_entries", "code_bits", "jacobian_norm_estimate"},
         ResultsAre::data};
     return run_pipeline(line.common(), job);

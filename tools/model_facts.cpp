@@ -40,6 +40,9 @@ ModelFacts model_facts(const std::string& file) {
         model::read_architecture(model::stored_architecture(bundle));
     facts.quantised =
         !architecture.encoder.empty() && architecture.encoder.back().type == "vector_quantise";
+    if (const std::string* likelihood = text_attribute(bundle.attributes, "likelihood")) facts.likelihood = *likelihood;
+    if (const auto* scale = bundle.attribute("likelihood_scale")) facts.likelihood_scale = std::get<double>(*scale);
+    if (const auto* learned = bundle.attribute("learned_scale")) facts.learned_scale = std::get<std::int64_t>(*learned) != 0;
     facts.shift = floats(bundle, "/scaling/shift");
     facts.factor = floats(bundle, "/scaling/factor");
     if (facts.factor.size() != facts.shift.size()) facts.shift.clear();

@@ -10,6 +10,9 @@ struct ModelFacts {
     std::string scaling = "none", source_type;
     bool gaussian = false;             // a variational model
     bool quantised = false;            // the encoder ends in a codebook
+    std::string likelihood;            // of its decoder; "": the file says nothing
+    double likelihood_scale = 1;
+    bool learned_scale = false;
     std::vector<float> shift, factor;  // empty, one for all, or one a feature
 };
 ModelFacts model_facts(const std::string& file);

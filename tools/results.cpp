@@ -159,8 +159,13 @@ std::string stats_json(const Common& common, const std::string& verb, const flow
     ordered_json history = ordered_json::array();
     for (const std::vector<double>& row : result.history) {
         ordered_json epoch = ordered_json::object();
-        for (std::size_t i = 0; i < std::min(row.size(), result.history_names.size()); ++i)
-            epoch[result.history_names[i]] = json_number(row[i]);
+        for (std::size_t i = 0; i < std::min(row.size(), result.history_names.size()); ++i) {
+            const std::string& name = result.history_names[i];  // "NAME[2]": one of a list
+            if (name.ends_with(']'))
+                epoch[name.substr(0, name.rfind('['))].push_back(json_number(row[i]));
+            else
+                epoch[name] = json_number(row[i]);
+        }
         history.push_back(std::move(epoch));
     }
     out["history"] = history;

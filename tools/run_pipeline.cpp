@@ -121,7 +121,11 @@ PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Regis
         const registry::TypeInfo* type = registry.find(Kind::node, node.type);
         if (type == nullptr) continue;
         for (const Setting& setting : node.settings) {
-            if (setting.name != "file" && setting.name != "validation_file") continue;
+            const bool data_only =
+                setting.name == "from" || setting.name == "to" || setting.name == "fit";
+            if (setting.name != "file" && setting.name != "validation_file" &&
+                !(data_only && type->source))
+                continue;
             if (!type->source) {
                 collect(setting, files.outputs);
                 continue;

@@ -6,17 +6,28 @@ namespace narrows::tools {
 
 int sample(CommandLine& line) {
     recipes::StreamOptions options;
-    line.option("-m,--model", options.model, "trained variational model");
+    std::optional<std::int64_t> components;
+    line.option("-m,--model", options.model, "trained model; without --mixture a variational one");
     line.require("--model");
     line.option("-n,--samples", options.samples, "how many");
     line.require("--samples");
     line.option("-o,--output", options.output, "file to write");
     line.require("--output");
+    line.option("--mixture", components, "draw codes from a Gaussian mixture of K components");
+    line.option("--fit", options.fit, "DATA whose codes the mixture is fitted to");
     level_option(line, options);
     line.parse();
     finish_options(line.common(), options);
     if (options.samples < 1)
         throw Error(Fault::usage, fmt::format("-n {}: must be at least 1", options.samples));
+    if (components && (*components < 1 || *components > 4096))
+        throw Error(Fault::usage, fmt::format("--mixture {}: must be from 1 to 4096", *components));
+    if (components.has_value() == options.fit.empty())
+        throw Error(
+            Fault::usage,
+            components ? "--mixture needs DATA to fit its components to" : "--fit needs --mixture",
+            "for example --fit train.h5 --mixture 10");
+    options.components = components.value_or(0);
     return run_pipeline(line.common(), {"sample", recipes::sample(options), "sample", {}});
 }
 

@@ -109,6 +109,11 @@ void show(const Common& common, const recipes::Choices& c) {
     if (c.contraction > 0)
         line("contraction", fmt::format("{:g}, the Jacobian is {}", c.contraction,
                                         recipes::exact_contraction(c) ? "exact" : "estimated"));
+    if (!c.likelihood.empty())
+        line("likelihood", c.likelihood + (c.likelihood == "bernoulli" ? std::string()
+                                           : c.likelihood_scale > 0
+                                               ? fmt::format(", scale {:g}", c.likelihood_scale)
+                                               : ", scale learned"));
     if (c.tied) line("weights", "tied");
     line("optimizer", fmt::format("{}, rate {:g}, {} schedule", c.optimizer, c.rate, c.schedule));
     if (c.layerwise)
@@ -154,6 +159,8 @@ void describe(CommandLine& line, TrainLine& in) {
     line.flag("--tied", o.tied, "the decoder uses the encoder's weights, transposed");
     line.option("--beta", o.beta,
                 "weight of the divergence (1) or of the commitment to a codebook (0.25)");
+    line.option("--likelihood", o.likelihood,
+                "variational: bernoulli, gaussian or laplace, :SCALE fixes the scale");
     line.option("--validate", o.validate, "a fraction to hold out, or DATA");
     line.option("--patience", o.patience, "stop after N epochs without a better loss");
     line.choice("--loss", o.loss, {"mse", "bce", "huber"}, "mse, bce or huber");

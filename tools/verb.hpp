@@ -26,6 +26,7 @@ int evaluate(CommandLine&);
 int sample(CommandLine&);
 int classify_train(CommandLine&);
 int classify_predict(CommandLine&);
+int interpolate(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

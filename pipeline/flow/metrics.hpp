@@ -6,6 +6,16 @@
 
 namespace narrows::flow {
 
+// "kl[3]" is value 3 of the vector "kl"; nothing: a number of its own.
+struct Element {
+    std::string vector;
+    std::size_t index = 0;
+};
+std::optional<Element> element_of(std::string_view name);
+
+// Gives the last row of the history a value in column `name`, which is made where it is missing.
+void set_column(Progress& progress, const std::string& name, double value);
+
 class Metrics {
 public:
     explicit Metrics(const Plan& plan) : plan_(plan) {}
@@ -14,6 +24,7 @@ public:
     double mean(std::string_view name) const;  // not a number: nothing yet
     std::map<std::string, double> means() const;
     void note(const std::string& name, double value) { add(name, value, 1); }  // of the whole epoch
+    double ended(std::string_view name, Phase phase) const;  // mean of the epoch that ended last
     // Appends a row to the progress's history, notes the best loss (patience), then begins anew. True:
     // the best of a run that has validation, whose best model is kept.
     bool end_epoch(Progress& progress);
@@ -23,7 +34,7 @@ public:
 private:
     void add(const std::string& name, double sum, double weight);
     const Plan& plan_;
-    std::vector<Progress::Partial> sums_;
+    std::vector<Progress::Partial> sums_, ended_;
 };
 
 // The sum of the scalars that update nodes read, each output once.

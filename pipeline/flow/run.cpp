@@ -54,14 +54,15 @@ public:
     }
 
 private:
-    NodeRunContext context_of(std::size_t node, bool best = false) {
+    NodeRunContext context_of(std::size_t node, bool epoch_ended = false, bool best = false) {
         Progress& progress = plan_.training() ? engine_.progress : progress_[node];
-        return {plan_, node, engine_.parallel, progress, result_, best};
+        return {plan_,   node,            engine_.parallel, progress,
+                result_, engine_.metrics, epoch_ended,      best};
     }
     template <class Body>
-    void each(Body body, bool best = false) {
+    void each(Body body, bool epoch_ended = false, bool best = false) {
         for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
-            NodeRunContext context = context_of(i, best);
+            NodeRunContext context = context_of(i, epoch_ended, best);
             try {
                 body(*plan_.nodes[i].node, context);
             } catch (const Error& error) {
@@ -132,10 +133,22 @@ private:
             }
             if (plan_.part.stage) engine_.metrics.note("stage", plan_.part.index + 1.0);
             std::map<std::string, double> row = engine_.metrics.means();
-            for (const auto& [name, value] : row) result_.numbers[name] = value;
+            keep_results(row);
             const bool best = engine_.metrics.end_epoch(progress);
-            each([](Node& own, RunContext& run) { own.epoch_end(run); }, best);
+            each([](Node& own, RunContext& run) { own.epoch_end(run); }, true, best);
             engine_.report(true, std::move(row));
+        }
+    }
+    void keep_results(const std::map<std::string, double>& means) {
+        for (const auto& [name, value] : means) {
+            const std::optional<Element> element = element_of(name);
+            if (!element) {
+                result_.numbers[name] = value;
+                continue;
+            }
+            std::vector<double>& values = result_.vectors[element->vector];
+            if (element->index >= values.size()) values.resize(element->index + 1);
+            values[element->index] = value;
         }
     }
     bool out_of_patience() const {
@@ -146,8 +159,7 @@ private:
     }
 
     void finish() {
-        if (!plan_.training())
-            for (const auto& [name, value] : engine_.metrics.means()) result_.numbers[name] = value;
+        if (!plan_.training()) keep_results(engine_.metrics.means());
         each([](Node& own, RunContext& run) { own.finish(run); });
         finished_ = true;
     }

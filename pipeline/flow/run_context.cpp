@@ -14,6 +14,7 @@ Shape NodeRunContext::shape(std::string_view port) const {
 }
 void NodeRunContext::result(std::string_view name, double value) {
     result_.numbers[std::string(name)] = value;
+    if (epoch_ended_) set_column(progress_, std::string(name), value);
 }
 void NodeRunContext::result(std::string_view name, std::string_view text) {
     result_.texts[std::string(name)] = std::string(text);

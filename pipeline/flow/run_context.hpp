@@ -1,19 +1,21 @@
 // The run as one node sees it, while no packet is in flight.
 #pragma once
 
-#include "pipeline/flow/plan.hpp"
+#include "pipeline/flow/metrics.hpp"
 
 namespace narrows::flow {
 
 class NodeRunContext final : public RunContext {
 public:
     NodeRunContext(const Plan& plan, std::size_t node, const Loop& loop, Progress& progress,
-                   Result& result, bool best)
+                   Result& result, const Metrics& metrics, bool epoch_ended, bool best)
         : plan_(plan),
           node_(plan.nodes[node]),
           loop_(loop),
           progress_(progress),
           result_(result),
+          metrics_(metrics),
+          epoch_ended_(epoch_ended),
           best_(best) {}
     ~NodeRunContext() override;
 
@@ -34,6 +36,9 @@ public:
     void result(std::string_view name, std::string_view text) override;
     void result(std::string_view name, std::span<const double> values) override;
     void warn(const std::string& text) override;
+    double epoch_mean(std::string_view metric, Phase phase) const override {
+        return metrics_.ended(metric, phase);
+    }
 
 private:
     const Plan& plan_;
@@ -41,7 +46,8 @@ private:
     const Loop& loop_;
     Progress& progress_;
     Result& result_;
-    bool best_;
+    const Metrics& metrics_;
+    bool epoch_ended_, best_;
 };
 
 }  // namespace narrows::flow

@@ -6,6 +6,7 @@
 #include "pipeline/layers/convolutional.hpp"
 #include "pipeline/layers/dense.hpp"
 #include "pipeline/layers/dropout.hpp"
+#include "pipeline/layers/log_scale.hpp"
 #include "pipeline/layers/norm.hpp"
 #include "pipeline/layers/normalise.hpp"
 #include "pipeline/layers/top_k.hpp"
@@ -21,6 +22,7 @@ const PluginInfo& builtin_layers() {
             NARROWS_LAYER(Dropout, "dropout"),
             NARROWS_LAYER(BatchNorm, "batch_norm"),
             NARROWS_LAYER(LayerNorm, "layer_norm"),
+            NARROWS_LAYER(LogScale, "log_scale"),
             NARROWS_LAYER(Normalise, "normalise"),
             NARROWS_LAYER(TopK, "top_k"),
             NARROWS_LAYER(VectorQuantise, "vector_quantise"),

@@ -84,6 +84,10 @@ std::string write_architecture(const Architecture& architecture, const Factory& 
     if (architecture.latent != "plain") json["latent"] = architecture.latent;
     if (!architecture.classes.empty()) json["classes"] = architecture.classes;
     if (!architecture.class_names.empty()) json["class_names"] = architecture.class_names;
+    if (architecture.likelihood != "none") {
+        json["likelihood"] = architecture.likelihood;
+        json["scale"] = architecture.scale;
+    }
     return json.dump();
 }
 
@@ -104,6 +108,8 @@ Architecture read_architecture(std::string_view text) {
         out.latent = json.value("latent", "plain");
         out.classes = json.value("classes", std::vector<std::int64_t>{});
         out.class_names = json.value("class_names", std::vector<std::string>{});
+        out.likelihood = json.value("likelihood", "none");
+        out.scale = json.value("scale", 1.0);
         return out;
     } catch (const nlohmann::json::exception& error) {
         throw Error(Fault::input,

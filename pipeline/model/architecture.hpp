@@ -15,6 +15,8 @@ struct Architecture {
     std::string latent = "plain";
     std::vector<std::int64_t> classes;  // of a classifier
     std::vector<std::string> class_names;
+    std::string likelihood = "none";
+    double scale = 1;  // of a gaussian or laplace likelihood
 };
 
 NARROWS_PUBLIC std::string write_architecture(const Architecture& architecture, const Factory& factory);

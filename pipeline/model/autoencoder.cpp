@@ -46,6 +46,13 @@ void Autoencoder::describe(Schema& schema) {
         .choice<&Autoencoder::latent_>("latent", "plain", "plain|gaussian",
                                        "gaussian: the encoder ends in means and log-variances, one "
                                        "of each for every unit of the code")
+        .choice<&Autoencoder::likelihood_>(
+            "likelihood", "none", "none|bernoulli|gaussian|laplace",
+            "p(x | z) of the decoder; gaussian, laplace: it may end in means and log-scales")
+        .number<&Autoencoder::scale_>("scale", 1, 1e-12, 1e12,
+                                      "gaussian: deviation, laplace: mean distance; where it is "
+                                      "not learned",
+                                      "scaled data units")
         .numbers<&Autoencoder::class_labels_>(
             "classes", "labels that the decoder tells apart: it gives one logit each")
         .texts<&Autoencoder::class_names_>("class_names", "their names, in the same order")
@@ -190,7 +197,8 @@ void Autoencoder::configure(const Shape& sample) {
                         " values for " + std::to_string(labels) + " classes",
                     "its last layer must give one value a class",
                     decoder_.spec(decoder_.size() - 1).position);
-    if (labels == 0 && decoder_.size() > 0 && decoder_.output().elements() != sample.elements())
+    if (labels == 0 && decoder_.size() > 0 && !learned_scale() &&
+        decoder_.output().elements() != sample.elements())
         throw Error(Fault::usage,
                     "model \"" + name_ + "\": the decoder gives " + to_string(decoder_.output()) +
                         " (" + std::to_string(decoder_.output().elements()) +
@@ -198,7 +206,8 @@ void Autoencoder::configure(const Shape& sample) {
                         std::to_string(sample.elements()) + ")",
                     "its last layer must give as many values as a sample has",
                     decoder_.spec(decoder_.size() - 1).position);
-    Architecture architecture{sample, {}, {}, tied_, latent_, classes_, class_names_};
+    Architecture architecture{sample,       {},     {},          tied_, latent_, classes_,
+                              class_names_, likelihood_, scale_};
     for (std::size_t i = 0; i < encoder_.size(); ++i)
         architecture.encoder.push_back(encoder_.spec(i));
     for (std::size_t i = 0; i < decoder_.size(); ++i)
@@ -207,6 +216,11 @@ void Autoencoder::configure(const Shape& sample) {
     if (tied_) tie();
     initialise();
     fit_layers();
+}
+
+bool Autoencoder::learned_scale() const {
+    return (likelihood_ == "gaussian" || likelihood_ == "laplace") && decoder_.size() > 0 &&
+           decoder_.output().elements() == 2 * input_shape().elements();
 }
 
 Shape Autoencoder::code_shape() const {
@@ -265,6 +279,8 @@ void Autoencoder::load(const ModelSpec& spec) {
         tied_ = architecture.tied;
         classes_ = architecture.classes;
         class_names_ = architecture.class_names;
+        likelihood_ = architecture.likelihood;
+        scale_ = architecture.scale;
     }
     build_stack(encoder_, architecture.encoder, spec.position);
     if (own_decoder)

@@ -96,6 +96,11 @@ public:
     // log-variances (Kingma and Welling 2014).
     Shape code_shape() const;
     bool gaussian() const { return latent_ == "gaussian"; }
+    // p(x | z) that the model was made for: "none", "bernoulli", "gaussian" or "laplace"; the scale
+    // of the last two, in scaled units, unless the decoder gives its logarithm behind each sample.
+    const std::string& likelihood() const { return likelihood_; }
+    double likelihood_scale() const { return scale_; }
+    bool learned_scale() const;
 
     // What the decoder gives: a sample, or of a classifier one logit a class.
     const Shape& output_shape() const;
@@ -141,6 +146,8 @@ private:
     std::vector<std::int64_t> classes_;
     std::vector<std::string> class_names_;
     std::string latent_ = "plain";
+    std::string likelihood_ = "none";
+    double scale_ = 1;
     std::string output_act_ = "linear";
 
     std::string name_;

@@ -87,6 +87,11 @@ Bundle to_bundle(const Autoencoder& model, std::string_view pipeline) {
     const Scaling none;
     const Scaling& scaling = model.scaling() ? *model.scaling() : none;
     if (model.gaussian()) bundle.attributes.emplace_back("latent", std::string("gaussian"));
+    if (model.likelihood() != "none") {
+        bundle.attributes.emplace_back("likelihood", model.likelihood());
+        bundle.attributes.emplace_back("likelihood_scale", model.likelihood_scale());
+        bundle.attributes.emplace_back("learned_scale", std::int64_t{model.learned_scale()});
+    }
     bundle.attributes.emplace_back("scaling", scaling.kind);
     bundle.attributes.emplace_back("source_type", scaling.source_type);
     for (const NamedValues& values : model.weights())

@@ -58,6 +58,7 @@ struct TrainOptions {
     std::string sparsity;               // "l1:W", "kl:RHO", "k:N"
     std::string codebook;               // "K" or "K:D": entries, and values of each
     std::optional<double> contraction;  // weight of the contractive penalty; 0: none
+    std::string likelihood;  // variational: "bernoulli", "gaussian[:SCALE]", "laplace[:SCALE]"
     bool tied = false;
     std::optional<std::vector<std::int64_t>> hidden;  // empty: no hidden layer
     std::optional<Corruption> corruption;
@@ -92,6 +93,8 @@ struct Choices {
     std::string sparsity;         // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;   // weight of l1, activity of kl
     bool normalise = false;       // the model works on centred data of deviation 1
+    std::string likelihood;            // "bernoulli", "gaussian", "laplace"; "": as the loss
+    double likelihood_scale = 0;       // of the last two; 0: learned
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;
@@ -137,8 +140,17 @@ struct StreamOptions {
     bool jacobian = false;     // evaluate: estimate the encoder's Jacobian norm
     Corruption corruption;     // evaluate: of the input; the clean sample stays the target
     double low = 0, high = 1;  // evaluate: where salt and pepper stand, in scaled units
-    std::int64_t samples = 0;  // sample: how many
+    std::string likelihood;    // the model's; "": BCE where `bce`, else a normal of deviation 1
+    double likelihood_scale = 1;
+    bool learned_scale = false;    // the decoder gives it
+    std::int64_t importance = 0;   // evaluate: draws a sample for the log-likelihood
+    std::int64_t samples = 0;      // sample: how many
+    std::string fit;               // sample: DATA whose codes the mixture is fitted to
+    std::int64_t components = 0;   // sample: of the mixture; 0: the prior
+    std::string from, to, path;    // interpolate: DATA, and "linear" or "spherical"
+    std::int64_t steps = 0;        // interpolate: points from one to the other, both included
 };
+NARROWS_PUBLIC std::string interpolate(const StreamOptions& options);
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
 NARROWS_PUBLIC std::string decode(const StreamOptions& options);

@@ -125,6 +125,37 @@ void settle_contraction(Choices& choices) {
                "leave out --contraction, or use --model contractive");
 }
 
+// "bernoulli", "gaussian" or "laplace"; a number behind a colon is a fixed scale.
+void take_likelihood(Choices& choices, const TrainOptions& options) {
+    const std::string& text = options.likelihood;
+    if (text.empty()) return;
+    if (!choices.variational)
+        refuse(fmt::format("--likelihood {}: belongs to --model variational", text),
+               "other presets take --loss");
+    if (!options.loss.empty())
+        refuse(fmt::format("--likelihood {} and --loss {}: give one of them", text, options.loss));
+    const std::size_t colon = text.find(':');
+    choices.likelihood = text.substr(0, colon);
+    const bool bernoulli = choices.likelihood == "bernoulli";
+    if (!bernoulli && choices.likelihood != "gaussian" && choices.likelihood != "laplace") {
+        const auto close = language::suggest(
+            choices.likelihood, std::vector<std::string>{"bernoulli", "gaussian", "laplace"});
+        refuse(fmt::format("--likelihood {}: no such likelihood", text),
+               (close.empty() ? "" : fmt::format("did you mean \"{}\"? ", close.front())) +
+                   "known: bernoulli, gaussian, gaussian:SCALE, laplace, laplace:SCALE");
+    }
+    choices.loss = bernoulli ? "bce" : choices.likelihood + "_nll";
+    if (colon == std::string::npos) return;
+    const std::string amount = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(),
+                                              choices.likelihood_scale);
+    if (bernoulli || error != std::errc{} || end != amount.data() + amount.size() ||
+        !(choices.likelihood_scale >= 1e-12 && choices.likelihood_scale <= 1e12))
+        refuse(fmt::format("--likelihood {}: \"{}\" is not a scale", text, amount),
+               bernoulli ? "a Bernoulli likelihood has none"
+                         : "a number above 0, for example gaussian:0.1; without one it is learned");
+}
+
 void check_choices(const Choices& choices, const TrainOptions& options, const Preset& preset) {
     if (!preset.takes_hidden && options.hidden && !options.hidden->empty())
         refuse(fmt::format("preset \"{}\" has no hidden layers", preset.info.name),
@@ -152,6 +183,10 @@ void check_weights(const Choices& choices) {
     if (choices.layerwise && choices.source.masks())
         refuse("--model layerwise learns the codes of the layers below: they cannot be masked",
                "use --on-bad-row skip, or --model deep");
+    const bool weighed = choices.source.masks() || choices.emphasis.has_value();
+    if (weighed && (choices.likelihood == "gaussian" || choices.likelihood == "laplace"))
+        refuse(fmt::format("a {} likelihood takes no weights of values", choices.likelihood),
+               "use --on-bad-row skip, or leave out --likelihood");
     if (!choices.emphasis) return;
     if (choices.corruption.kind.empty())
         refuse("--emphasis weighs corrupted values, but nothing is corrupted",
@@ -252,11 +287,13 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
         // activation. Linear presets say otherwise.
         if (choices.hidden.empty() && options.hidden) choices.code_act = choices.hidden_act;
         preset.decide(choices, options);
-        choices.output_act = choices.loss == "bce" ? "sigmoid" : "linear";
+        take_likelihood(choices, options);
+        const bool sigmoid = choices.loss == "bce" || (unit && !choices.likelihood.empty());
+        choices.output_act = sigmoid ? "sigmoid" : "linear";
         if (!options.output_activation.empty()) choices.output_act = options.output_activation;
         // Under a sigmoid and BCE, He's wider weights start small models in a worse place:
         // 784-32-784 ends near 72 nats with Glorot's, above 74 with He's.
-        if (choices.init.empty() && choices.loss == "bce") choices.init = "glorot_uniform";
+        if (choices.init.empty() && sigmoid) choices.init = "glorot_uniform";
         if (!options.init.empty()) choices.init = options.init;
         settle_codebook(choices, options);
         settle_contraction(choices);
@@ -269,6 +306,9 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
         refuse(fmt::format("a sigmoid cannot give data in [{:g}, {:g}]", facts.low, facts.high),
                "leave out --output-activation, or use --scale minmax");
     check_weights(choices);
+    if (choices.preset.empty() && !options.likelihood.empty())
+        refuse("--likelihood belongs to --model variational",
+               "in a file, set likelihood in [model.NAME] and take loss.gaussian_nll");
     if (choices.loss == "bce" && !unit)
         refuse(fmt::format("BCE needs data in [0, 1], found [{:g}, {:g}]", facts.low, facts.high),
                "use --loss mse, or --scale minmax");

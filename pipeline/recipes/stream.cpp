@@ -49,6 +49,13 @@ void jacobian_nodes(TomlText& toml, const StreamOptions& o) {
         .real("sigma", 0.01);
 }
 
+// What the model was made for. Models that say nothing were trained with BCE, or with squared error:
+// that of a normal distribution of deviation 1.
+std::string likelihood_of(const StreamOptions& o) {
+    if (!o.likelihood.empty()) return o.likelihood;
+    return o.bce || !o.gaussian ? "bernoulli" : "gaussian";
+}
+
 // Samples in the units of the training data, with the labels that came in.
 void samples_node(TomlText& toml, std::string_view from, std::string_view file, bool labels,
                   int level) {
@@ -99,8 +106,32 @@ std::string sample(const StreamOptions& o) {
     TomlText toml("sample");
     toml.run("stream", o.seed);
     toml.table("model.ae").text("file", o.model);
-    toml.node("prior", "sample.prior").text("model", "ae").integer("samples", o.samples);
+    if (o.components > 0)
+        toml.node("prior", "sample.mixture")
+            .text("model", "ae")
+            .text("fit", o.fit)
+            .integer("components", o.components)
+            .integer("samples", o.samples);
+    else
+        toml.node("prior", "sample.prior").text("model", "ae").integer("samples", o.samples);
     decode_node(toml, "prior.z");
+    samples_node(toml, "recon.x", o.output, false, o.level);
+    if (o.components > 0) toml.text("in.labels", "prior.component");
+    toml.text("model", "ae").flag("restore", true);
+    return toml.str();
+}
+
+std::string interpolate(const StreamOptions& o) {
+    TomlText toml("interpolate");
+    toml.run("stream", o.seed);
+    toml.table("model.ae").text("file", o.model);
+    toml.node("points", "sample.interpolate")
+        .text("model", "ae")
+        .text("from", o.from)
+        .text("to", o.to)
+        .integer("steps", o.steps);
+    if (!o.path.empty() && o.path != "linear") toml.text("path", o.path);
+    decode_node(toml, "points.z");
     samples_node(toml, "recon.x", o.output, false, o.level);
     toml.text("model", "ae").flag("restore", true);
     return toml.str();
@@ -114,12 +145,30 @@ std::string evaluate(const StreamOptions& o) {
     if (o.gaussian && !o.mean) toml.text("sample", "always");
     decode_node(toml, "code.z");
     error_node(toml, "error", "loss.mse", o.source.masks());
-    if (o.bce) error_node(toml, "nats", "loss.bce", o.source.masks());
+    const std::string likelihood = likelihood_of(o);
+    if (o.bce) error_node(toml, likelihood == "bernoulli" ? "nats" : "bce", "loss.bce", o.source.masks());
+    if (o.gaussian && likelihood != "bernoulli") {
+        error_node(toml, "nats", "loss." + likelihood + "_nll");
+        if (o.learned_scale)
+            toml.text("in.log_scale", "recon.log_scale");
+        else if (o.likelihood_scale != 1)
+            toml.real("scale", o.likelihood_scale);
+    }
     if (o.gaussian) {
         toml.node("latent", "measure.latent")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
-        if (o.bce) toml.text("in.nats", "nats.per_sample");
+        if (o.bce || likelihood != "bernoulli") toml.text("in.nats", "nats.per_sample");
+        if (o.importance > 0) {
+            toml.node("importance", "measure.importance")
+                .text("model", "ae")
+                .text("in.x", "data.x")
+                .text("in.mean", "code.mean")
+                .text("in.log_variance", "code.log_variance")
+                .integer("draws", o.importance);
+            if (likelihood != "bernoulli") toml.text("likelihood", likelihood);
+            if (o.likelihood_scale != 1) toml.real("scale", o.likelihood_scale);
+        }
     } else {
         toml.node("units", "measure.units").text("in.z", "code.z");
     }

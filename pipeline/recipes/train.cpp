@@ -43,6 +43,11 @@ std::string convolutions(const Choices& c) {
     return stack(layers);
 }
 
+// A Gaussian or Laplace likelihood whose scale was not given.
+bool learns_scale(const Choices& c) {
+    return !c.likelihood.empty() && c.likelihood != "bernoulli" && c.likelihood_scale == 0;
+}
+
 void model_table(TomlText& toml, const Choices& c) {
     if (!c.model_text.empty()) {
         toml.lines(c.model_text);
@@ -70,12 +75,15 @@ void model_table(TomlText& toml, const Choices& c) {
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
     if (c.normalise) decoder.push_back("{ normalise = true, inverse = true }");
+    if (learns_scale(c)) decoder.push_back("{ log_scale = \"shared\" }");
     toml.table("model." + c.model_name)
         .integers("input", input)
         .raw("encoder", stack(encoder))
         .raw("decoder", stack(decoder));
     if (c.tied) toml.flag("tied", true);
     if (c.variational) toml.text("latent", "gaussian");
+    if (!c.likelihood.empty()) toml.text("likelihood", c.likelihood);
+    if (c.likelihood_scale > 0) toml.real("scale", c.likelihood_scale);
 }
 
 // Layers of the encoder before its codebook.
@@ -110,7 +118,7 @@ void contraction_node(TomlText& toml, const Choices& c, double weight) {
 // One nat in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
 // is weighed against nats shrinks alike.
 double nat_of(const Choices& c) {
-    return c.loss == "bce" ? 1 : 2 / static_cast<double>(c.facts.features());
+    return c.loss == "bce" || !c.likelihood.empty() ? 1 : 2 / static_cast<double>(c.facts.features());
 }
 
 // What the code pays beside the reconstruction; gives the optimiser's list of losses.
@@ -214,6 +222,12 @@ std::string train(const Choices& c) {
         .text("in.z", c.codebook > 0 ? "quantised.z" : "code.z");
     toml.node("loss", "loss." + c.loss).text("in.prediction", "recon.x").text("in.target", input);
     if (!weight.empty()) toml.text("in.weight", weight);
+    if (learns_scale(c)) toml.text("in.log_scale", "recon.log_scale");
+    if (c.likelihood_scale > 0) toml.real("scale", c.likelihood_scale);
+    if (c.variational)
+        toml.node("latent", "measure.latent")
+            .text("in.mean", "code.mean")
+            .text("in.log_variance", "code.log_variance");
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)

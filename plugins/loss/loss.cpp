@@ -1,6 +1,7 @@
 // Reconstruction losses. The value is a mean over the samples of the batch; a sample's part is
 //   mse    1/n sum (p - t)^2          metrics `sse` (sum over the n features) and `mse`
 //   bce    sum of max(z,0) - z t + log(1 + exp(-|z|)) over logits z; nats; metric `bce`
+//   gaussian_nll, laplace_nll  see likelihood_loss.hpp
 //   huber  1/n sum of d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond; metric `huber`
 // With `weight` connected (w: 0 for missing values, any number >= 0 for emphasis) the mean over the
 // values of the batch becomes the weighted mean, sum w l / sum w, and a sum over features is n
@@ -11,6 +12,7 @@
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "plugins/loss/classes.hpp"
+#include "plugins/loss/likelihood_loss.hpp"
 
 namespace {
 
@@ -220,4 +222,6 @@ NARROWS_PLUGIN("loss", "0.1.0", "Reconstruction and classification losses",
                NARROWS_NODE(MeanSquaredError, "loss.mse"),
                NARROWS_NODE(BinaryCrossEntropy, "loss.bce"), NARROWS_NODE(Huber, "loss.huber"),
                NARROWS_NODE(narrows::plugins::CrossEntropy, "loss.cross_entropy"),
-               NARROWS_NODE(narrows::plugins::MeasureClasses, "measure.classes"))
+               NARROWS_NODE(narrows::plugins::MeasureClasses, "measure.classes"),
+               NARROWS_NODE(narrows::plugins::GaussianNll, "loss.gaussian_nll"),
+               NARROWS_NODE(narrows::plugins::LaplaceNll, "loss.laplace_nll"))

@@ -39,13 +39,27 @@ std::vector<model::NamedValues> values_below(const Bundle& bundle, const std::st
     return all;
 }
 
+std::string element(const std::string& name, std::size_t index) {
+    return name + "[" + std::to_string(index) + "]";
+}
+
 void save_history(const Progress& progress, Bundle& bundle) {
-    for (std::size_t column = 0; column < progress.history_names.size(); ++column) {
+    const std::vector<std::string>& names = progress.history_names;
+    const auto epochs = static_cast<std::int64_t>(progress.history.size());
+    for (std::size_t column = 0, width = 1; column < names.size(); column += width) {
+        std::string name = names[column];
+        Shape shape{epochs};
+        width = 1;
+        if (name.ends_with("[0]")) {  // NAME[0], NAME[1], ... are one array [epoch, value]
+            name.resize(name.size() - 3);
+            while (column + width < names.size() && names[column + width] == element(name, width))
+                ++width;
+            shape.push_back(static_cast<std::int64_t>(width));
+        }
         std::vector<double> values;
-        for (const std::vector<double>& row : progress.history) values.push_back(row.at(column));
-        bundle.arrays.push_back(Array::of<double>("/log/" + progress.history_names[column],
-                                                  Shape{static_cast<std::int64_t>(values.size())},
-                                                  values));
+        for (const std::vector<double>& row : progress.history)
+            for (std::size_t i = 0; i < width; ++i) values.push_back(row.at(column + i));
+        bundle.arrays.push_back(Array::of<double>("/log/" + name, shape, values));
     }
 }
 
@@ -113,11 +127,15 @@ Progress load_progress(const Bundle& bundle) {
             progress.partial.push_back(
                 {array.path.substr(part.size()), array.as<double>()[0], array.as<double>()[1]});
         if (!array.path.starts_with(log)) continue;
-        const std::span<const double> column = array.as<double>();
-        progress.history_names.push_back(array.path.substr(log.size()));
-        progress.history.resize(std::max(progress.history.size(), column.size()));
-        for (std::size_t row = 0; row < column.size(); ++row)
-            progress.history[row].push_back(column[row]);
+        const std::span<const double> values = array.as<double>();
+        const std::string name = array.path.substr(log.size());
+        const bool vector = array.shape.rank() == 2;
+        const auto width = vector ? static_cast<std::size_t>(array.shape[1]) : std::size_t{1};
+        for (std::size_t i = 0; i < width; ++i)
+            progress.history_names.push_back(vector ? element(name, i) : name);
+        progress.history.resize(std::max(progress.history.size(), values.size() / width));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            progress.history[i / width].push_back(values[i]);
     }
     return progress;
 }

@@ -105,6 +105,7 @@ public:
     }
     void result(std::string_view, std::span<const double>) override {}
     void warn(const std::string&) override {}
+    double epoch_mean(std::string_view, Phase) const override { return 0; }
 
 private:
     Run& run_;
