@@ -24,6 +24,7 @@ int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
 int sample(CommandLine&);
+int units(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

@@ -102,6 +102,14 @@ NARROWS_PUBLIC void require_preset(const std::string& name);
 NARROWS_PUBLIC Choices resolve(const TrainOptions& options, const DataFacts& facts);
 NARROWS_PUBLIC std::string train(const Choices& choices);
 
+// How samples are drawn where the output is a picture. Empty and 0: the node's defaults.
+struct PictureOptions {
+    std::int64_t count = 0;                  // samples or units
+    std::int64_t columns = 0, scale = 0;     // side by side; pixels a value
+    std::vector<std::int64_t> sample_shape;  // instead of the samples' own
+    std::string style;                       // "pictures", "curves"
+};
+
 // The verbs that stream a trained model's data.
 struct StreamOptions {
     Source source;
@@ -114,12 +122,25 @@ struct StreamOptions {
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw
     std::int64_t samples = 0;  // sample: how many
+    std::optional<PictureOptions> picture;  // reconstruct, sample: the output is a PNG
 };
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
 NARROWS_PUBLIC std::string decode(const StreamOptions& options);
 NARROWS_PUBLIC std::string reconstruct(const StreamOptions& options);
 NARROWS_PUBLIC std::string evaluate(const StreamOptions& options);
+
+// What each unit responds to: out of the model alone, or with data the samples that excite it.
+struct UnitsOptions {
+    std::string model, output;
+    std::string layer, method;  // "encoder.1"; "weights", "ascent"
+    Source source;              // no data: none
+    std::int64_t last = 0;      // with data: the encoder's layers up to the chosen one; 0: all
+    std::int64_t samples = 0;   // with data: averaged for each unit
+    std::uint64_t seed = 1;
+    PictureOptions picture;
+};
+NARROWS_PUBLIC std::string units(const UnitsOptions& options);
 
 struct GenerateOptions {
     std::string kind, output, type;  // type: of the stored samples; "": the node's default
