@@ -10,7 +10,7 @@ struct PictureLine {
     std::string sample_shape;
 };
 
-// --per-row, --sample-shape, --as, --scale-up, and with `count` --count.
+// --per-row, --sample-shape, --as, --magnify, and with `count` --count.
 void picture_options(CommandLine& line, PictureLine& in, bool count);
 // After parse(). Throws Error{Fault::usage}: numbers that are none, or options for pictures where
 // `output` is none.
