@@ -187,10 +187,20 @@ void CommandLine::require(const std::string& name) {
 }
 
 void CommandLine::data(recipes::Source& source, bool several) {
-    impl_->source = &source;
     CLI::Option* data = impl_->add("DATA", source.data, "FILE[:/dataset][@first:last]", "");
     if (!several) data->expected(1);
     impl_->required.emplace_back(data, "DATA");
+    data_details(source);
+}
+
+void CommandLine::data_option(const std::string& name, recipes::Source& source,
+                              const std::string& doc) {
+    impl_->add(name, source.data, doc, "DATA")->allow_extra_args(false);
+    data_details(source);
+}
+
+void CommandLine::data_details(recipes::Source& source) {
+    impl_->source = &source;
     const auto group = [](CLI::Option* option) { option->group("Data"); };
     group(impl_->add("--format", source.format, "read as: hdf5, idx, npy, csv, raw, ...", "NAME"));
     group(impl_->add("--shape", impl_->shape_text, "raw binary: shape of a sample", "N,N"));

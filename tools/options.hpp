@@ -51,6 +51,8 @@ public:
     void require(const std::string& name);   // an option that must be given: "--model"
     // DATA and all that goes with it; `slot` outlives parse().
     void data(recipes::Source& source, bool several = true);
+    // The same, as an option that may be left out: "--data".
+    void data_option(const std::string& name, recipes::Source& source, const std::string& doc);
 
     // Throws Error{Fault::usage} or Finished.
     void parse();
@@ -58,6 +60,8 @@ public:
     const Verb& verb() const { return verb_; }
 
 private:
+    void data_details(recipes::Source& source);
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
     const Verb& verb_;

@@ -27,6 +27,7 @@ int sample(CommandLine&);
 int classify_train(CommandLine&);
 int classify_predict(CommandLine&);
 int interpolate(CommandLine&);
+int units(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

@@ -42,7 +42,13 @@ void Dropout::forward(const Pass& pass, const float* x, float* y) {
 }
 
 void Dropout::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
-    if (dx) apply(pass, dy, dx);
+    if (dx == nullptr) return;
+    if (pass.phase == Phase::training)
+        apply(pass, dy, dx);
+    else
+        each_sample(pass, [&](std::size_t row) {
+            std::copy_n(dy + row * size_, size_, dx + row * size_);
+        });
 }
 
 std::string Dropout::describe() const { return fmt::format("dropout {}", rate_); }

@@ -139,6 +139,19 @@ void BatchNorm::forward(const Pass& pass, const float* x, float* y) {
 
 void BatchNorm::backward(const Pass& pass, const float* x, const float*, float* dy, float* dx) {
     const std::size_t rows = pass.rows * positions_;
+    if (pass.phase != Phase::training) {  // what forward() did then: one factor a channel
+        if (dx != nullptr)
+            each_channel_block(pass, [&](std::size_t first, std::size_t count) {
+                for (std::size_t c = first; c < first + count; ++c) {
+                    const double spread = static_cast<double>(variance_->data()[c]) + epsilon_;
+                    const float factor =
+                        static_cast<float>(1 / std::sqrt(spread)) * gain_->data()[c];
+                    for (std::size_t r = 0; r < rows; ++r)
+                        dx[r * channels_ + c] = dy[r * channels_ + c] * factor;
+                }
+            });
+        return;
+    }
     const Sums kept = sums(pass);
     each_channel_block(pass, [&](std::size_t first, std::size_t count) {
         std::array<double, block> gain{}, shift{};

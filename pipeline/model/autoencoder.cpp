@@ -7,6 +7,7 @@
 #include "pipeline/model/clipping.hpp"
 #include "pipeline/model/digest.hpp"
 #include "pipeline/model/model_file.hpp"
+#include "pipeline/model/scaling.hpp"
 
 namespace narrows::model {
 namespace {
@@ -248,14 +249,9 @@ void Autoencoder::fit_layers() {
     if (features != static_cast<std::size_t>(input_shape().elements()) ||
         scaling_->deviation.size() != features)
         return;
-    std::vector<float> mean = scaling_->mean, deviation = scaling_->deviation;
-    for (std::size_t i = 0; i < features && !scaling_->factor.empty(); ++i) {
-        const std::size_t at = scaling_->factor.size() == 1 ? 0 : i;
-        mean[i] = (mean[i] - scaling_->shift[at]) * scaling_->factor[at];
-        deviation[i] *= scaling_->factor[at];
-    }
+    const FeatureStatistics data = scaled_statistics(*scaling_);
     for (const Stack* stack : {&encoder_, &decoder_})
-        for (std::size_t i = 0; i < stack->size(); ++i) stack->layer(i).fit(mean, deviation);
+        for (std::size_t i = 0; i < stack->size(); ++i) stack->layer(i).fit(data.mean, data.deviation);
 }
 
 void Autoencoder::load(const ModelSpec& spec) {

@@ -125,6 +125,14 @@ NARROWS_PUBLIC void require_preset(const std::string& name);
 NARROWS_PUBLIC Choices resolve(const TrainOptions& options, const DataFacts& facts);
 NARROWS_PUBLIC std::string train(const Choices& choices);
 
+// How samples are drawn where the output is a picture. Empty and 0: the node's defaults.
+struct PictureOptions {
+    std::int64_t count = 0;                  // samples or units
+    std::int64_t columns = 0, scale = 0;     // side by side; pixels a value
+    std::vector<std::int64_t> sample_shape;  // instead of the samples' own
+    std::string style;                       // "pictures", "curves"
+};
+
 // The verbs that stream a trained model's data.
 struct StreamOptions {
     Source source;
@@ -149,6 +157,7 @@ struct StreamOptions {
     std::int64_t components = 0;   // sample: of the mixture; 0: the prior
     std::string from, to, path;    // interpolate: DATA, and "linear" or "spherical"
     std::int64_t steps = 0;        // interpolate: points from one to the other, both included
+    std::optional<PictureOptions> picture;  // reconstruct, sample, interpolate: the output is a PNG
 };
 NARROWS_PUBLIC std::string interpolate(const StreamOptions& options);
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
@@ -182,6 +191,17 @@ struct ClassifyOptions {
 // Throws Error{Fault::usage}: fewer than two classes, options that do not go together.
 NARROWS_PUBLIC std::string classify_train(const ClassifyOptions& options);
 NARROWS_PUBLIC std::string classify_predict(const ClassifyOptions& options);
+// What each unit responds to: out of the model alone, or with data the samples that excite it.
+struct UnitsOptions {
+    std::string model, output;
+    std::string layer, method;  // "encoder.1"; "weights", "ascent"
+    Source source;              // no data: none
+    std::int64_t last = 0;      // with data: the encoder's layers up to the chosen one; 0: all
+    std::int64_t samples = 0;   // with data: averaged for each unit
+    std::uint64_t seed = 1;
+    PictureOptions picture;
+};
+NARROWS_PUBLIC std::string units(const UnitsOptions& options);
 
 struct GenerateOptions {
     std::string kind, output, type;  // type: of the stored samples; "": the node's default

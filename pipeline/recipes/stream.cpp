@@ -65,6 +65,23 @@ void samples_node(TomlText& toml, std::string_view from, std::string_view file, 
     if (level >= 0) toml.integer("level", level);
 }
 
+void drawing(TomlText& toml, const PictureOptions& o) {
+    if (o.count > 0) toml.integer("count", o.count);
+    if (o.columns > 0) toml.integer("columns", o.columns);
+    if (o.scale > 0) toml.integer("scale", o.scale);
+    if (!o.sample_shape.empty()) toml.integers("sample_shape", o.sample_shape);
+    if (!o.style.empty()) toml.text("style", o.style);
+}
+
+// `below`: reconstructions of `from`, or empty.
+void grid_node(TomlText& toml, std::string_view from, std::string_view below,
+               const StreamOptions& o) {
+    toml.node("out", "view.grid").text("model", "ae").text("in.x", from);
+    if (!below.empty()) toml.text("in.below", below);
+    toml.text("file", o.output).flag("restore", true);
+    drawing(toml, *o.picture);
+}
+
 }  // namespace
 
 std::string encode(const StreamOptions& o) {
@@ -97,6 +114,10 @@ std::string reconstruct(const StreamOptions& o) {
     encode_node(toml);
     decode_node(toml, "code.z");
     error_node(toml, "error", "loss.mse", o.source.masks());
+    if (o.picture) {
+        grid_node(toml, "data.x", "recon.x", o);
+        return toml.str();
+    }
     samples_node(toml, "recon.x", o.output, o.labels, o.level);
     toml.text("model", "ae").flag("restore", true);
     return toml.str();
@@ -115,6 +136,10 @@ std::string sample(const StreamOptions& o) {
     else
         toml.node("prior", "sample.prior").text("model", "ae").integer("samples", o.samples);
     decode_node(toml, "prior.z");
+    if (o.picture) {
+        grid_node(toml, "recon.x", {}, o);
+        return toml.str();
+    }
     samples_node(toml, "recon.x", o.output, false, o.level);
     if (o.components > 0) toml.text("in.labels", "prior.component");
     toml.text("model", "ae").flag("restore", true);
@@ -132,8 +157,49 @@ std::string interpolate(const StreamOptions& o) {
         .integer("steps", o.steps);
     if (!o.path.empty() && o.path != "linear") toml.text("path", o.path);
     decode_node(toml, "points.z");
+    if (o.picture) {
+        grid_node(toml, "recon.x", {}, o);
+        return toml.str();
+    }
     samples_node(toml, "recon.x", o.output, false, o.level);
     toml.text("model", "ae").flag("restore", true);
+    return toml.str();
+}
+
+std::string units(const UnitsOptions& o) {
+    if (!o.source.data.empty()) {
+        StreamOptions stream;
+        stream.source = o.source;
+        stream.model = o.model;
+        stream.seed = o.seed;
+        TomlText toml = begin("units", stream);
+        encode_node(toml);
+        if (o.last > 0) toml.integer("last", o.last);
+        toml.node("out", "view.preferred")
+            .text("model", "ae")
+            .text("in.x", "data.x")
+            .text("in.z", "code.z")
+            .text("file", o.output)
+            .flag("restore", true);
+        if (o.samples > 0) toml.integer("samples", o.samples);
+        drawing(toml, o.picture);
+        return toml.str();
+    }
+    TomlText toml("units");
+    toml.run("stream", o.seed);
+    toml.table("model.ae").text("file", o.model);
+    toml.node("units", "view.units").text("model", "ae");
+    if (!o.layer.empty()) toml.text("layer", o.layer);
+    if (!o.method.empty()) toml.text("method", o.method);
+    if (o.picture.count > 0) toml.integer("count", o.picture.count);
+    toml.node("out", "view.grid")
+        .text("model", "ae")
+        .text("in.x", "units.x")
+        .text("file", o.output)
+        .text("colours", "diverging")
+        .flag("each", true)
+        .flag("crop", true);
+    drawing(toml, o.picture);
     return toml.str();
 }
 

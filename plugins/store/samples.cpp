@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include "pipeline/model/autoencoder.hpp"
 #include "plugins/store/outputs.hpp"
 
 namespace narrows::plugins {
@@ -104,18 +103,12 @@ void StoreSamples::start(RunContext& run) {
     check_output(file_, run);
     stored_ = type_named(type_).value_or(Numeric::f32);
     if (restore_) {
-        const auto& scaling = bound_autoencoder(run.model())->scaling();
-        if (scaling) {
-            shift_ = scaling->shift;
-            factor_ = scaling->factor;
-            if (type_ == "auto") stored_ = type_named(scaling->source_type).value_or(stored_);
+        scaling_ = bound_autoencoder(run.model())->scaling();
+        if (scaling_) {
+            if (type_ == "auto") stored_ = type_named(scaling_->source_type).value_or(stored_);
+            model::require_features(
+                *scaling_, static_cast<std::size_t>(run.shape("x").sample().elements()));
         }
-        const auto features = static_cast<std::size_t>(run.shape("x").sample().elements());
-        if (shift_.size() != factor_.size() || (shift_.size() > 1 && shift_.size() != features))
-            throw Error(Fault::usage,
-                        "the model's scaling has " + std::to_string(shift_.size()) +
-                            " features, the samples have " + std::to_string(features),
-                        "store what the model's decoder gives");
     }
     storage::DatasetLayout layout;
     layout.sample = run.shape("x").sample();
@@ -131,15 +124,7 @@ std::vector<float> StoreSamples::unscaled(Context& context) const {
     const auto features = static_cast<std::size_t>(x.row_size());
     std::vector<float> values(x.data,
                               x.data + static_cast<std::size_t>(context.place().count) * features);
-    if (shift_.empty()) return values;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const std::size_t feature = shift_.size() == 1 ? 0 : i % features;
-        const double factor = static_cast<double>(factor_[feature]);
-        const double shift = static_cast<double>(shift_[feature]);
-        // A constant feature has factor 0: its one value is the shift.
-        values[i] = static_cast<float>(
-            factor == 0 ? shift : static_cast<double>(values[i]) / factor + shift);
-    }
+    if (scaling_) model::undo_scaling(*scaling_, features, values);
     return values;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "pipeline/model/scaling.hpp"
 #include "pipeline/storage/array_file.hpp"
 
 namespace narrows::plugins {
@@ -25,7 +26,7 @@ private:
     std::int64_t level_ = 0;
     bool restore_ = false, has_labels_ = false;
     storage::Numeric stored_ = storage::Numeric::f32;
-    std::vector<float> shift_, factor_;  // of the model's scaling: none, one, or per feature
+    std::optional<model::Scaling> scaling_;  // with restore: of the model
     std::unique_ptr<storage::DatasetWriter> writer_;
 };
 

@@ -49,6 +49,8 @@ TEST_CASE("dropout with rate 0 and outside training passes values through", "[dr
         bench.pass.phase = phase;
         bench.forward();
         CHECK(same_bits(bench.y, bench.x));
+        bench.backward();
+        CHECK(same_bits(bench.dx, bench.weight_of_y));
     }
     Bench bench(*none, in, in, 6);
     bench.forward();

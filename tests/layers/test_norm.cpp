@@ -45,6 +45,27 @@ TEST_CASE("batch norm's gradients are the differences of its output", "[norm]") 
     }
 }
 
+TEST_CASE("outside training too, batch norm's gradient is the difference of its output", "[norm]") {
+    const Shape in{3, 2, 5};
+    const auto layer = make<BatchNorm>({number("epsilon", 1e-3)});
+    layer->configure(in);
+    fill_trained(*layer, 3);
+    parameter_of(*layer, "running_variance").set_values(std::vector<float>{1, 2, 3, 4, 5});
+    Bench bench(*layer, in, in, 6);
+    bench.pass.phase = Phase::streaming;
+    bench.forward();
+    bench.backward();
+    for (const std::size_t i : {0u, 7u, 33u, 179u}) {
+        const float middle = bench.x[i];
+        const double slope = difference(0.01, [&](double by) {
+            bench.x[i] = static_cast<float>(middle + by);
+            return bench.loss();
+        });
+        bench.x[i] = middle;
+        CHECK(slope == Approx(double(bench.dx[i])).margin(2e-3 * largest(bench.dx)));
+    }
+}
+
 TEST_CASE("layer norm's gradients are the differences of its output", "[norm]") {
     for (const Shape& in : {Shape{21}, Shape{3, 2, 5}}) {
         INFO(to_string(in));

@@ -23,7 +23,7 @@ Session& session() {
 bool have_plugins() {
     for (const char* type : {"load", "generate", "encode", "decode", "loss.bce", "loss.mse", "measure.units",
                              "corrupt.gaussian", "optimize.adam", "store.codes", "store.samples",
-                             "store.checkpoint"}) {
+                             "store.checkpoint", "view.grid"}) {
         if (session().registry().find(Kind::node, type) != nullptr) continue;
         std::cout << "skipped: no node type " << type << " in " << folder << "\n";
         return false;
@@ -83,6 +83,26 @@ TEST_CASE("every streaming verb gives a pipeline that parses without a warning",
         CHECK(pipeline.run.mode == Mode::stream);
         CHECK(pipeline.models.at(0).file == "model.h5");
     }
+}
+
+TEST_CASE("verbs that draw give pipelines that parse without a warning", "[recipes]") {
+    if (!have_plugins()) return;
+    StreamOptions options = stream();
+    options.output = "out.png";
+    options.samples = 9;
+    options.picture = PictureOptions{9, 3, 2, {4, 4}, "pictures"};
+    UnitsOptions unit;
+    unit.model = "model.h5";
+    unit.output = "out.png";
+    unit.layer = "encoder.1";
+    unit.method = "ascent";
+    UnitsOptions with_data = unit;
+    with_data.source = options.source;
+    with_data.last = 2;
+    with_data.samples = 5;
+    for (const std::string& text :
+         {reconstruct(options), sample(options), units(unit), units(with_data)})
+        CHECK(parsed(text).nodes.back().id == "out");
 }
 
 TEST_CASE("import, generate and the starter parse", "[recipes]") {
