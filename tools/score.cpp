@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "tools/console.hpp"
 #include "tools/data_facts.hpp"
 #include "tools/label_source.hpp"
 #include "tools/run_pipeline.hpp"
@@ -77,8 +80,16 @@ int score(CommandLine& line) {
     options.series_rows = series_rows(options.source);
     {
         const auto data = open_data(options.source);
-        add_labels(options.labels, in.labels, options.source, options.source.data, *data, "--labels",
-                   true);
+        const std::vector<std::int64_t> own = data->labels();
+        const bool classes =
+            std::any_of(own.begin(), own.end(), [](std::int64_t l) { return l != 0 && l != 1; });
+        if (in.labels.empty() && classes)
+            say(common, fmt::format("the labels of {} are not all 0 and 1: not taken as anomalies; "
+                                    "name them with --labels to do so",
+                                    data->name()));
+        else
+            add_labels(options.labels, in.labels, options.source, options.source.data, *data,
+                       "--labels", true);
     }
     if (!in.reference.empty()) {
         recipes::Source reference = options.source;

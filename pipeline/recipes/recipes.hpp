@@ -74,6 +74,8 @@ struct Choices {
     double beta = 1;                   // weight of the divergence
     std::string sparsity;              // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;        // weight of l1, activity of kl
+    bool batch_norm = false;           // behind each dense layer but the output
+    double dropout = 0;                // behind its activation
     bool normalise = false;            // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
