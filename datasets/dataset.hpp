@@ -50,8 +50,13 @@ NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> spe
 struct Labels {
     std::vector<std::int64_t> values;
     std::vector<std::string> names;           // when they were names: values index them
+    std::vector<double> targets;              // when they are not all whole numbers: instead of values
+    std::size_t size() const { return targets.empty() ? values.size() : targets.size(); }
 };
 NARROWS_PUBLIC Labels open_labels(const DataSpec& spec);
+// Several, one after another: names are numbered anew in the order of all names; one part with
+// targets makes all of them targets. Throws Error{Fault::input}: names beside numbers.
+NARROWS_PUBLIC Labels open_labels(std::span<const DataSpec> specs);
 
 // What range, mean and deviation are made of: rows without NaN and Inf, or every finite value.
 enum class Counted : std::uint8_t { whole_rows, values };

@@ -96,31 +96,4 @@ Labels LabelReader::finish() const {
     return out;
 }
 
-// One number a row, or a file of samples that has labels beside them.
-Labels open_labels(const DataSpec& spec) {
-    DataSpec plain = spec;
-    plain.window = 0;
-    const DataSpec specs[] = {plain};
-    std::shared_ptr<const Dataset> data;
-    if (storage::is_hdf5(spec.file) && spec.dataset.empty()) {
-        for (const storage::ArrayInfo& array : storage::look(spec.file).arrays)
-            if (array.path == "/labels") plain.dataset = "/labels";
-        const DataSpec named[] = {plain};
-        data = open(named);
-    } else {
-        data = open(specs);
-    }
-    if (const std::vector<std::int64_t> own = data->labels(); !own.empty()) return {own, data->label_names()};
-    if (data->sample().elements() != 1)
-        throw Error(Fault::input,
-                    fmt::format("{} has {} values a row: labels are one a row", data->name(),
-                                data->sample().elements()),
-                    "name a dataset or a column of labels");
-    std::vector<float> values(static_cast<std::size_t>(data->rows()));
-    data->read(0, data->rows(), values.data());
-    Labels out;
-    for (const float value : values) out.values.push_back(static_cast<std::int64_t>(value));
-    return out;
-}
-
 }  // namespace narrows::datasets

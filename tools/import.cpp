@@ -30,6 +30,9 @@ bool fits_float(Numeric type) {
 
 datasets::Labels read_labels(const std::string& text, std::int64_t rows) {
     datasets::Labels labels = datasets::open_labels(datasets::parse_data(text));
+    if (!labels.targets.empty())
+        throw Error(Fault::input, fmt::format("{} holds numbers with fractions, labels are whole", text),
+                    "probe takes them as they are");
     const auto count = static_cast<std::int64_t>(labels.values.size());
     if (count != rows)
         throw Error(Fault::input, fmt::format("{} has {} labels, but there are {} samples", text, count, rows),
@@ -104,7 +107,7 @@ int import_data(CommandLine& line) {
 
     const auto data = open_data(options.source);
     if (data->rows() < 1) throw Error(Fault::input, fmt::format("{} has no samples", data->name()));
-    datasets::Labels labels = label_data.empty() ? datasets::Labels{data->labels(), data->label_names()}
+    datasets::Labels labels = label_data.empty() ? datasets::Labels{data->labels(), data->label_names(), {}}
                                                  : read_labels(label_data, data->rows());
     const bool as_pipeline = label_data.empty() && labels.names.empty() && fits_float(data->type());
     if (as_pipeline) {

@@ -95,6 +95,7 @@ void run_checked(const Common& common, const PipelineJob& job, const recipes::Se
     if (result.already_complete) say(common, fmt::format("{}: already complete", job.verb));
     print_results(common, results_of(job, result), job.results);
     if (result.stopped) exit_code = stop_exit_code();
+    else if (job.judge) exit_code = job.judge(result);
 }
 
 }  // namespace
@@ -187,7 +188,9 @@ int run_pipeline(const Common& common, const PipelineJob& job, const recipes::Se
             fmt::print("{}", printed(common, pipeline));
             return;
         }
-        refuse_outputs(common, files_of(pipeline, session.registry()));
+        PipelineFiles files = files_of(pipeline, session.registry());
+        for (const std::string& data : job.inputs) files.inputs.push_back(datasets::parse_data(data).file);
+        refuse_outputs(common, files);
         run_checked(common, job, session, pipeline, exit_code);
     });
     return exit_code;

@@ -1,6 +1,8 @@
 // What all verbs that stream or train share: kernel, plugins, parsing, refusals, progress, results.
 #pragma once
 
+#include <functional>
+
 #include "pipeline/recipes/session.hpp"
 #include "tools/results.hpp"
 
@@ -19,6 +21,9 @@ struct PipelineJob {
     std::vector<std::string> keys; // results that come first, in this order
     ResultsAre results = ResultsAre::talk;
     bool written_by_user = false;  // errors then show the place in the text
+    // Looks at the results of a run that reached its end; its exit code.
+    std::function<int(const flow::Result&)> judge = {};
+    std::vector<std::string> inputs = {};  // that nodes other than sources read
 };
 
 // Files that a pipeline reads, and those that it writes, as they stand in its nodes.

@@ -23,6 +23,8 @@ int encode(CommandLine&);
 int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
+int score(CommandLine&);
+int probe(CommandLine&);
 int sample(CommandLine&);
 int classify_train(CommandLine&);
 int classify_predict(CommandLine&);

@@ -119,6 +119,19 @@ void vector_quantised(Choices& choices, const TrainOptions& options) {
     if (choices.codebook == 0) choices.codebook = 512;
 }
 
+// PyOD's network (Zhao et al. 2019): batch norm and dropout behind each layer of 64-32-64, on
+// standardised features. Dropout is what keeps a code wider than the sample from copying it.
+void anomaly(Choices& choices, const TrainOptions& options) {
+    if (!options.hidden) choices.hidden = {64};
+    if (!options.latent) choices.latent = 32;
+    if (!options.batch) choices.batch = 32;
+    if (options.loss.empty()) choices.loss = "mse";
+    if (choices.source.scale.empty()) choices.source.scale = "standard";
+    choices.code_act = choices.hidden_act;
+    choices.batch_norm = true;
+    choices.dropout = 0.2;
+}
+
 constexpr std::array table{
     Preset{{"linear", "one linear layer each way, mean squared error: ends at the PCA subspace"},
            linear,
@@ -147,6 +160,10 @@ constexpr std::array table{
            vector_quantised},
     Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
            convolutional,
+           true,
+           true},
+    Preset{{"anomaly", "batch norm and dropout on standardised features, for score"},
+           anomaly,
            true,
            true},
 };

@@ -95,6 +95,8 @@ struct Choices {
     bool normalise = false;       // the model works on centred data of deviation 1
     std::string likelihood;            // "bernoulli", "gaussian", "laplace"; "": as the loss
     double likelihood_scale = 0;       // of the last two; 0: learned
+    bool batch_norm = false;           // behind each dense layer but the output
+    double dropout = 0;                // behind its activation
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;
@@ -202,6 +204,34 @@ struct UnitsOptions {
     PictureOptions picture;
 };
 NARROWS_PUBLIC std::string units(const UnitsOptions& options);
+
+// Labels that a node reads for itself. Empty `data`: none.
+struct LabelSource {
+    std::vector<std::string> data;
+    std::string format, column, columns;
+};
+
+struct ProbeOptions {
+    Source source;  // with the test's DATA at its end
+    LabelSource labels;
+    std::string model;
+    std::int64_t test_samples = 0;  // at the end; 0: random splits
+    std::int64_t neighbours = 5, splits = 5;
+    std::uint64_t seed = 1;
+};
+NARROWS_PUBLIC std::string probe(const ProbeOptions& options);
+
+struct ScoreOptions {
+    Source source;  // with the reference's DATA before the scored
+    LabelSource labels;
+    std::string model, output;
+    std::int64_t reference_samples = 0;  // at the start: the threshold is theirs, they are not stored
+    std::int64_t series_rows = 0;        // windows: rows of the series that they were cut from
+    double quantile = 0;                 // 0: no threshold
+    bool per_feature = false;
+    std::uint64_t seed = 1;
+};
+NARROWS_PUBLIC std::string score(const ScoreOptions& options);
 
 struct GenerateOptions {
     std::string kind, output, type;  // type: of the stored samples; "": the node's default

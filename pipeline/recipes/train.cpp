@@ -22,6 +22,17 @@ std::string codebook(const Choices& c) {
     return text + " }";
 }
 
+// A dense layer; batch norm between it and its activation, dropout behind, where they are chosen.
+void dense_block(std::vector<std::string>& layers, const Choices& c, std::int64_t units,
+                 const std::string& act) {
+    layers.push_back(dense(units, c.batch_norm ? "linear" : act, c.init));
+    if (c.batch_norm) {
+        layers.push_back("{ batch_norm = true }");
+        if (act != "linear") layers.push_back(fmt::format("{{ activation = {} }}", quoted(act)));
+    }
+    if (c.dropout > 0) layers.push_back(fmt::format("{{ dropout = {} }}", number(c.dropout)));
+}
+
 std::string stack(const std::vector<std::string>& layers) {
     std::string text = "[\n";
     for (const std::string& layer : layers) text += "    " + layer + ",\n";
@@ -65,14 +76,14 @@ void model_table(TomlText& toml, const Choices& c) {
     }
     std::vector<std::string> encoder, decoder;
     if (c.normalise) encoder.push_back("{ normalise = true }");
-    for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
-    encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
+    for (const std::int64_t width : c.hidden) dense_block(encoder, c, width, c.hidden_act);
+    dense_block(encoder, c, c.variational ? 2 * c.latent : c.latent, c.code_act);
     if (c.sparsity == "k")
         encoder.push_back(
             fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
     if (c.codebook > 0) encoder.push_back(codebook(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
-        decoder.push_back(dense(*width, c.hidden_act, c.init));
+        dense_block(decoder, c, *width, c.hidden_act);
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
     if (c.normalise) decoder.push_back("{ normalise = true, inverse = true }");
     if (learns_scale(c)) decoder.push_back("{ log_scale = \"shared\" }");

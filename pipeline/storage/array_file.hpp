@@ -85,6 +85,7 @@ struct CodesColumn {
     std::string name;                       // "/codes", "/ids", "/sse", ...
     Type type = Type::f32;
     Shape sample;                           // per row; rank 0: one value
+    std::int64_t rows = -1;                 // -1: as many as the file's; else a length of its own
 };
 struct CodesLayout {
     std::int64_t rows = 0;

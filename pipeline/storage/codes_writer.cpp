@@ -41,10 +41,14 @@ std::size_t row_bytes(const CodesColumn& column) {
     return static_cast<std::size_t>(column.sample.elements()) * size_of(column.type);
 }
 
+std::int64_t rows_of(const CodesLayout& layout, const CodesColumn& column) {
+    return column.rows < 0 ? layout.rows : column.rows;
+}
+
 std::uint64_t all_bytes(const CodesLayout& layout) {
     std::uint64_t bytes = (1u << 20) + 2 * page_bytes * layout.columns.size();
     for (const CodesColumn& column : layout.columns)
-        bytes += static_cast<std::uint64_t>(layout.rows) * row_bytes(column);
+        bytes += static_cast<std::uint64_t>(rows_of(layout, column)) * row_bytes(column);
     return bytes;
 }
 
@@ -63,7 +67,7 @@ Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
         };
         for (const CodesColumn& column : layout.columns)
             places.columns.push_back(make(column.name, h5::stored_type(column.type),
-                                          column.sample.with_batch(layout.rows)));
+                                          column.sample.with_batch(rows_of(layout, column))));
         places.counter = make("/rows_done", H5T_STD_U64LE, {4});
         places.complete = make("/complete", H5T_STD_U8LE, {1});
     } catch (...) {
@@ -135,7 +139,7 @@ Places find_places(const fs::path& path, const CodesLayout& layout) {
     Places places;
     for (const CodesColumn& column : layout.columns)
         places.columns.push_back(place(column.name, h5::stored_type(column.type),
-                                       column.sample.with_batch(layout.rows)));
+                                       column.sample.with_batch(rows_of(layout, column))));
     places.counter = place("/rows_done", H5T_STD_U64LE, {4});
     places.complete = place("/complete", H5T_STD_U8LE, {1});
     return places;
@@ -257,7 +261,7 @@ void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t cou
     Impl& my = *impl_;
     if (my.complete) return;
     if (column >= my.layout.columns.size() || first < 0 || count < 0 ||
-        first > my.layout.rows - count)
+        first > rows_of(my.layout, my.layout.columns[column]) - count)
         throw Error(Fault::run, quoted(my.path) + ": rows " + std::to_string(first) + " to " +
                                     std::to_string(first + count) + " do not fit into its " +
                                     std::to_string(my.layout.rows));
