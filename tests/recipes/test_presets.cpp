@@ -140,6 +140,13 @@ TEST_CASE("corruption is read with its amount, and refused with what is known", 
     CHECK(parse_corruption("gaussian:0.5").amount == 0.5);
     CHECK(parse_corruption("masking").amount == 0.25);
     CHECK(parse_corruption("none").kind.empty());
+    CHECK_FALSE(parse_corruption("gaussian:0.5").last);
+    CHECK(parse_corruption("gaussian:0.5:0.1").last == 0.1);
+    CHECK_THROWS_AS(parse_corruption("masking:0.5:2"), Error);
+    CHECK(parse_emphasis("2").beta == 1);
+    CHECK(parse_emphasis("1,0").beta == 0);
+    for (const char* wrong : {"", "x", "1,", "-1", "0,0"})
+        CHECK_THROWS_AS(parse_emphasis(wrong), Error);
     for (const char* wrong : {"gausian:0.3", "masking:2", "masking:x", "masking:", "gaussian:-1", "gaussian:nan"})
         CHECK_THROWS_AS(parse_corruption(wrong), Error);
 }
