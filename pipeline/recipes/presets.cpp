@@ -94,7 +94,7 @@ void variational(Choices& choices, const TrainOptions& options) {
     if (options.schedule.empty()) choices.schedule = "constant";
 }
 
-// 16-8-8 channels, each halved by pooling; the decoder mirrors it.
+// 16-8-8 channels, each halved by pooling; up again by doubling and convolutions.
 void convolutional(Choices& choices, const TrainOptions& options) {
     choices.convolutional = true;
     if (!options.hidden) choices.hidden = {16, 8, 8};
@@ -121,7 +121,7 @@ constexpr std::array table{
            layerwise},
     Preset{{"variational", "a Gaussian latent, to sample from (Kingma and Welling 2014)"},
            variational},
-    Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
+    Preset{{"convolutional", "convolutions and pooling down, upsampling and convolutions up"},
            convolutional,
            true,
            true},
