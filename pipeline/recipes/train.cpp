@@ -48,8 +48,9 @@ std::string convolution(const Choices& c, std::int64_t channels, std::string_vie
 // Each width halves the picture or signal; the code is what is left of it.
 std::string convolutions(const Choices& c) {
     std::vector<std::string> layers;
-    for (const std::int64_t channels : c.hidden) {
-        layers.push_back(convolution(c, channels, c.hidden_act));
+    for (std::size_t i = 0; i < c.hidden.size(); ++i) {
+        const bool last = i + 1 == c.hidden.size();
+        layers.push_back(convolution(c, c.hidden[i], last ? c.code_act : c.hidden_act));
         layers.push_back("{ max_pool = 2, ceil = true }");
     }
     return stack(layers);

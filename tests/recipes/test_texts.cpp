@@ -101,7 +101,7 @@ TEST_CASE("the convolutional preset's decoder ends at the size of every image an
     CHECK(published.find("padding") == published.rfind("padding"));
     CHECK(describe({28, 28}) ==
           "[28, 28] -> conv 16 k3 relu -> max_pool 2 -> conv 8 k3 relu -> max_pool 2 -> "
-          "conv 8 k3 relu -> max_pool 2 | conv 8 k3 relu -> upsample 2 -> conv 8 k3 relu -> "
+          "conv 8 k3 -> max_pool 2 | conv 8 k3 relu -> upsample 2 -> conv 8 k3 relu -> "
           "upsample 2 -> conv 16 k3 relu -> upsample 2 -> conv 1 k3 sigmoid");
     for (const std::vector<std::int64_t>& hidden :
          {std::vector<std::int64_t>{3}, {4, 3}, {4, 3, 2}, {5, 4, 3, 2}}) {

@@ -6,10 +6,10 @@
 using narrows::test::Folder;
 
 TEST_CASE("every preset gives the same bits for any threads and kernel", "[tools]") {
-    const std::string preset =
-        GENERATE("linear", "undercomplete", "deep", "denoising", "overcomplete", "tied", "sparse",
-                 "variational", "convolutional", "layerwise", "layerwise --tied",
-                 "sparse --sparsity k:5", "undercomplete --sparsity l1:0.01", "deep --tied");
+    const std::string preset = GENERATE(
+        "linear", "undercomplete", "deep", "denoising", "overcomplete", "tied", "sparse",
+        "variational", "convolutional", "convolutional --tied", "layerwise", "layerwise --tied",
+        "sparse --sparsity k:5", "undercomplete --sparsity l1:0.01", "deep --tied");
     INFO(preset);
     const Folder folder;
     folder.must("generate digits -n 300 -o d.h5");
