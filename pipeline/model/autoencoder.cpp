@@ -148,7 +148,14 @@ void Autoencoder::tie() {
     for (std::size_t j = 0; j < decoder_.size(); ++j) {
         if (!owns_matrix(decoder_.layer(j))) continue;
         while (i > 0 && !owns_matrix(encoder_.layer(i - 1))) --i;
-        if (i == 0 || !decoder_.layer(j).tie(encoder_.layer(--i)))
+        bool tied = false;
+        try {
+            tied = i > 0 && decoder_.layer(j).tie(encoder_.layer(--i));
+        } catch (const Error& error) {
+            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(),
+                        decoder_.spec(j).position);
+        }
+        if (!tied)
             throw Error(Fault::usage,
                         "model \"" + name_ + "\": decoder layer " + std::to_string(j) + " (" +
                             decoder_.layer(j).describe() +
@@ -330,6 +337,11 @@ void Autoencoder::choose_trained(std::span<const std::string> train,
         all[i]->frozen = (!train.empty() && !listed(names[i], train)) || listed(names[i], freeze);
     encoder_.find_trained();
     decoder_.find_trained();
+    // Borrowers of a weight that is trained pass on their part of its gradient.
+    const std::vector<layers::Parameter*> own = encoder_.parameters();
+    if (tied_ && std::any_of(own.begin(), own.end(),
+                             [](const layers::Parameter* p) { return p->matrix() && !p->frozen; }))
+        decoder_.train_all();
 }
 
 std::uint64_t Autoencoder::bytes() const {

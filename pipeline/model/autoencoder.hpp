@@ -55,6 +55,7 @@ public:
     void forget();                                                  // the traces
     // Frozen layers below the first that trains have no gradients and work as in Phase::streaming.
     void find_trained();
+    void train_all() { first_trained_ = 0; }  // every layer keeps its traces
     std::vector<layers::Parameter*> parameters() const;
     std::vector<std::string> parameter_names(std::string_view prefix) const;
     std::string describe() const;

@@ -94,10 +94,13 @@ void variational(Choices& choices, const TrainOptions& options) {
     if (options.schedule.empty()) choices.schedule = "constant";
 }
 
-// 16-8-8 channels, each halved by pooling; the decoder mirrors it.
+// 16-8-8 channels, each halved by pooling; up again by doubling and convolutions. Under relu one of
+// the code's 8 channels died on MNIST, and 16 of its 128 units with it: 82.7 nats after 8 epochs
+// instead of 78.1. The code is linear, as in other presets, unless it is to be sparse.
 void convolutional(Choices& choices, const TrainOptions& options) {
     choices.convolutional = true;
-    if (!options.hidden) choices.hidden = {16, 8, 8};
+    choices.code_act = choices.sparsity.empty() ? "linear" : choices.hidden_act;
+    if (choices.hidden.empty()) choices.hidden = {16, 8, 8};
     if (!options.rate) choices.rate = 3e-3;
 }
 
@@ -158,7 +161,7 @@ constexpr std::array table{
            true},
     Preset{{"vector-quantised", "a code of entries of a codebook (van den Oord et al. 2017)"},
            vector_quantised},
-    Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
+    Preset{{"convolutional", "convolutions and pooling down, upsampling and convolutions up"},
            convolutional,
            true,
            true},
