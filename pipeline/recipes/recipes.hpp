@@ -74,6 +74,7 @@ struct Choices {
     double beta = 1;                   // weight of the divergence
     std::string sparsity;              // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;        // weight of l1, activity of kl
+    bool centred = false;              // around a trained centre, units' weights of length 1
     bool normalise = false;            // the model works on centred data of deviation 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";

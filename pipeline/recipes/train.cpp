@@ -35,6 +35,25 @@ std::string convolutions(const Choices& c) {
     return stack(layers);
 }
 
+// k falls to its value by the time that dead units are no longer started anew.
+std::string top_k(const Choices& c) {
+    const auto k = static_cast<std::int64_t>(c.sparsity_amount);
+    const std::int64_t start = std::min(4 * k, c.latent), epochs = c.epochs * 7 / 10;
+    if (start <= k || epochs < 1) return fmt::format("{{ top_k = {} }}", k);
+    return fmt::format("{{ top_k = {}, start = {}, epochs = {} }}", k, start, epochs);
+}
+
+void centred_layers(TomlText& toml, const Choices& c) {
+    const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
+    const std::string code = fmt::format("{{ dense = {}, unit_norm = true }}", c.latent);
+    const std::string back = fmt::format("{{ dense = {}, bias = false }}", c.facts.features());
+    toml.table("model." + c.model_name)
+        .integers("input", input)
+        .raw("encoder", stack({"{ centre = true }", code, top_k(c)}))
+        .raw("decoder", stack({back, "{ centre = true, inverse = true }"}));
+    toml.flag("tied", true);
+}
+
 void model_table(TomlText& toml, const Choices& c) {
     if (!c.model_text.empty()) {
         toml.lines(c.model_text);
@@ -52,11 +71,14 @@ void model_table(TomlText& toml, const Choices& c) {
     }
     std::vector<std::string> encoder, decoder;
     if (c.normalise) encoder.push_back("{ normalise = true }");
+    if (c.centred) {
+        centred_layers(toml, c);
+        return;
+    }
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
     encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
     if (c.sparsity == "k")
-        encoder.push_back(
-            fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
+        encoder.push_back(top_k(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));
@@ -158,6 +180,8 @@ std::string train(const Choices& c) {
         .raw("in.loss", losses)
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
+    if (c.sparsity == "k")
+        toml.node("revive", "optimize.revive").text("model", c.model_name).text("in.z", "code.z");
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);
     if (c.keep_checkpoints) toml.flag("keep_checkpoints", true);
     if (c.layerwise) stages(toml, c);

@@ -9,6 +9,7 @@
 
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
+#include "plugins/penalty/running_activity.hpp"
 
 namespace {
 
@@ -215,4 +216,5 @@ private:
 
 NARROWS_PLUGIN("penalty", "0.1.0", "Penalties on codes: sparsity and variational divergence",
                NARROWS_NODE(L1, "penalty.l1"), NARROWS_NODE(Activity, "penalty.activity"),
+               NARROWS_NODE(narrows::plugins::RunningActivity, "penalty.running_activity"),
                NARROWS_NODE(GaussianKl, "penalty.kl"))
