@@ -9,7 +9,8 @@ namespace narrows::layers {
 Centre::~Centre() = default;
 
 void Centre::describe(Schema& schema) {
-    schema.summary("Subtracts a trained bias that the decoder adds again; starts at the data's mean")
+    schema
+        .summary("Subtracts a trained bias that the decoder adds again; starts at the data's mean")
         .flag<&Centre::inverse_>("inverse", false, "adds it: for the decoder's end");
 }
 

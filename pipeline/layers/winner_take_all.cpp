@@ -18,7 +18,8 @@ WinnerTakeAll::~WinnerTakeAll() = default;
 void WinnerTakeAll::describe(Schema& schema) {
     schema
         .summary(
-            "While training, each unit keeps its largest values over the batch; all others become 0")
+            "While training, each unit keeps its largest values over the batch; all others become "
+            "0")
         .main("share")
         .number<&WinnerTakeAll::share_>("share", 0.05, 1e-6, 1,
                                         "part of the batch that a unit keeps, at least one sample");

@@ -29,8 +29,9 @@ void Autoencoder::set_statistics(std::span<const NamedValues> values) {
         for (const NamedValues& candidate : values)
             if (candidate.name == name) found = &candidate;
         if (found == nullptr || found->values.size() != block.size())
-            throw Error(Fault::input, "the checkpoint has no statistic \"" + name + "\" of " +
-                                          std::to_string(block.size()) + " values",
+            throw Error(Fault::input,
+                        "the checkpoint has no statistic \"" + name + "\" of " +
+                            std::to_string(block.size()) + " values",
                         "it belongs to another run; start again without --resume");
         std::copy(found->values.begin(), found->values.end(), block.begin());
     }

@@ -58,8 +58,8 @@ void tied(Choices& choices, const TrainOptions& options) {
     choices.tied = true;
 }
 
-// Exactly k active of an overcomplete linear code (Makhzani and Frey 2013): squared error, and where
-// there is one layer each way, one set of unit-length weights around the data's centre.
+// Exactly k active of an overcomplete linear code (Makhzani and Frey 2013): squared error, and
+// where there is one layer each way, one set of unit-length weights around the data's centre.
 void k_sparse(Choices& choices, const TrainOptions& options) {
     const auto k = static_cast<std::int64_t>(choices.sparsity_amount);
     if (!options.latent) choices.latent = std::max(choices.facts.features(), 4 * k);

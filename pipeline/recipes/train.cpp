@@ -77,8 +77,7 @@ void model_table(TomlText& toml, const Choices& c) {
     }
     for (const std::int64_t width : c.hidden) encoder.push_back(dense(width, c.hidden_act, c.init));
     encoder.push_back(dense(c.variational ? 2 * c.latent : c.latent, c.code_act, c.init));
-    if (c.sparsity == "k")
-        encoder.push_back(top_k(c));
+    if (c.sparsity == "k") encoder.push_back(top_k(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         decoder.push_back(dense(*width, c.hidden_act, c.init));
     decoder.push_back(dense(c.facts.features(), c.output_act, c.init));

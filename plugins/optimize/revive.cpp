@@ -48,8 +48,8 @@ void Revive::open(OpenContext& context) {
                          std::to_string(chosen_) + " has " +
                          std::to_string(encoder.input_of(at + 1).elements()) + " units",
                      "name the layer whose output z is with layer = N");
-    active_ = model.statistic(std::string(context.id()) + ".active",
-                              static_cast<std::size_t>(units));
+    active_ =
+        model.statistic(std::string(context.id()) + ".active", static_cast<std::size_t>(units));
     samples_ = context.samples();
     epochs_ = context.epochs();
 }
@@ -74,8 +74,8 @@ void Revive::process(Context& context) {
     context.metric("dead_units", static_cast<double>(dead.size()), 1);
     const double finished = place.epoch + 1.0;
     if (!restart_ || dead.empty() || finished > (1 - rest_) * epochs_) return;
-    layers::Layer& layer = autoencoder(context.model()).encoder().layer(
-        static_cast<std::size_t>(chosen_));
+    layers::Layer& layer =
+        autoencoder(context.model()).encoder().layer(static_cast<std::size_t>(chosen_));
     // Another draw in each epoch.
     layer.restart(dead, {context.key().seed, context.key().node ^ (place.epoch + 1)});
 }

@@ -65,8 +65,8 @@ void RunningActivity::backward(Context& context) {
     const Tensor<float> gradient = context.gradient_for("h");
     if (gradient.data == nullptr) return;
     const std::int64_t rows = context.place().count;
-    const double scale = context.scalar_gradient("value") * weight_ * (1 - momentum_) /
-                         static_cast<double>(rows);
+    const double scale =
+        context.scalar_gradient("value") * weight_ * (1 - momentum_) / static_cast<double>(rows);
     context.loop().each((mean_.size() + block - 1) / block, [&](std::size_t task) {
         const std::size_t first = task * block, count = std::min(block, mean_.size() - first);
         float slopes[block] = {};
@@ -74,8 +74,7 @@ void RunningActivity::backward(Context& context) {
             const double m = std::clamp<double>(mean_[first + j], least, 1 - least);
             slopes[j] = static_cast<float>(scale * ((1 - target_) / (1 - m) - target_ / m));
         }
-        for (std::int64_t r = 0; r < rows; ++r)
-            std::copy_n(slopes, count, gradient.row(r) + first);
+        for (std::int64_t r = 0; r < rows; ++r) std::copy_n(slopes, count, gradient.row(r) + first);
     });
 }
 

@@ -1,6 +1,6 @@
 // penalty.running_activity: KL divergence from a target activity to each unit's running mean
-//   m_t = momentum * m_(t-1) + (1 - momentum) * mean of the batch            (Hinton 2010, section 11)
-//   value = weight * sum_j KL(target || m_j),  KL(p || q) = p ln(p/q) + (1-p) ln((1-p)/(1-q))
+//   m_t = momentum * m_(t-1) + (1 - momentum) * mean of the batch            (Hinton 2010, section
+//   11) value = weight * sum_j KL(target || m_j),  KL(p || q) = p ln(p/q) + (1-p) ln((1-p)/(1-q))
 // m starts at the target and is part of checkpoints. The gradient is the value's own: a batch moves
 // m by 1 - momentum of its mean.
 #pragma once
