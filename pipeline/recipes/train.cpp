@@ -35,10 +35,10 @@ std::string convolutions(const Choices& c) {
     return stack(layers);
 }
 
-// k falls to its value by the time that dead units are no longer started anew.
+// k has fallen to its value well before dead units are no longer started anew (70 %).
 std::string top_k(const Choices& c) {
     const auto k = static_cast<std::int64_t>(c.sparsity_amount);
-    const std::int64_t start = std::min(4 * k, c.latent), epochs = c.epochs * 7 / 10;
+    const std::int64_t start = std::min(4 * k, c.latent), epochs = c.epochs / 2;
     if (start <= k || epochs < 1) return fmt::format("{{ top_k = {} }}", k);
     return fmt::format("{{ top_k = {}, start = {}, epochs = {} }}", k, start, epochs);
 }

@@ -179,7 +179,7 @@ TEST_CASE("sparse with k units is tied, centred, of length 1, with a falling k a
     CHECK(choices.loss == "mse");
     const std::string text = train(choices);
     CHECK(contains(text, "{ dense = 1000, unit_norm = true }"));
-    CHECK(contains(text, "{ top_k = 25, start = 100, epochs = 14 }"));
+    CHECK(contains(text, "{ top_k = 25, start = 100, epochs = 10 }"));
     CHECK(contains(text, "{ centre = true, inverse = true }"));
     CHECK(contains(text, "tied = true"));
     CHECK(contains(text, "optimize.revive"));
