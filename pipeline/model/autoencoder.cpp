@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/layers/centre.hpp"
 #include "pipeline/layers/settings.hpp"
 #include "pipeline/model/architecture.hpp"
 #include "pipeline/model/clipping.hpp"
@@ -167,6 +168,17 @@ void Autoencoder::tie() {
         throw Error(Fault::usage, "model \"" + name_ + "\" is tied but no layer has weights");
 }
 
+// What the encoder takes away is what the decoder adds, from the code outwards.
+void Autoencoder::share_centres() {
+    std::size_t i = encoder_.size();
+    for (std::size_t j = 0; j < decoder_.size(); ++j) {
+        if (dynamic_cast<layers::Centre*>(&decoder_.layer(j)) == nullptr) continue;
+        while (i > 0 && !decoder_.layer(j).tie(encoder_.layer(i - 1))) --i;
+        if (i == 0) return;
+        --i;
+    }
+}
+
 void Autoencoder::configure(const Shape& sample) {
     if (configured()) {
         if (sample.elements() != encoder_.input().elements())
@@ -222,6 +234,7 @@ void Autoencoder::configure(const Shape& sample) {
         architecture.decoder.push_back(decoder_.spec(i));
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
+    share_centres();
     initialise();
     fit_layers();
 }

@@ -58,17 +58,27 @@ void tied(Choices& choices, const TrainOptions& options) {
     choices.tied = true;
 }
 
+// Exactly k active of an overcomplete linear code (Makhzani and Frey 2013): squared error, and
+// where there is one layer each way, one set of unit-length weights around the data's centre.
+void k_sparse(Choices& choices, const TrainOptions& options) {
+    const auto k = static_cast<std::int64_t>(choices.sparsity_amount);
+    if (!options.latent) choices.latent = std::max(choices.facts.features(), 4 * k);
+    choices.code_act = "linear";
+    if (options.loss.empty()) choices.loss = "mse";
+    choices.centred = choices.hidden.empty() && choices.loss == "mse";
+    choices.tied = choices.tied || choices.centred;
+}
+
 // Few active units: a sigmoid code whose mean activity is pulled to a target.
 void sparse(Choices& choices, const TrainOptions& options) {
     if (!options.hidden) choices.hidden.clear();
+    if (choices.sparsity == "k") return k_sparse(choices, options);
     if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
     if (choices.sparsity.empty()) {
         choices.sparsity = "kl";
         choices.sparsity_amount = 0.05;
     }
-    choices.code_act = choices.sparsity == "kl"  ? "sigmoid"
-                       : choices.sparsity == "k" ? "linear"
-                                                 : "relu";
+    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : "relu";
 }
 
 // Hinton and Salakhutdinov 2006, Bengio et al. 2007: each pair of layers learns the output of the

@@ -115,6 +115,25 @@ std::string deconvolutions(const Choices& c) {
     return stack(layers);
 }
 
+// k has fallen to its value well before dead units are no longer started anew (70 %).
+std::string top_k(const Choices& c) {
+    const auto k = static_cast<std::int64_t>(c.sparsity_amount);
+    const std::int64_t start = std::min(4 * k, c.latent), epochs = c.epochs / 2;
+    if (start <= k || epochs < 1) return fmt::format("{{ top_k = {} }}", k);
+    return fmt::format("{{ top_k = {}, start = {}, epochs = {} }}", k, start, epochs);
+}
+
+void centred_layers(TomlText& toml, const Choices& c) {
+    const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
+    const std::string code = fmt::format("{{ dense = {}, unit_norm = true }}", c.latent);
+    const std::string back = fmt::format("{{ dense = {}, bias = false }}", c.facts.features());
+    toml.table("model." + c.model_name)
+        .integers("input", input)
+        .raw("encoder", stack({"{ centre = true }", code, top_k(c)}))
+        .raw("decoder", stack({back, "{ centre = true, inverse = true }"}));
+    toml.flag("tied", true);
+}
+
 void model_table(TomlText& toml, const Choices& c) {
     if (!c.model_text.empty()) {
         toml.lines(c.model_text);
@@ -136,11 +155,13 @@ void model_table(TomlText& toml, const Choices& c) {
     }
     std::vector<std::string> encoder, decoder;
     if (c.normalise) encoder.push_back("{ normalise = true }");
+    if (c.centred) {
+        centred_layers(toml, c);
+        return;
+    }
     for (const std::int64_t width : c.hidden) dense_block(encoder, c, width, c.hidden_act);
     dense_block(encoder, c, c.variational ? 2 * c.latent : c.latent, c.code_act);
-    if (c.sparsity == "k")
-        encoder.push_back(
-            fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
+    if (c.sparsity == "k") encoder.push_back(top_k(c));
     if (c.codebook > 0) encoder.push_back(codebook(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         dense_block(decoder, c, *width, c.hidden_act);
@@ -305,6 +326,8 @@ std::string train(const Choices& c) {
         .raw("in.loss", losses)
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
+    if (c.sparsity == "k")
+        toml.node("revive", "optimize.revive").text("model", c.model_name).text("in.z", "code.z");
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);
     checkpoint_every(toml, c.facts.rows, c.batch);
     if (c.keep_checkpoints) toml.flag("keep_checkpoints", true);
