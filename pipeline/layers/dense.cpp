@@ -134,7 +134,7 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     product.bias = bias_ ? bias_->data() : nullptr;
     product.activation = pass.skip_activation ? simd::Activation::linear : *act_;
     product.alpha = settings::alpha_of(*act_, alpha_);
-    if (pass.phase == Phase::training && simd::derivative_needs_input(*act_))
+    if (pass.keeps() && simd::derivative_needs_input(*act_))
         product.before = reinterpret_cast<float*>(pass.workspace);
     multiply(*pass.loop, product);
 }

@@ -95,6 +95,8 @@ struct Pass {
     std::uint32_t epoch = 0;
     std::span<const std::int64_t> sample_ids;
     std::size_t rows = 0;
+    bool frozen = false;  // training goes on, but not here: works as in streaming, backward may follow
+    bool keeps() const { return phase == Phase::training || frozen; }  // what backward() needs
     bool skip_activation = false;     // y is what stands before the activation; dy is its gradient
     std::byte* workspace = nullptr;   // this layer's part, as large as workspace_bytes() said
 };

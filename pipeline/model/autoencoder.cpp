@@ -304,6 +304,8 @@ void Autoencoder::load(const ModelSpec& spec) {
     else
         build_stack(decoder_, architecture.decoder, spec.position);
     configure(architecture.input);
+    // The text as it was written: settings that came later change no hash of an older file.
+    if (!own_decoder) architecture_ = stored_architecture(bundle);
     from_bundle(bundle, *this, !own_decoder ? "" : fresh_ ? "none" : "encoder.");
 }
 

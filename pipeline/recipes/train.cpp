@@ -207,26 +207,26 @@ void contraction_node(TomlText& toml, const Choices& c, double weight) {
         .real("weight", weight);
 }
 
-// One nat in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
+// A weight of nats in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
 // is weighed against nats shrinks alike.
-double nat_of(const Choices& c) {
-    return c.loss == "bce" || !c.likelihood.empty() ? 1 : 2 / static_cast<double>(c.facts.features());
+double in_nats(const Choices& c, double weight) {
+    const bool nats = c.loss == "bce" || !c.likelihood.empty();
+    return nats ? weight : 2 * weight / static_cast<double>(c.facts.features());
 }
 
 // What the code pays beside the reconstruction; gives the optimiser's list of losses.
 std::string penalties(TomlText& toml, const Choices& c) {
-    const double nat = nat_of(c);
     std::string losses = quoted("loss.value");
     if (c.variational) {
         toml.node("kl", "penalty.kl")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
-        const double beta = c.beta * nat;
+        const double beta = in_nats(c, c.beta);
         if (beta != 1) toml.real("beta", beta);
         losses += ", " + quoted("kl.value");
     }
     if (c.contraction > 0) {
-        contraction_node(toml, c, c.contraction * nat);
+        contraction_node(toml, c, in_nats(c, c.contraction));
         losses += ", " + quoted("contraction.value");
     }
     if (c.codebook > 0) losses += ", " + quoted("quantised.value");
@@ -306,7 +306,7 @@ std::string train(const Choices& c) {
         toml.node("quantised", "quantise")
             .text("model", c.model_name)
             .text("in.x", "code.z")
-            .real("beta", c.beta * nat_of(c));
+            .real("beta", in_nats(c, c.beta));
     }
     if (c.contraction > 0 && !exact_contraction(c)) moved_nodes(toml, c, noisy ? "noisy.x" : input);
     toml.node("recon", "decode")
