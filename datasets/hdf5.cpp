@@ -76,6 +76,13 @@ public:
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
     }
+    bool stored_as_read() const override {
+        const ArrayInfo& info = reader_->info();
+        return info.scale_factor == 1 && info.add_offset == 0 && !info.fill_value;
+    }
+    std::int64_t rows_together() const override {
+        return reader_->info().chunk.empty() ? 1 : reader_->info().chunk[0];
+    }
     std::vector<std::int64_t> labels() const override { return companions_.labels; }
     std::vector<std::string> label_names() const override { return companions_.label_names; }
     std::vector<std::int64_t> ids() const override { return companions_.ids; }
