@@ -37,12 +37,10 @@ struct FileInfo {
     std::uint64_t bytes = 0;
 };
 
-// Looks at an HDF5 or netCDF-4 file. Throws Error{Fault::input}.
-NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
 
-// Rows of one dataset. Thread-safe; contiguous and uncompressed data by positioned reads, all
-// else through the library under one process-wide lock with a cache of decoded chunks.
+// Rows of one dataset. Thread-safe; contiguous data and chunks of shuffle, deflate and Fletcher-32
+// by positioned reads, all else by the library, with a cache of decoded chunks.
 class NARROWS_PUBLIC ArrayReader {
 public:
     virtual ~ArrayReader();
@@ -53,7 +51,30 @@ public:
     virtual void read(std::int64_t first, std::int64_t count, float* out, bool unpack) const = 0;
     virtual std::vector<std::string> read_text(std::int64_t first, std::int64_t count) const = 0;
 };
+
+// An HDF5 or netCDF-4 file. A model or checkpoint is verified, then HDF5 opens it here; any other
+// file is parsed by a process of its own with little memory and time, and refused with the reason
+// where it is damaged or hostile: what that process says is checked against the file, and the rows
+// are read and unpacked here. Thread-safe. Throws Error{Fault::input}.
+class Source;
+class NARROWS_PUBLIC ArrayFile {
+public:
+    explicit ArrayFile(const std::filesystem::path& path);
+    ~ArrayFile();
+    FileInfo look() const;
+    std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
+
+private:
+    std::filesystem::path path_;
+    std::shared_ptr<const class Descriptor> file_;  // holds a shared lock while somebody reads
+    std::shared_ptr<Source> source_;
+};
+NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
 NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path, const std::string& dataset);
+
+// From now on HDF5 itself opens foreign files in this process, with any filter and without limits:
+// for files of people one knows (`--trust`).
+NARROWS_PUBLIC void trust_files(bool trust);
 
 // Writes a narrows-dataset with rows appended in order; sizes need not be known. Contiguous when
 // `rows` is known and no compression is asked for, else chunked with shuffle + deflate.
