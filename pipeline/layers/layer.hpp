@@ -137,6 +137,9 @@ public:
     // the gradient of both; false: this type cannot. Throws Error when the shapes do not fit. Call
     // after configure() of both.
     virtual bool tie(Layer& /*other*/) { return false; }
+    // Gives these units (outputs of the layer) first weights anew, a bias of 0 and no moments; the
+    // key as for initialise(). False: this type has no weights by unit. No units: only answers.
+    virtual bool restart(std::span<const std::size_t> /*units*/, RandomKey) { return false; }
     virtual std::string describe() const = 0;   // "dense 256 relu"
 };
 
