@@ -6,6 +6,7 @@ namespace narrows::tools {
 int encode(CommandLine& line) {
     recipes::StreamOptions options;
     stream_options(line, options, true);
+    line.flag("--live", options.live, "publish under the final name from the start; readers refuse it until complete");
     line.parse();
     finish_options(line.common(), options);
     refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read

@@ -28,6 +28,8 @@ struct ArrayInfo {
     double scale_factor = 1, add_offset = 0;   // CF packing
     std::optional<double> fill_value;
     std::string bounds_of;                  // CF: is the `bounds` of that variable
+    std::size_t value_bytes = 0;            // of a number or text
+    std::vector<std::pair<std::string, Attribute>> attributes;  // texts and single numbers
 };
 
 struct FileInfo {
@@ -63,6 +65,7 @@ public:
     ~ArrayFile();
     FileInfo look() const;
     std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
+    const std::filesystem::path& path() const { return path_; }
 
 private:
     std::filesystem::path path_;
@@ -112,6 +115,8 @@ struct CodesLayout {
     std::int64_t rows = 0;
     std::vector<CodesColumn> columns;
     std::string format = "narrows-codes";
+    bool live = false;                      // under its own name from the start; readers refuse it
+                                            // until it is complete
     std::vector<std::pair<std::string, Attribute>> attributes;  // model hash, source, seed ...
 };
 class NARROWS_PUBLIC CodesWriter {

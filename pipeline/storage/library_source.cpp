@@ -237,7 +237,8 @@ void check_layout(const ArrayLayout& layout, std::uint64_t file_bytes, const fs:
     const auto damaged = [&](const std::string& what) {
         refuse(path, info.path + " " + what, "the file may be damaged: copy or make it again");
     };
-    if (layout.value_bytes < 1 || layout.value_bytes > largest_chunk ||
+    if (layout.value_bytes < 1 || layout.value_bytes != info.value_bytes ||
+        layout.value_bytes > largest_chunk ||
         (info.numeric && layout.value_bytes != size_of(info.type)))
         damaged("has values of an impossible size");
     __extension__ using Wide = __int128;

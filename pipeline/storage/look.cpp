@@ -156,6 +156,8 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
         info.filters = filters_of(list);
     }
     info.stored_bytes = H5Dget_storage_size(dataset);
+    info.value_bytes = H5Tget_size(type);
+    info.attributes = h5::get_all(dataset);
     if (info.numeric) read_packing(dataset, info);
     return info;
 }

@@ -56,6 +56,41 @@ std::string Message::take_text() {
     return {reinterpret_cast<const char*>(next(count)), count};
 }
 
+void Message::put(const Attributes& attributes) {
+    put(std::uint64_t{attributes.size()});
+    for (const auto& [name, value] : attributes) {
+        put(name);
+        put(static_cast<std::uint8_t>(value.index()));
+        if (const auto* integer = std::get_if<std::int64_t>(&value))
+            put(*integer);
+        else if (const auto* real = std::get_if<double>(&value))
+            put(*real);
+        else
+            put(std::get<std::string>(value));
+    }
+}
+
+Message::Attributes Message::take_attributes() {
+    Attributes attributes;
+    for (std::size_t left = take_count(8); left > 0; --left) {
+        std::string name = take_text();
+        switch (static_cast<AttributeKind>(take<std::uint8_t>())) {
+            case AttributeKind::integer:
+                attributes.emplace_back(std::move(name), take<std::int64_t>());
+                break;
+            case AttributeKind::real:
+                attributes.emplace_back(std::move(name), take<double>());
+                break;
+            case AttributeKind::text:
+                attributes.emplace_back(std::move(name), take_text());
+                break;
+            default:
+                nonsense();
+        }
+    }
+    return attributes;
+}
+
 void Message::put(const ArrayInfo& info) {
     put(info.path);
     put(info.type);
@@ -72,6 +107,8 @@ void Message::put(const ArrayInfo& info) {
     put(static_cast<std::uint8_t>(info.fill_value.has_value()));
     put(info.fill_value.value_or(0));
     put(info.bounds_of);
+    put(std::uint64_t{info.value_bytes});
+    put(info.attributes);
 }
 
 ArrayInfo Message::take_info() {
@@ -97,23 +134,15 @@ ArrayInfo Message::take_info() {
     const auto fill = take<double>();
     if (filled) info.fill_value = fill;
     info.bounds_of = take_text();
+    info.value_bytes = static_cast<std::size_t>(take<std::uint64_t>());
+    info.attributes = take_attributes();
     return info;
 }
 
 void Message::put(const FileInfo& info) {
     put(info.format);
     put(info.bytes);
-    put(std::uint64_t{info.attributes.size()});
-    for (const auto& [name, value] : info.attributes) {
-        put(name);
-        put(static_cast<std::uint8_t>(value.index()));
-        if (const auto* integer = std::get_if<std::int64_t>(&value))
-            put(*integer);
-        else if (const auto* real = std::get_if<double>(&value))
-            put(*real);
-        else
-            put(std::get<std::string>(value));
-    }
+    put(info.attributes);
     put(std::uint64_t{info.arrays.size()});
     for (const ArrayInfo& array : info.arrays) put(array);
 }
@@ -122,22 +151,7 @@ FileInfo Message::take_file() {
     FileInfo info;
     info.format = take_text();
     info.bytes = take<std::uint64_t>();
-    for (std::size_t left = take_count(8); left > 0; --left) {
-        std::string name = take_text();
-        switch (static_cast<AttributeKind>(take<std::uint8_t>())) {
-            case AttributeKind::integer:
-                info.attributes.emplace_back(std::move(name), take<std::int64_t>());
-                break;
-            case AttributeKind::real:
-                info.attributes.emplace_back(std::move(name), take<double>());
-                break;
-            case AttributeKind::text:
-                info.attributes.emplace_back(std::move(name), take_text());
-                break;
-            default:
-                nonsense();
-        }
-    }
+    info.attributes = take_attributes();
     for (std::size_t left = take_count(64); left > 0; --left) info.arrays.push_back(take_info());
     return info;
 }

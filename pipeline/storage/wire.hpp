@@ -23,6 +23,8 @@ public:
     }
     void put(const std::string& text);
     void put(std::span<const std::byte> bytes);
+    using Attributes = std::vector<std::pair<std::string, Attribute>>;
+    void put(const Attributes& attributes);
     void put(const ArrayInfo& info);
     void put(const FileInfo& info);
     void put(const ArrayLayout& layout);
@@ -37,6 +39,7 @@ public:
     }
     std::string take_text();
     std::vector<std::byte> take_bytes();
+    Attributes take_attributes();
     ArrayInfo take_info();
     FileInfo take_file();
     ArrayLayout take_layout();
