@@ -12,6 +12,7 @@ int encode(CommandLine& line) {
     line.option("--calibration", options.calibration,
                 "with --int8: samples that fix the ranges, spread over DATA");
     line.flag("--no-error", no_error, "do not decode each sample again for its error, /sse");
+    line.flag("--live", options.live, "publish under the final name from the start; readers refuse it until complete");
     line.parse();
     options.error = !no_error;
     if (options.calibration != 0 && (!options.int8 || options.calibration < 0))

@@ -144,6 +144,7 @@ struct StreamOptions {
     std::uint64_t seed = 1;
     bool bce = false;          // evaluate: data and model allow it
     bool labels = false;       // the data has labels to carry along
+    bool live = false;         // encode: under its own name from the start
     int level = -1;            // deflate level of samples; -1: the node's default
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw

@@ -101,6 +101,7 @@ std::string encode(const StreamOptions& o) {
     if (o.error) toml.text("in.sse", "error.per_sample");
     if (o.quantised) toml.text("in.indices", "entries.indices");
     toml.text("file", o.output);
+    if (o.live) toml.flag("live_file", true);
     return toml.str();
 }
 
