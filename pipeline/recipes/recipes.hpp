@@ -221,6 +221,19 @@ struct ProbeOptions {
 };
 NARROWS_PUBLIC std::string probe(const ProbeOptions& options);
 
+struct MapOptions {
+    Source source;
+    LabelSource labels;
+    std::string model, output;  // no model: samples as they are
+    std::string method;         // "tsne", "pca"; "": the node's default
+    std::optional<double> perplexity;
+    std::int64_t iterations = 0, neighbours = 0;
+    bool shows_samples = false;              // the output is a page
+    std::vector<std::int64_t> sample_shape;  // on the page, instead of the samples' own
+    std::uint64_t seed = 1;
+};
+NARROWS_PUBLIC std::string map(const MapOptions& options);
+
 struct ScoreOptions {
     Source source;  // with the reference's DATA before the scored
     LabelSource labels;

@@ -38,4 +38,11 @@ void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view
         toml.real("low", low).real("high", high);
 }
 
+void label_keys(TomlText& toml, const LabelSource& labels) {
+    toml.texts("labels_file", labels.data);
+    if (!labels.format.empty()) toml.text("format", labels.format);
+    if (!labels.column.empty()) toml.text("label_column", labels.column);
+    if (!labels.columns.empty()) toml.text("columns", labels.columns);
+}
+
 }  // namespace narrows::recipes
