@@ -20,6 +20,7 @@ struct Source {
     std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
+    std::optional<std::int64_t> ply;  // chess games
     bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 

@@ -13,6 +13,7 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.columns.empty()) toml.text("columns", source.columns);
     if (source.window > 0) toml.integer("window", source.window);
     if (source.stride > 0) toml.integer("stride", source.stride);
+    if (source.ply) toml.integer("ply", *source.ply);
     if (!source.scale.empty() && source.scale != "auto") toml.text("scale", source.scale);
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);

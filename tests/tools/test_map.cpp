@@ -14,12 +14,13 @@ using narrows::test::Outcome;
 
 TEST_CASE("maps are the same bytes again and again", "[tools]") {
     Folder folder;
-    folder.must("generate digits -n 1100 -q -o digits.h5");  // above the exact ones
-    folder.must("train digits.h5@:300 --model linear --latent 4 --epochs 1 -q -o m.h5");
+    folder.must("generate blobs -n 1100 -q -o blobs.h5");  // above the exact ones
+    folder.must("generate digits -n 300 -q -o digits.h5");
+    folder.must("train digits.h5 --model linear --latent 4 --epochs 1 -q -o m.h5");
     for (const std::string words :
-         {"map digits.h5 --iterations 40 -o a.h5",
+         {"map blobs.h5 --iterations 40 -o a.h5",
           "map digits.h5@:60 -m m.h5 --iterations 30 -o a.html",
-          "map digits.h5@:60 --method pca -o a.svg", "map digits.h5@:60 --method pca -o a.png"}) {
+          "map blobs.h5@:60 --method pca -o a.svg", "map blobs.h5@:60 --method pca -o a.png"}) {
         INFO(words);
         const std::string name = words.substr(words.rfind(' ') + 1);
         folder.must(words + " -q --threads 2");
