@@ -21,6 +21,7 @@ struct DataSpec {
     std::string label_column;                 // CSV: name, index, "none"; "" = by name
     std::string columns;                      // CSV: "a,b,3-7"
     std::int64_t window = 0, stride = 0;      // cut long series into samples
+    std::int64_t ply = 40;                    // PGN: the position after so many half-moves
 };
 // Splits "FILE[:/dataset][@first:last]"; a leading "./" escapes odd names.
 NARROWS_PUBLIC DataSpec parse_data(std::string_view text);

@@ -12,6 +12,12 @@ std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budg
 std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_pgn(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_epd(const DataSpec& spec, std::uint64_t budget);  // and FEN
+
+// Is this how a file of games, or of positions, begins?
+bool looks_like_pgn(std::string_view head);
+bool looks_like_epd(std::string_view head);
 
 // "digits.h5" of a path.
 std::string short_name(const std::string& file);

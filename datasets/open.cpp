@@ -8,7 +8,7 @@
 namespace narrows::datasets {
 namespace {
 
-constexpr std::string_view known_formats = "hdf5, idx, npy, csv, raw, ts, png";
+constexpr std::string_view known_formats = "hdf5, idx, npy, csv, raw, ts, png, pgn, epd, fen";
 
 // By content; the name only where content says nothing.
 std::string recognise(const DataSpec& spec) {
@@ -23,6 +23,8 @@ std::string recognise(const DataSpec& spec) {
         return static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n' || c == '\r';
     });
     if (text) {
+        if (looks_like_pgn(head)) return "pgn";
+        if (looks_like_epd(head)) return "epd";
         for (std::size_t at = 0; at < head.size();) {
             const std::size_t end = std::min(head.find('\n', at), head.size());
             if (head[at] == '@') return "ts";
@@ -50,6 +52,8 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
     else if (format == "raw") data = open_raw(spec, budget);
     else if (format == "ts") data = open_ts(spec, budget);
     else if (format == "png") data = open_png_folder(spec, budget);
+    else if (format == "pgn") data = open_pgn(spec, budget);
+    else if (format == "epd" || format == "fen") data = open_epd(spec, budget);
     else
         throw Error(Fault::usage, fmt::format("format \"{}\" is not known", format),
                     "known formats: " + std::string(known_formats));

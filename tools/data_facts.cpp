@@ -58,6 +58,7 @@ std::vector<datasets::DataSpec> data_specs(const recipes::Source& source) {
         spec.columns = source.columns;
         spec.window = source.window;
         spec.stride = source.stride;
+        if (source.ply) spec.ply = *source.ply;
         specs.push_back(std::move(spec));
     }
     return specs;

@@ -212,6 +212,7 @@ void CommandLine::data_details(recipes::Source& source) {
     group(impl_->add("--columns", source.columns, "text: columns to read, a,b,3-7", "LIST"));
     group(impl_->add("--window", source.window, "cut long series into samples of N", "N"));
     group(impl_->add("--stride", source.stride, "from one window to the next", "N"));
+    group(impl_->add("--ply", source.ply, "PGN: position after N half-moves (40)", "N")->check(between(0, 10000)));
     choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"}, "NaN or Inf: stop, skip rows, mask values");
     group(impl_->app.get_option("--on-bad-row"));
 }

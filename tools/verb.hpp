@@ -25,6 +25,7 @@ int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
 int score(CommandLine&);
 int probe(CommandLine&);
+int map(CommandLine&);
 int sample(CommandLine&);
 int classify_train(CommandLine&);
 int classify_predict(CommandLine&);

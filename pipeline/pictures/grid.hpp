@@ -17,6 +17,8 @@
 
 namespace narrows::pictures {
 
+inline constexpr std::int64_t grid_gap = 2;  // pixels between samples, and around them
+
 enum class Style : std::uint8_t { automatic, pictures, curves };
 
 struct Range {

@@ -19,13 +19,6 @@ TomlText begin(std::string_view title, const Source& given, const std::string& m
     return toml;
 }
 
-void label_keys(TomlText& toml, const LabelSource& labels) {
-    toml.texts("labels_file", labels.data);
-    if (!labels.format.empty()) toml.text("format", labels.format);
-    if (!labels.column.empty()) toml.text("label_column", labels.column);
-    if (!labels.columns.empty()) toml.text("columns", labels.columns);
-}
-
 }  // namespace
 
 std::string probe(const ProbeOptions& o) {

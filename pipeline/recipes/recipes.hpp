@@ -20,6 +20,7 @@ struct Source {
     std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
+    std::optional<std::int64_t> ply;  // chess games
     bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 
@@ -225,6 +226,19 @@ struct ProbeOptions {
     std::uint64_t seed = 1;
 };
 NARROWS_PUBLIC std::string probe(const ProbeOptions& options);
+
+struct MapOptions {
+    Source source;
+    LabelSource labels;
+    std::string model, output;  // no model: samples as they are
+    std::string method;         // "tsne", "pca"; "": the node's default
+    std::optional<double> perplexity;
+    std::int64_t iterations = 0, neighbours = 0;
+    bool shows_samples = false;              // the output is a page
+    std::vector<std::int64_t> sample_shape;  // on the page, instead of the samples' own
+    std::uint64_t seed = 1;
+};
+NARROWS_PUBLIC std::string map(const MapOptions& options);
 
 struct ScoreOptions {
     Source source;  // with the reference's DATA before the scored

@@ -13,6 +13,7 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.columns.empty()) toml.text("columns", source.columns);
     if (source.window > 0) toml.integer("window", source.window);
     if (source.stride > 0) toml.integer("stride", source.stride);
+    if (source.ply) toml.integer("ply", *source.ply);
     if (!source.scale.empty() && source.scale != "auto") toml.text("scale", source.scale);
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);
@@ -36,6 +37,13 @@ void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view
     if (corruption.last) toml.real(strength + "_end", *corruption.last);
     if (corruption.kind == "salt-and-pepper" && (low != 0 || high != 1))
         toml.real("low", low).real("high", high);
+}
+
+void label_keys(TomlText& toml, const LabelSource& labels) {
+    toml.texts("labels_file", labels.data);
+    if (!labels.format.empty()) toml.text("format", labels.format);
+    if (!labels.column.empty()) toml.text("label_column", labels.column);
+    if (!labels.columns.empty()) toml.text("columns", labels.columns);
 }
 
 }  // namespace narrows::recipes

@@ -1,4 +1,4 @@
-// The `load` node of a Source, and the node that corrupts what it gives. Private to recipes.
+// The `load` node of a Source, keys of labels, and the node that corrupts what it gives. Private to recipes.
 #pragma once
 
 #include "pipeline/recipes/recipes.hpp"
@@ -8,6 +8,9 @@ namespace narrows::recipes {
 
 // Writes the node's table without closing it: the caller may add keys.
 void load_node(TomlText& toml, std::string_view id, const Source& source);
+
+// The keys of a node that reads labels for itself.
+void label_keys(TomlText& toml, const LabelSource& labels);
 
 // Writes a checkpoint node's `every` where epochs are so short that one each would cost more than
 // the training.

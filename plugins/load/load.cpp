@@ -21,7 +21,7 @@ constexpr std::uint64_t memory_budget = 192u << 20;
 }  // namespace
 
 void Load::describe(Schema& schema) {
-    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw numbers, .ts or a folder of PNG.")
+    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw numbers, .ts, chess or a folder of PNG.")
         .threads(Threads::parallel)
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
@@ -31,7 +31,7 @@ void Load::describe(Schema& schema) {
         .out("weight", "f32 like x", "1, and 0 where a value was missing (on_bad_row = \"mask\")")
         .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
         .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
-        .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png", "empty: by content")
+        .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png|pgn|epd|fen", "empty: by content")
         .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
         .flag<&Load::shuffle_>("shuffle", false, "training: another order each epoch")
         .integer<&Load::block_rows_>("block_rows", 4096, 1, 1 << 30,
@@ -54,6 +54,8 @@ void Load::describe(Schema& schema) {
         .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
         .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one",
                                  "steps")
+        .integer<&Load::ply_>("ply", 40, 0, 10000,
+                              "PGN: the position after so many half-moves", "half-moves")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
         .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip|mask",
@@ -69,6 +71,7 @@ datasets::DataSpec Load::spec_of(const std::string& data) const {
     spec.columns = columns_;
     spec.window = window_;
     spec.stride = stride_;
+    spec.ply = ply_;
     for (const double extent : shape_) spec.shape.push_back(static_cast<std::int64_t>(extent));
     return spec;
 }

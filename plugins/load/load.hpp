@@ -42,7 +42,8 @@ private:
         validation_file_, validation_labels_file_;
     std::string scale_ = "auto", on_bad_row_ = "stop";
     std::vector<double> shape_;
-    std::int64_t batch_ = 128, block_rows_ = 4096, window_rows_ = 65536, window_ = 0, stride_ = 0;
+    std::int64_t batch_ = 128, block_rows_ = 4096, window_rows_ = 65536, window_ = 0, stride_ = 0,
+                 ply_ = 40;
     std::int64_t labels_per_class_ = 0;
     double validation_ = 0;
     bool shuffle_ = false;
