@@ -137,21 +137,21 @@ void ChunkReader::unpack(const Place& place, std::span<std::byte> chunk) const {
     if (!deflated && !shuffled)
         return read_at(file_.number(), chunk.data(), chunk.size(), place.address, path_);
 
-    std::vector<std::byte> stored(place.bytes);
-    read_at(file_.number(), stored.data(), stored.size(), place.address, path_);
+    auto stored = std::make_unique_for_overwrite<std::byte[]>(place.bytes);
+    read_at(file_.number(), stored.get(), place.bytes, place.address, path_);
     if (deflated) {
         const std::unique_ptr<libdeflate_decompressor, FreeDecompressor> decompressor(
             libdeflate_alloc_decompressor());
-        std::vector<std::byte> inflated(shuffled ? chunk_bytes_ : 0);
-        std::byte* const to = shuffled ? inflated.data() : chunk.data();
+        auto inflated = std::make_unique_for_overwrite<std::byte[]>(shuffled ? chunk_bytes_ : 0);
+        std::byte* const to = shuffled ? inflated.get() : chunk.data();
         // The output must be exactly one chunk: a bomb or a cut stream is an error.
-        if (libdeflate_zlib_decompress(decompressor.get(), stored.data(), stored.size(), to,
+        if (libdeflate_zlib_decompress(decompressor.get(), stored.get(), place.bytes, to,
                                        chunk_bytes_, nullptr) != LIBDEFLATE_SUCCESS)
             damaged();
         if (!shuffled) return;
         stored = std::move(inflated);
     }
-    unshuffle(stored.data(), chunk_bytes_, value_bytes_, chunk.data());
+    unshuffle(stored.get(), chunk_bytes_, value_bytes_, chunk.data());
 }
 
 // Copies the part of a chunk that lies inside the dataset and the wanted rows.
@@ -190,10 +190,11 @@ void ChunkReader::read_chunk(std::size_t number, const hsize_t* corner, const Ro
     const bool whole = std::equal(chunk_.begin() + 1, chunk_.end(), extent_.begin() + 1) &&
                        static_cast<std::int64_t>(corner[0]) >= rows.first &&
                        static_cast<std::int64_t>(corner[0] + chunk_[0]) <= rows.last;
-    std::vector<std::byte> scratch(whole ? 0 : chunk_bytes_);
+    const auto scratch =
+        std::make_unique_for_overwrite<std::byte[]>(whole ? 0 : chunk_bytes_);
     const std::span<std::byte> chunk(
         whole ? rows.out + (corner[0] - static_cast<hsize_t>(rows.first)) * row_bytes_
-              : scratch.data(),
+              : scratch.get(),
         chunk_bytes_);
     if (place.bytes > 0)
         unpack(place, chunk);

@@ -12,15 +12,17 @@ void train(const Folder& folder, const std::string& preset = "undercomplete") {
 }
 
 bool has_dataset(const Folder& folder, const std::string& file, const std::string& path) {
-    for (const auto& dataset : folder.must("info " + file + " --json").json().at("datasets"))
+    const auto info = folder.must("info " + file + " --json").json();
+    for (const auto& dataset : info.at("datasets"))
         if (dataset.at("path") == path) return true;
     return false;
 }
 
 }  // namespace
 
-TEST_CASE("encode --int8 tells its error, and gives the same file for any threads, kernel and batch",
-          "[tools]") {
+TEST_CASE(
+    "encode --int8 tells its error, and gives the same file for any threads, kernel and batch",
+    "[tools]") {
     Folder folder;
     train(folder);
 
@@ -49,8 +51,7 @@ TEST_CASE("the decoder hardly sees the difference of 8-bit codes", "[tools]") {
     const auto whole = folder.must("encode digits.h5 -m m.h5 -o w.h5 --json").json();
     const auto eighth = folder.must("encode digits.h5 -m m.h5 -o b.h5 --int8 --json").json();
 
-    CHECK(eighth.at("sse").get<double>() ==
-          Approx(whole.at("sse").get<double>()).epsilon(0.02));
+    CHECK(eighth.at("sse").get<double>() == Approx(whole.at("sse").get<double>()).epsilon(0.02));
 }
 
 TEST_CASE("encode --no-error leaves the decoding out and changes no code", "[tools]") {
