@@ -30,10 +30,12 @@ NARROWS_INLINE I add_products(I sums, __m512i values, __m512i weights) {
 constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
 
-#include "pipeline/simd/activations.inl.hpp"
-#include "pipeline/simd/functions.inl.hpp"
-#include "pipeline/simd/int8.inl.hpp"
+// clang-format off: each builds on those before
 #include "pipeline/simd/vector.inl.hpp"
+#include "pipeline/simd/functions.inl.hpp"
+#include "pipeline/simd/activations.inl.hpp"
+#include "pipeline/simd/int8.inl.hpp"
+// clang-format on
 
 }  // namespace
 
