@@ -12,6 +12,8 @@ namespace {
 using storage::ArrayInfo;
 using storage::FileInfo;
 
+constexpr std::uint64_t most_chunk = 8u << 20;  // several fit the reader's cache of decoded rows
+
 std::string list_of(const FileInfo& info) {
     std::string text;
     for (const ArrayInfo& array : info.arrays)
@@ -115,7 +117,7 @@ std::vector<std::int64_t> integers(const storage::ArrayFile& file, const std::st
 
 }  // namespace
 
-std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t budget) {
+std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t budget, bool once) {
     const storage::ArrayFile file(spec.file);
     const FileInfo info = file.look();
     const ArrayInfo array = choose(info, spec);
@@ -135,11 +137,14 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
                 companions.label_names =
                     file.open(other.path)->read_text(0, other.shape[0]);
     auto reader = file.open(array.path);
-    // Small compressed data is decoded once; plain data is read in place, the system keeps it.
+    // Small data is decoded once, also where it comes in order but a chunk is many packets.
     const bool packed = array.scale_factor != 1 || array.add_offset != 0 || array.fill_value.has_value();
     const std::uint64_t bytes =
         static_cast<std::uint64_t>(array.shape.elements()) * storage::size_of(array.type);
-    if (!packed && bytes <= budget && rows > 0) {
+    const std::uint64_t row_size = rows > 0 ? bytes / static_cast<std::uint64_t>(rows) : 0;
+    const bool as_it_comes =
+        once && (array.chunk.empty() || static_cast<std::uint64_t>(array.chunk[0]) * row_size <= most_chunk);
+    if (!packed && !as_it_comes && bytes <= budget && rows > 0) {
         RowLayout layout;
         layout.name = name;
         layout.rows = rows;

@@ -45,7 +45,7 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
                     "check the name and the folder");
     const std::string format = spec.format.empty() ? recognise(spec) : spec.format;
     std::shared_ptr<const Dataset> data;
-    if (format == "hdf5") data = open_hdf5(spec, once ? 0 : budget);
+    if (format == "hdf5") data = open_hdf5(spec, budget, once);
     else if (format == "idx") data = open_idx(spec, budget);
     else if (format == "npy") data = open_npy(spec, budget);
     else if (format == "csv") data = open_csv(spec, budget);

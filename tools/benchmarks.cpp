@@ -157,6 +157,7 @@ std::vector<Benchmark> benchmarks() {
             {"product-forward", "GFLOP/s", forward},
             {"product-input-gradient", "GFLOP/s", input_gradient},
             {"product-weight-gradient", "GFLOP/s", weight_gradient},
+            {"product-int8", "GOP/s", [] { return int8_product(peak_flops()); }},
             {"adam", "GB/s", adam},
             {"from-u8", "GB/s", from_u8}};
 }

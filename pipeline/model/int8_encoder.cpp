@@ -10,7 +10,8 @@ namespace narrows::model {
 namespace {
 
 constexpr std::size_t line = 64;
-constexpr std::size_t block_rows = 128;  // bytes of a block and a layer's weights share the L2 cache
+constexpr std::size_t block_rows =
+    128;  // bytes of a block and a layer's weights share the L2 cache
 constexpr double most_weight = 127;
 
 std::size_t rounded(std::size_t bytes) {
@@ -26,18 +27,17 @@ struct Range {
 };
 
 Range range_of(std::span<const float> values) {
-    Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-    for (const float value : values) {
-        if (!std::isfinite(value)) continue;
-        range.low = std::min(range.low, static_cast<double>(value));
-        range.high = std::max(range.high, static_cast<double>(value));
+    constexpr float most = std::numeric_limits<float>::max();
+    float low = most, high = -most;
+    for (const float value : values) {  // NaN and Inf are never chosen
+        low = value < low && value >= -most ? value : low;
+        high = value > high && value <= most ? value : high;
     }
-    return range.low <= range.high ? range : Range{};
+    return low <= high ? Range{low, high} : Range{};
 }
 
 [[noreturn]] void refuse(std::size_t layer, const std::string& type, const std::string& why) {
-    throw Error(Fault::usage,
-                "encoder layer " + std::to_string(layer) + " (" + type + ") " + why,
+    throw Error(Fault::usage, "encoder layer " + std::to_string(layer) + " (" + type + ") " + why,
                 "8-bit codes are for encoders of dense layers, activations, normalise, batch_norm "
                 "and dropout; encode without --int8");
 }
@@ -155,8 +155,9 @@ Int8Encoder::Int8Encoder(const Autoencoder& model, std::span<const float> x,
             stage.activation = *dense->activation();
             stage.alpha = dense->alpha();
             if (stage.inputs > simd::int8_most_depth)
-                refuse(i, type, "has " + std::to_string(stage.inputs) +
-                                    " inputs, more than exact sums can hold");
+                refuse(i, type,
+                       "has " + std::to_string(stage.inputs) +
+                           " inputs, more than exact sums can hold");
             const double step = chain.range.step(), low = chain.range.low;
             const bool quantised = !stages_.empty() || !bytes;
             if (!stages_.empty()) {
@@ -191,8 +192,9 @@ Int8Encoder::Int8Encoder(const Autoencoder& model, std::span<const float> x,
                 continue;
             }
             if (stages_.empty() || stages_.back().activation != simd::Activation::linear)
-                refuse(i, type, stages_.empty() ? "stands before the first dense layer"
-                                                : "follows another activation");
+                refuse(i, type,
+                       stages_.empty() ? "stands before the first dense layer"
+                                       : "follows another activation");
             chain.fold();
             chain.keep(stages_.back());
             stages_.back().activation = *layer.activation();
@@ -300,8 +302,10 @@ CodeError Int8Encoder::error(std::span<const float> x, std::span<const std::uint
     layers::Floats workspace(workspace_bytes(rows) / sizeof(float)), z(rows * units_);
     auto* memory = reinterpret_cast<std::byte*>(workspace.data());
     const SerialLoop loop;
-    if (u.empty()) encode(loop, rows, x.data(), memory, z.data());
-    else encode(loop, rows, u.data(), memory, z.data());
+    if (u.empty())
+        encode(loop, rows, x.data(), memory, z.data());
+    else
+        encode(loop, rows, u.data(), memory, z.data());
     double errors = 0, spread = 0;
     for (std::size_t j = 0; j < units_; ++j) {
         double mean = 0;
@@ -316,7 +320,7 @@ CodeError Int8Encoder::error(std::span<const float> x, std::span<const std::uint
         }
     }
     out.rms = std::sqrt(errors / static_cast<double>(rows * units_));
-    out.relative = spread > 0 ? std::sqrt(errors / spread) : 0;
+    out.relative = spread == 0 ? 0 : std::sqrt(errors / spread);
     return out;
 }
 

@@ -1,6 +1,7 @@
 // An encoder of dense layers in 8-bit integers: weights with one scale for each output, activations
-// as bytes whose range was seen on calibration samples, exact 32-bit sums. One rule: a pure function
-// of the model and the calibration samples; every kernel level and thread count gives the same bits.
+// as bytes whose range was seen on calibration samples, exact 32-bit sums. One rule: a pure
+// function of the model and the calibration samples; every kernel level and thread count gives the
+// same bits.
 //
 // Value k of a layer's input is x_k = step * u_k + low with a byte u_k; with x W ~ s q (q within
 // +-127 for each output) the layer is act(s sum_k u_k q_k + bias'), all that is constant lies in
@@ -35,7 +36,8 @@ public:
 
     std::size_t features() const { return features_; }
     std::size_t units() const { return units_; }  // of a code; a Gaussian latent's means
-    // Errors of the calibration samples' codes; u are the same samples as bytes, where they come so.
+    // Errors of the calibration samples' codes; u are the same samples as bytes, where they come
+    // so.
     CodeError error(std::span<const float> x, std::span<const std::uint8_t> u) const;
 
     std::size_t workspace_bytes(std::size_t rows) const;
@@ -49,9 +51,9 @@ public:
 private:
     struct Stage {  // a dense layer and the activation behind it
         std::size_t inputs = 0, outputs = 0;
-        layers::Floats panels;           // bytes, at a cache line
-        layers::Floats scale, bias;      // padded to whole panels
-        layers::Floats factor, offset;   // to the bytes of the next stage; empty: the last
+        layers::Floats panels;          // bytes, at a cache line
+        layers::Floats scale, bias;     // padded to whole panels
+        layers::Floats factor, offset;  // to the bytes of the next stage; empty: the last
         simd::Activation activation = simd::Activation::linear;
         float alpha = 0;
     };

@@ -2,7 +2,8 @@
 // 32-bit lane, exactly. Only the int8 product differs.
 #include "pipeline/simd/tables.hpp"
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VNNI__)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && \
+    defined(__AVX512VNNI__)
 #define xsimd narrows_xsimd_avx512_vnni
 #include <immintrin.h>
 
@@ -17,7 +18,9 @@ namespace {
 
 #include "pipeline/simd/avx512.inl.hpp"
 
-NARROWS_INLINE __m512i weights_of(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+NARROWS_INLINE __m512i weights_of(const std::int8_t* p) {
+    return _mm512_loadu_si512(p);
+}
 NARROWS_INLINE __m512i values_of(std::uint32_t four) {
     return _mm512_set1_epi32(static_cast<int>(four));
 }
@@ -27,10 +30,12 @@ NARROWS_INLINE I add_products(I sums, __m512i values, __m512i weights) {
 constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
 
+// clang-format off: each builds on those before
 #include "pipeline/simd/vector.inl.hpp"
 #include "pipeline/simd/functions.inl.hpp"
 #include "pipeline/simd/activations.inl.hpp"
 #include "pipeline/simd/int8.inl.hpp"
+// clang-format on
 
 }  // namespace
 
@@ -46,6 +51,8 @@ const Kernels* avx512_vnni_table() {
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
-const Kernels* avx512_vnni_table() { return nullptr; }
+const Kernels* avx512_vnni_table() {
+    return nullptr;
+}
 }  // namespace narrows::simd
 #endif

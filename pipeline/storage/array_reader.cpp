@@ -51,12 +51,13 @@ void RowReader::read(std::int64_t first, std::int64_t count, float* out, bool un
     constexpr std::size_t piece_bytes = 4u << 20;
     const auto piece =
         static_cast<std::int64_t>(std::max<std::size_t>(1, piece_bytes / row_bytes()));
-    std::vector<std::byte> stored(static_cast<std::size_t>(std::min(piece, count)) * row_bytes());
+    const auto stored = std::make_unique_for_overwrite<std::byte[]>(
+        static_cast<std::size_t>(std::min(piece, count)) * row_bytes());
     for (std::int64_t done = 0; done < count; done += piece) {
         const std::int64_t here = std::min(piece, count - done);
         const std::size_t values = static_cast<std::size_t>(here) * row_values_;
-        read(first + done, here, stored.data());
-        to_float(info_.type, stored.data(), values, packing,
+        read(first + done, here, stored.get());
+        to_float(info_.type, stored.get(), values, packing,
                  out + static_cast<std::size_t>(done) * row_values_);
     }
 }

@@ -45,9 +45,10 @@ void EncodeInt8::open(OpenContext& context) {
     std::vector<float> x(rows.size() * features);
     std::vector<std::uint8_t> u;
     if (!context.peek("x", rows, x.data()))
-        context.fail("needs samples before the run, to fit its ranges, but x does not come right "
-                     "from a source that can give them",
-                     "read x of load");
+        context.fail(
+            "needs samples before the run, to fit its ranges, but x does not come right "
+            "from a source that can give them",
+            "read x of load");
     stored_ = context.prefer("x", "stored");
     std::optional<model::ByteInput> bytes;
     if (stored_) {
@@ -80,7 +81,8 @@ void EncodeInt8::process(Context& context) {
     std::byte* workspace = context.workspace(workspace_).data();
     const auto rows = static_cast<std::size_t>(context.place().count);
     if (stored_)
-        encoder_->encode(context.loop(), rows, context.in<std::uint8_t>("x").data, workspace, z.data);
+        encoder_->encode(context.loop(), rows, context.in<std::uint8_t>("x").data, workspace,
+                         z.data);
     else
         encoder_->encode(context.loop(), rows, context.in("x").data, workspace, z.data);
 }

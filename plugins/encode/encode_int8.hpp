@@ -1,6 +1,6 @@
-// encode.int8: x -> z in 8-bit integers, for encoders of dense layers. Scales are fitted when it opens,
-// on samples of the stream that are spread over it; bytes of a file go in as they are stored. The
-// codes' error against 32-bit floats is a result and an attribute of the codes' file.
+// encode.int8: x -> z in 8-bit integers, for encoders of dense layers. Scales are fitted when it
+// opens, on samples of the stream that are spread over it; bytes of a file go in as they are
+// stored. The codes' error against 32-bit floats is a result and an attribute of the codes' file.
 #pragma once
 
 #include "pipeline/model/int8_encoder.hpp"

@@ -251,6 +251,11 @@ void Load::open(OpenContext& context) {
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
     context.set_shape("stored", data_->sample().with_batch(context.batch()), Type::u8);
     if (!stored_) context.disable("stored");
+    one_step_ = stored_ && context.connected("x") && !context.connected("weight") &&
+                scaling_->factor.size() == 1 && scaling_->shift[0] == 0;
+    if (one_step_)
+        bytes_ = context.reserve(
+            static_cast<std::size_t>(context.batch() * data_->sample().elements()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
     // Weights come from values, also where only weights are read.
     if (context.connected("weight") && !context.connected("x"))
@@ -308,11 +313,19 @@ void Load::process(Context& context) {
             x.data = reinterpret_cast<float*>(context.workspace(values_).data());
         const Tensor<float> weight = context.out("weight");   // no data where nobody reads it
         if (weight.data != nullptr) std::fill_n(weight.data, ids.size() * features, 1.0f);
-        read_rows(data, ids, x.data, weight.data);
+        if (!one_step_) read_rows(data, ids, x.data, weight.data);
     }
-    if (context.wanted("stored"))
-        data.read_stored(place.first, place.count,
-                         reinterpret_cast<std::byte*>(context.out<std::uint8_t>("stored").data));
+    const bool convert = one_step_ && context.wanted("x");
+    if (stored_ && (context.wanted("stored") || convert)) {
+        std::uint8_t* bytes = context.wanted("stored")
+                                  ? context.out<std::uint8_t>("stored").data
+                                  : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
+        data.read_stored(place.first, place.count, reinterpret_cast<std::byte*>(bytes));
+        // (x - 0) * factor, rounded once, as apply_scaling() gives it
+        if (convert)
+            simd::kernels().from_u8(bytes, scaling_->factor[0], context.out("x").data,
+                                    ids.size() * features);
+    }
     if (context.wanted("labels")) {
         const Tensor<std::int64_t> labels = context.out<std::int64_t>("labels");
         const std::vector<std::int64_t>& from =

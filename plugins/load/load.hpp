@@ -55,6 +55,8 @@ private:
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
     bool stored_ = false;          // bytes can be had as they are stored
+    bool one_step_ = false;        // they become x by one factor
+    std::size_t bytes_ = 0;        // workspace
     std::size_t values_ = 0;       // workspace
     std::vector<float> neutral_;   // mask: what missing values become, in units of the data
 };

@@ -72,7 +72,8 @@ TEST_CASE("sums of bytes are exact for odd rows, widths and depths", "[int8]") {
                 if (k == 784 && (m > 2 || n > 33)) continue;
                 const Bytes x = some(m, k, n, k * 1000 + n);
                 const auto exact = sums_of(x, m, k, n);
-                const auto ones = padded(std::vector<float>(n, 1.0f)), none = padded(std::vector<float>(n));
+                const auto ones = padded(std::vector<float>(n, 1.0f)),
+                           none = padded(std::vector<float>(n));
 
                 each_table([&](const Kernels& kernels) {
                     std::vector<float> c(m * n + 1, untouched);
@@ -126,8 +127,10 @@ TEST_CASE("the epilogue is one fused step, the activation and the nearest byte",
     const Bytes x = some(m, k, n, 7);
     const auto exact = sums_of(x, m, k, n);
     Numbers numbers(8);
-    const auto scale = padded(numbers.vector(n, 1e-5, 4e-4)), bias = padded(numbers.vector(n, -2, 2));
-    const auto factor = padded(numbers.vector(n, 20, 60)), offset = padded(numbers.vector(n, -20, 90));
+    const auto scale = padded(numbers.vector(n, 1e-5, 4e-4)),
+               bias = padded(numbers.vector(n, -2, 2));
+    const auto factor = padded(numbers.vector(n, 20, 60)),
+               offset = padded(numbers.vector(n, -20, 90));
     const int kind = GENERATE(range(0, 9));
     const auto activation = static_cast<simd::Activation>(kind);
     std::vector<float> values(m * n);
