@@ -88,6 +88,9 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
         throw Error(Fault::input, fmt::format("\"{}\" holds records, not plain numbers", spec.file),
                     "save one array of numbers");
     descr = descr.substr(1, descr.find(descr[0], 1) - 1);
+    if (descr.empty())
+        throw Error(Fault::input, fmt::format("\"{}\" does not say what its numbers are", spec.file),
+                    "save one array of numbers");
     RowLayout layout;
     layout.name = short_name(spec.file);
     layout.big_endian = descr[0] == '>';

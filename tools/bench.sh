@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
 # Training speed beside this machine's limit, from one run: 784-512-256-64 and back, batch 128, with
-# one thread and two in turn; medians of five. Let the machine be quiet. Usage: tools/bench.sh
+# one thread and two in turn; medians of five. `storage`: reading and writing HDF5 beside h5py in one
+# process. Let the machine be quiet. Usage: tools/bench.sh [storage]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
+if [ "${1:-}" = storage ]; then
+    /usr/bin/python3 -c 'import h5py' 2>/dev/null || { echo "python3-h5py is missing" >&2; exit 1; }
+    cmake -S . -B build/test -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+    cmake --build build/test --target narrows narrows_plugin_load narrows_plugin_store bench_storage >/dev/null
+    work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
+    trap 'rm -rf "$work"' EXIT
+    build/test/bin/narrows generate digits -n 20000 -o "$work/digits.h5" -q
+    /usr/bin/python3 tests/bench/storage.py build/test/bin/bench_storage "$work/digits.h5" "$work" 5
+    exit
+fi
 cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release -DNARROWS_TESTS=OFF >/dev/null
 cmake --build build/release >/dev/null
 narrows=$PWD/build/release/bin/narrows

@@ -92,7 +92,8 @@ class NARROWS_PUBLIC DatasetWriter {
 public:
     DatasetWriter(const std::filesystem::path& path, const DatasetLayout& layout);
     ~DatasetWriter();
-    void append(std::span<const std::byte> rows);            // whole rows, as layout.type
+    // Whole rows, as layout.type; chunks are compressed by the loop's threads, to the same bytes.
+    void append(std::span<const std::byte> rows, const Loop& loop = SerialLoop{});
     void append_labels(std::span<const std::int64_t> labels);
     void label_names(std::vector<std::string> names);        // of the integers 0, 1, ...
     void append_ids(std::span<const std::int64_t> ids);

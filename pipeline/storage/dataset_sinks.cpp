@@ -46,7 +46,7 @@ public:
         if (!file.close()) h5::fail_write(target.path, "HDF5 could not lay out the file");
     }
 
-    void append(std::span<const std::byte> rows) override {
+    void append(std::span<const std::byte> rows, const Loop&) override {
         if (written_ + rows.size() > place_.bytes)
             throw Error(Fault::run, "more rows for " + quoted(target_.path) +
                                         " than announced: " + std::to_string(target_.layout.rows));
@@ -85,17 +85,13 @@ public:
         chunk_rows_ = static_cast<std::int64_t>(
             std::max<std::size_t>(1, chunk_goal / std::max<std::size_t>(1, target.row_bytes)));
         if (target.layout.rows > 0) chunk_rows_ = std::min(chunk_rows_, target.layout.rows);
-        chunk_.resize(static_cast<std::size_t>(chunk_rows_) * target.row_bytes);
-        if (target.row_bytes == 0 || chunk_.size() >= 0xffffffffu)
+        chunk_bytes_ = static_cast<std::size_t>(chunk_rows_) * target.row_bytes;
+        if (target.row_bytes == 0 || chunk_bytes_ >= 0xffffffffu)
             throw Error(Fault::usage,
                         "samples of " + std::to_string(target.row_bytes) +
                             " bytes cannot be stored in chunks",
                         "use compression level 0 and a known number of rows");
-        if (target.layout.level > 0) {
-            compressor_.reset(libdeflate_alloc_compressor(target.layout.level));
-            shuffled_.resize(chunk_.size());
-            packed_.resize(chunk_.size());
-        }
+        packed_ = target.layout.level > 0;
         make_dataset();
     }
 
@@ -105,22 +101,27 @@ public:
         file_.abandon();
     }
 
-    void append(std::span<const std::byte> rows) override {
+    void append(std::span<const std::byte> rows, const Loop& loop) override {
+        const std::size_t together = packed_ ? std::min(most_together, loop.threads()) : 1;
+        while (batch_.size() < together) batch_.push_back(make_chunk());
         while (!rows.empty()) {
-            const std::size_t take = std::min(rows.size(), chunk_.size() - filled_);
-            std::memcpy(chunk_.data() + filled_, rows.data(), take);
+            Chunk& chunk = batch_[full_];
+            const std::size_t take = std::min(rows.size(), chunk_bytes_ - filled_);
+            std::memcpy(chunk.data.get() + filled_, rows.data(), take);
             filled_ += take;
             rows = rows.subspan(take);
-            if (filled_ == chunk_.size()) write_chunk();
+            if (filled_ < chunk_bytes_) break;
+            filled_ = 0;
+            if (++full_ >= together) write_batch(loop);
         }
     }
 
     h5::Handle finish(std::int64_t rows, std::uint64_t more_bytes) override {
         if (filled_ > 0) {
-            std::fill(chunk_.begin() + static_cast<std::ptrdiff_t>(filled_), chunk_.end(),
-                      std::byte{0});
-            write_chunk();
+            std::memset(batch_[full_].data.get() + filled_, 0, chunk_bytes_ - filled_);
+            ++full_;
         }
+        write_batch(SerialLoop{});
         make_room(more_bytes);
         extend(rows);
         if (!dataset_.close()) h5::fail_write(target_.path, "dataset /samples");
@@ -143,8 +144,8 @@ private:
         const h5::Handle space(H5Screate_simple(rank, sizes, most)), list = h5::dataset_list();
         H5Pset_chunk(list, rank, chunk);
         H5Pset_alloc_time(list, H5D_ALLOC_TIME_INCR);
-        if (compressor_ && value_bytes_ > 1) H5Pset_shuffle(list);
-        if (compressor_) H5Pset_deflate(list, static_cast<unsigned>(target_.layout.level));
+        if (packed_ && value_bytes_ > 1) H5Pset_shuffle(list);
+        if (packed_) H5Pset_deflate(list, static_cast<unsigned>(target_.layout.level));
         dataset_ = h5::Handle(H5Dcreate2(file_, "/samples", h5::stored_type(target_.layout.type),
                                          space, H5P_DEFAULT, list, H5P_DEFAULT));
         h5::write_ok(dataset_, target_.path, "dataset /samples");
@@ -174,43 +175,71 @@ private:
         if (H5Dset_extent(dataset_, sizes) < 0) h5::fail_write(target_.path, "rows of /samples");
     }
 
-    // Filter the chunk; a mask bit says that a filter was left out for it.
-    std::span<const std::byte> filter(std::uint32_t& mask) {
-        mask = 0;
-        if (!compressor_) return chunk_;
-        const std::byte* from = chunk_.data();
-        if (value_bytes_ > 1) {
-            shuffle(chunk_.data(), chunk_.size(), value_bytes_, shuffled_.data());
-            from = shuffled_.data();
-        }
-        const std::size_t packed = libdeflate_zlib_compress(compressor_.get(), from, chunk_.size(),
-                                                            packed_.data(), packed_.size());
-        if (packed > 0 && packed < chunk_.size()) return {packed_.data(), packed};
-        mask = value_bytes_ > 1 ? 2u : 1u;  // deflate does not shrink it
-        return {from, chunk_.size()};
+    // One chunk on its way: rows, shuffled, deflated, with a compressor of its own.
+    struct Chunk {
+        std::unique_ptr<std::byte[]> data, shuffled, deflated;
+        std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor;
+        std::span<const std::byte> stored;
+        std::uint32_t mask = 0;
+    };
+
+    Chunk make_chunk() const {
+        Chunk chunk;
+        chunk.data = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes_);
+        if (!packed_) return chunk;
+        chunk.shuffled = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes_);
+        chunk.deflated = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes_);
+        chunk.compressor.reset(libdeflate_alloc_compressor(target_.layout.level));
+        if (!chunk.compressor) throw std::bad_alloc();
+        return chunk;
     }
 
-    void write_chunk() {
-        std::uint32_t mask = 0;
-        const std::span<const std::byte> stored = filter(mask);
-        make_room(stored.size());
+    // A mask bit says that a filter was left out for the chunk.
+    void filter(Chunk& chunk) const {
+        chunk.mask = 0;
+        chunk.stored = {chunk.data.get(), chunk_bytes_};
+        if (!packed_) return;
+        if (value_bytes_ > 1) {
+            shuffle(chunk.data.get(), chunk_bytes_, value_bytes_, chunk.shuffled.get());
+            chunk.stored = {chunk.shuffled.get(), chunk_bytes_};
+        }
+        const std::size_t packed =
+            libdeflate_zlib_compress(chunk.compressor.get(), chunk.stored.data(), chunk_bytes_,
+                                     chunk.deflated.get(), chunk_bytes_);
+        if (packed > 0 && packed < chunk_bytes_)
+            chunk.stored = {chunk.deflated.get(), packed};
+        else
+            chunk.mask = value_bytes_ > 1 ? 2u : 1u;  // deflate does not shrink it
+    }
+
+    // Packed at once, written in order.
+    void write_batch(const Loop& loop) {
+        loop.each(full_, [&](std::size_t i) { filter(batch_[i]); });
+        for (std::size_t i = 0; i < full_; ++i) write_chunk(batch_[i]);
+        full_ = filled_ = 0;
+    }
+
+    void write_chunk(const Chunk& chunk) {
+        make_room(chunk.stored.size());
         extend((chunks_ + 1) * chunk_rows_);
         const h5::Library library;
         hsize_t place[Shape::max_rank] = {static_cast<hsize_t>(chunks_ * chunk_rows_)};
-        if (H5Dwrite_chunk(dataset_, H5P_DEFAULT, mask, place, stored.size(), stored.data()) < 0)
+        if (H5Dwrite_chunk(dataset_, H5P_DEFAULT, chunk.mask, place, chunk.stored.size(),
+                           chunk.stored.data()) < 0)
             h5::fail_write(target_.path, "rows of /samples");
         ++chunks_;
-        end_ += stored.size() + page_bytes;  // aligned
-        filled_ = 0;
+        end_ += chunk.stored.size() + page_bytes;  // aligned
     }
 
+    static constexpr std::size_t most_together = 8;  // bounds the memory: 3 MiB each
+
     SinkTarget target_;
-    std::size_t value_bytes_;
+    std::size_t value_bytes_, chunk_bytes_ = 0;
     std::int64_t chunk_rows_ = 1, chunks_ = 0;
-    std::size_t filled_ = 0;
+    bool packed_ = false;
+    std::vector<Chunk> batch_;
+    std::size_t full_ = 0, filled_ = 0;  // chunks that are whole; bytes of the next one
     std::uint64_t end_ = 0, reserved_ = 0;
-    std::vector<std::byte> chunk_, shuffled_, packed_;
-    std::unique_ptr<libdeflate_compressor, FreeCompressor> compressor_;
     h5::Handle file_, dataset_;
 };
 

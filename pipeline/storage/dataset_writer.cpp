@@ -114,12 +114,12 @@ DatasetWriter::DatasetWriter(const std::filesystem::path& path, const DatasetLay
 
 DatasetWriter::~DatasetWriter() = default;
 
-void DatasetWriter::append(std::span<const std::byte> rows) {
+void DatasetWriter::append(std::span<const std::byte> rows, const Loop& loop) {
     Impl& my = *impl_;
     if (my.row_bytes == 0 || rows.size() % my.row_bytes != 0)
         throw Error(Fault::run, quoted(my.target.path()) + " got " + std::to_string(rows.size()) +
                                     " bytes, its rows have " + std::to_string(my.row_bytes));
-    my.sink->append(rows);
+    my.sink->append(rows, loop);
     my.whole.add(rows.data(), rows.size());
     while (!rows.empty()) {
         const std::int64_t left = check_rows - my.rows % check_rows;

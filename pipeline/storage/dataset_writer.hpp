@@ -11,7 +11,7 @@ namespace narrows::storage {
 class RowSink {
 public:
     virtual ~RowSink();
-    virtual void append(std::span<const std::byte> rows) = 0;
+    virtual void append(std::span<const std::byte> rows, const Loop& loop) = 0;
     // All rows are in: the file, open for the small things beside them.
     virtual h5::Handle finish(std::int64_t rows, std::uint64_t more_bytes) = 0;
 };

@@ -140,7 +140,7 @@ void StoreSamples::process(Context& context) {
                                              values.size()]) +
                     " is not a number, it cannot be stored as " + storage::to_string(stored_),
                 "use type = \"f32\"");
-    writer_->append(pack_as(stored_, values));
+    writer_->append(pack_as(stored_, values), context.loop());
     writer_->append_ids(context.sample_ids());
     if (has_labels_) {
         const Tensor<const std::int64_t> labels = context.in<std::int64_t>("labels");
