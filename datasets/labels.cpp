@@ -138,10 +138,9 @@ Labels open_labels(std::span<const DataSpec> specs) {
             if (targets)
                 out.targets.push_back(static_cast<double>(value));
             else if (names)
-                out.values.push_back(
-                    std::lower_bound(out.names.begin(), out.names.end(),
-                                     part.names[static_cast<std::size_t>(value)]) -
-                    out.names.begin());
+                out.values.push_back(std::lower_bound(out.names.begin(), out.names.end(),
+                                                      part.names[static_cast<std::size_t>(value)]) -
+                                     out.names.begin());
             else
                 out.values.push_back(value);
         }

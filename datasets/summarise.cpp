@@ -81,9 +81,10 @@ Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first, std
     out.feature_low.resize(features);
     out.feature_high.resize(features);
     Sums sums(features);
-    const std::int64_t step =
-        std::clamp<std::int64_t>((std::int64_t{1} << 20) / static_cast<std::int64_t>(features), 1, 4096);
-    std::vector<float> block(static_cast<std::size_t>(std::min(step, std::max<std::int64_t>(1, out.rows))) * features);
+    const std::int64_t step = std::clamp<std::int64_t>(
+        (std::int64_t{1} << 20) / static_cast<std::int64_t>(features), 1, 4096);
+    std::vector<float> block(
+        static_cast<std::size_t>(std::min(step, std::max<std::int64_t>(1, out.rows))) * features);
     std::vector<std::uint8_t> good(static_cast<std::size_t>(step));
     for (std::int64_t at = first; at < last; at += step) {
         const auto rows = static_cast<std::size_t>(std::min(step, last - at));
@@ -96,7 +97,8 @@ Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first, std
             out.missing_values += missing;
             if (missing == static_cast<std::int64_t>(features)) ++out.empty_rows;
             ++out.bad_rows;
-            if (out.first_bad.size() < 8) out.first_bad.push_back(at + static_cast<std::int64_t>(r));
+            if (out.first_bad.size() < 8)
+                out.first_bad.push_back(at + static_cast<std::int64_t>(r));
         }
         loop.each((features + chunk - 1) / chunk, [&](std::size_t task) {
             const std::size_t begin = task * chunk, end = std::min(features, begin + chunk);

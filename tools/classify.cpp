@@ -25,7 +25,7 @@ model::Architecture architecture_of(const std::string& file) {
 }
 
 datasets::Labels labels_of(const recipes::ClassifyOptions& options, const datasets::Dataset& data) {
-    if (options.labels.empty()) return {data.labels(), data.label_names()};
+    if (options.labels.empty()) return {data.labels(), data.label_names(), {}};
     datasets::DataSpec spec = datasets::parse_data(options.labels);
     spec.label_column = options.source.label_column;
     return datasets::open_labels(spec);

@@ -12,9 +12,9 @@ namespace narrows::tools {
 namespace {
 
 const std::vector<std::string> result_keys{
-    "linear_accuracy", "knn_accuracy",      "raw_linear_accuracy", "raw_knn_accuracy",
-    "pca_linear_accuracy", "pca_knn_accuracy", "linear_r2",        "knn_r2",
-    "raw_linear_r2",   "raw_knn_r2",        "pca_linear_r2",       "pca_knn_r2"};
+    "linear_accuracy",     "knn_accuracy",     "raw_linear_accuracy", "raw_knn_accuracy",
+    "pca_linear_accuracy", "pca_knn_accuracy", "linear_r2",           "knn_r2",
+    "raw_linear_r2",       "raw_knn_r2",       "pca_linear_r2",       "pca_knn_r2"};
 
 struct ProbeLine {
     recipes::ProbeOptions options;
@@ -27,7 +27,8 @@ std::optional<double> parse_bound(const std::string& text) {
     double bound = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bound);
     if (error != std::errc{} || end != text.data() + text.size() || !(bound <= 1))
-        throw Error(Fault::usage, fmt::format("--fail-under {}: neither PCA nor a number up to 1", text),
+        throw Error(Fault::usage,
+                    fmt::format("--fail-under {}: neither PCA nor a number up to 1", text),
                     "--fail-under PCA fails when a linear model on the codes is worse than on PCA");
     return bound;
 }
@@ -89,7 +90,8 @@ int probe(CommandLine& line) {
     options.seed = stream.seed;
     {
         const auto data = open_data(options.source);
-        add_labels(options.labels, in.labels, options.source, options.source.data, *data, "--labels");
+        add_labels(options.labels, in.labels, options.source, options.source.data, *data,
+                   "--labels");
     }
     if (!in.test.empty()) {
         recipes::Source test = options.source;

@@ -98,7 +98,9 @@ int score(CommandLine& line) {
         options.source.data.insert(options.source.data.begin(), in.reference.begin(),
                                    in.reference.end());
     }
-    PipelineJob job{"score", recipes::score(options), "score",
+    PipelineJob job{"score",
+                    recipes::score(options),
+                    "score",
                     {"auc", "average_precision", "threshold", "flagged_share", "flagged"},
                     ResultsAre::talk};
     job.inputs = options.labels.data;

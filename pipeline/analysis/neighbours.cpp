@@ -41,7 +41,8 @@ public:
           sizes_(queries.rows, 0) {
         const std::vector<double> mean = column_means(reference, loop);
         mean_.assign(mean.begin(), mean.end());
-        panels_.resize(simd::panels_size(reference.columns, std::min(reference_block, reference.rows)));
+        panels_.resize(
+            simd::panels_size(reference.columns, std::min(reference_block, reference.rows)));
         centred_.resize(std::min(reference_block, reference.rows) * reference.columns);
         norms_.resize(std::min(reference_block, reference.rows));
     }
@@ -156,8 +157,8 @@ private:
         std::size_t size = 0;
         for (std::size_t r = 0; r < reference_.rows; ++r)
             if (!leave_out_self_ || r != q)
-                offer(heap.data(), size, k_, {squared(q, static_cast<std::int64_t>(r)),
-                                              static_cast<std::int64_t>(r)});
+                offer(heap.data(), size, k_,
+                      {squared(q, static_cast<std::int64_t>(r)), static_cast<std::int64_t>(r)});
         std::sort(heap.begin(), heap.end());
         return heap;
     }
@@ -182,8 +183,7 @@ Neighbours nearest(const Matrix& reference, const Matrix& queries, std::size_t k
         throw Error(Fault::usage, "neighbours of samples with " + std::to_string(queries.columns) +
                                       " values among samples with " +
                                       std::to_string(reference.columns));
-    const std::size_t others =
-        reference.rows - (leave_out_self && reference.rows > 0 ? 1 : 0);
+    const std::size_t others = reference.rows - (leave_out_self && reference.rows > 0 ? 1 : 0);
     return Search(reference, queries, std::min(k, others), leave_out_self, loop).run();
 }
 

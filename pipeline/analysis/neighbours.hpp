@@ -9,9 +9,9 @@
 namespace narrows::analysis {
 
 struct Neighbours {
-    std::size_t count = 0;             // of each query
-    std::vector<std::int64_t> index;   // [queries, count] rows of the reference, nearest first
-    std::vector<double> squared;       // [queries, count]
+    std::size_t count = 0;            // of each query
+    std::vector<std::int64_t> index;  // [queries, count] rows of the reference, nearest first
+    std::vector<double> squared;      // [queries, count]
 };
 
 // The k nearest rows of `reference` to each row of `queries` (same columns); ties go to the lower

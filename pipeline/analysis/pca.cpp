@@ -15,7 +15,7 @@ using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::Ro
 
 constexpr std::size_t exact_features = 2048;
 constexpr std::size_t spare = 10;
-constexpr int rounds = 8;             // of subspace iteration
+constexpr int rounds = 8;  // of subspace iteration
 constexpr std::size_t task_rows = 256;
 
 // c = a * b, a: [rows, depth] double row-major times b [depth, n]; rows are tasks.
@@ -47,7 +47,8 @@ void dominant(const std::vector<double>& a, std::size_t d, std::size_t count, co
     for (std::size_t i = 0; i < d; ++i)
         for (std::size_t j = 0; j < width; ++j)
             q(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) =
-                double{simd::to_uniform(simd::philox(0, 0, 0, i, static_cast<std::uint32_t>(j))[0])} -
+                double{
+                    simd::to_uniform(simd::philox(0, 0, 0, i, static_cast<std::uint32_t>(j))[0])} -
                 0.5;
     orthonormalise(q);
     for (int round = 0; round < rounds; ++round) {
@@ -108,7 +109,8 @@ void project(const Pca& pca, const Matrix& x, float* out, const Loop& loop) {
         const std::size_t first = task * task_rows;
         const std::size_t rows = std::min(task_rows, x.rows - first);
         std::vector<float> centred(x.row(first), x.row(first) + rows * d);
-        simd::kernels().affine(centred.data(), pca.mean.data(), ones.data(), d, rows, centred.data());
+        simd::kernels().affine(centred.data(), pca.mean.data(), ones.data(), d, rows,
+                               centred.data());
         simd::Product product;
         product.a = centred.data();
         product.a_stride = d;

@@ -37,8 +37,7 @@ Standard fit_standard(const Matrix& x, const Loop& loop) {
     double sum = 0;
     for (const double part : sums) sum += part;
     const double variance = sum / static_cast<double>(x.rows * x.columns);
-    out.factor.assign(x.columns,
-                      variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0f);
+    out.factor.assign(x.columns, variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0f);
     return out;
 }
 
@@ -52,7 +51,8 @@ std::vector<float> arranged(const Matrix& x, const Standard& standard, const Loo
         float* to = out.data() + first * x.columns;
         for (std::size_t r = 0; r < rows; ++r)
             std::copy_n(x.row(place(first + r)), x.columns, to + r * x.columns);
-        simd::kernels().affine(to, standard.shift.data(), standard.factor.data(), x.columns, rows, to);
+        simd::kernels().affine(to, standard.shift.data(), standard.factor.data(), x.columns, rows,
+                               to);
     });
     return out;
 }

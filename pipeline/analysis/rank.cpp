@@ -15,7 +15,8 @@ struct Group {
 };
 
 // Groups of equal scores, highest first.
-std::vector<Group> groups_of(std::span<const float> scores, std::span<const std::int64_t> positive) {
+std::vector<Group> groups_of(std::span<const float> scores,
+                             std::span<const std::int64_t> positive) {
     std::vector<std::size_t> order(scores.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::sort(order.begin(), order.end(),

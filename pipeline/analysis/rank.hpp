@@ -11,7 +11,8 @@ namespace narrows::analysis {
 // Area under the receiver operating characteristic: the chance that a positive outscores a
 // negative, ties count half (Hanley and McNeil 1982). positive: [n], not 0 is positive. NaN where
 // one of the classes is empty. Scores must not be NaN.
-NARROWS_PUBLIC double roc_auc(std::span<const float> scores, std::span<const std::int64_t> positive);
+NARROWS_PUBLIC double roc_auc(std::span<const float> scores,
+                              std::span<const std::int64_t> positive);
 
 // Sum over thresholds of (recall step) * precision, equal scores are one threshold. NaN without a
 // positive.

@@ -52,7 +52,8 @@ public:
         const std::vector<float> rounded(weights.begin(),
                                          weights.begin() + static_cast<std::ptrdiff_t>(count));
         simd::pack(rounded.data(), x_.columns, classes_, panels_.data());
-        for (std::size_t c = 0; c < classes_; ++c) bias_[c] = static_cast<float>(weights[count + c]);
+        for (std::size_t c = 0; c < classes_; ++c)
+            bias_[c] = static_cast<float>(weights[count + c]);
         if (gradient != nullptr) parts_.resize(chunks_ * size());
         loop_.each(chunks_, [&](std::size_t chunk) { forward(chunk, gradient != nullptr); });
         double sum = 0, squares = 0;
@@ -200,7 +201,8 @@ SoftmaxRegression fit_softmax(const Matrix& x, std::span<const std::int32_t> y, 
         double length = 1, loss = 0;
         int halvings = 0;
         for (;; ++halvings, length /= 2) {
-            for (std::size_t i = 0; i < next.size(); ++i) next[i] = fit.weights[i] + length * way[i];
+            for (std::size_t i = 0; i < next.size(); ++i)
+                next[i] = fit.weights[i] + length * way[i];
             loss = objective(next, &next_gradient);
             if (loss <= fit.loss + armijo * length * slope || halvings == most_halvings) break;
         }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "pipeline/layers/activation.hpp"
+#include "pipeline/layers/centre.hpp"
 #include "pipeline/layers/convolutional.hpp"
 #include "pipeline/layers/dense.hpp"
 #include "pipeline/layers/dropout.hpp"
@@ -11,6 +12,7 @@
 #include "pipeline/layers/normalise.hpp"
 #include "pipeline/layers/top_k.hpp"
 #include "pipeline/layers/vector_quantise.hpp"
+#include "pipeline/layers/winner_take_all.hpp"
 
 namespace narrows::layers {
 
@@ -26,6 +28,8 @@ const PluginInfo& builtin_layers() {
             NARROWS_LAYER(Normalise, "normalise"),
             NARROWS_LAYER(TopK, "top_k"),
             NARROWS_LAYER(VectorQuantise, "vector_quantise"),
+            NARROWS_LAYER(WinnerTakeAll, "winner_take_all"),
+            NARROWS_LAYER(Centre, "centre"),
         };
         for (const Entry& entry : convolutional_layers()) all.push_back(entry);
         return all;

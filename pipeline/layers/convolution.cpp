@@ -40,7 +40,9 @@ std::string joined(const std::vector<std::int64_t>& values) {
 
 }  // namespace
 
-Convolution::~Convolution() = default;
+Convolution::~Convolution() {
+    if (owner_) owner_->partner_ = nullptr;
+}
 
 // big -> small. Without padding written: ceil(big / stride) windows, what is missing shared
 // between both ends, the odd one behind.
@@ -155,8 +157,7 @@ void Convolution::initialise(RandomKey key) {
     const double taps = static_cast<double>(windows_.taps()) / static_cast<double>(groups_);
     const double big = taps * static_cast<double>(windows_.channels);
     const double small = taps * static_cast<double>(small_channels_);
-    settings::initialise(*own_weight_, init_, *act_, up() ? small : big, up() ? big : small,
-                              key);
+    settings::initialise(*own_weight_, init_, *act_, up() ? small : big, up() ? big : small, key);
 }
 
 void Convolution::share_weight(Convolution& other) {
@@ -168,8 +169,25 @@ void Convolution::share_weight(Convolution& other) {
         throw Error(Fault::usage, "cannot tie weights of different shapes: " + describe() + " " +
                                       to_string(mine) + " and " + other.describe() + " " +
                                       to_string(theirs));
+    if (!other.own_weight_ || other.partner_)
+        throw Error(Fault::usage, "the weight of " + other.describe() + " is already shared");
     weight_ = other.weight_;
     own_weight_.reset();
+    owner_ = &other;
+    other.partner_ = this;
+}
+
+bool Convolution::tie(Layer& other) {
+    auto* owner = dynamic_cast<Convolution*>(&other);
+    if (owner == nullptr) return false;
+    if (owner->direction_ == direction_)
+        throw Error(
+            Fault::usage,
+            "cannot tie weights: " + describe() + " and " + owner->describe() + " go the same way",
+            up() ? "the mirror of a conv_transposed is a conv"
+                 : "the mirror of a conv is a conv_transposed");
+    share_weight(*owner);
+    return true;
 }
 
 std::size_t Convolution::out_size() const {

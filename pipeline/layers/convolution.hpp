@@ -2,7 +2,7 @@
 // One rule: both are one Windows and one weight [kernel_rows, kernel_columns, big_channels /
 // groups, small_channels] seen as a matrix [K, N]; `conv` goes from the big to the small side, a
 // transposed convolution from the small to the big one, so each is the exact adjoint of the other
-// with the same weight, and a decoder's layer can borrow its encoder's (share_weight).
+// with the same weight, and a decoder's layer can borrow its encoder's (share_weight, tie).
 //
 // How it is computed, always through the fixed-order product kernels:
 // - gather (conv forward, transposed backward): patches [positions, K] times W. Positions of all
@@ -44,20 +44,22 @@ public:
     std::size_t workspace_bytes(std::size_t max_rows, bool training) const override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    void prepare_update(std::span<const Trace> traces) override { traces_ = traces; }
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
+    // share_weight() with a layer of the other direction: what conv_transposed computes with a
+    // conv's weight is its transpose. Throws Error with both shapes, or for two of one direction.
+    bool tie(Layer& other) override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
 
     const Windows& windows() const { return windows_; }
     // From now on this layer computes with the weight of `other` (its adjoint, or its like), which
-    // must outlive it; the weight is then no longer among parameters(), nor changed by update().
+    // must outlive it; the weight is then no longer among parameters(), nor changed by update():
+    // the owner's update() adds the gradient over the traces that prepare_update() gave this layer
+    // to its own, each weight one chain, the owner's terms first. One borrower for an owner.
     // Throws Error with both shapes when they differ. Call after configure() of both.
     void share_weight(Convolution& other);
-    // The weight's gradient over this layer's traces is then to be added to the owner's: the terms
-    // for one tap (row-major) and group, in order; with kept patches tap 0 has them all.
-    void collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
-                       std::vector<simd::OuterTerm>& terms) const;
 
 protected:
     enum class Rank : std::uint8_t { signal = 1, image = 2 };
@@ -109,8 +111,13 @@ private:
         std::size_t tap, channel;  // of the first row; with kept patches: 0 and the row
     };
     void plan_tiles();
-    void weight_tile(const Tile& tile, std::span<const Trace> traces, float* values) const;
+    void weight_tile(const Tile& tile, float* values) const;
+    // Adds this layer's terms to `values`.
     void depthwise_tile(const Tile& tile, std::span<const Trace> traces, float* values) const;
+    // Appends the terms for one tap (row-major) and group, in order; with kept patches tap 0 has
+    // them all.
+    void collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
+                       std::vector<simd::OuterTerm>& terms) const;
     void update_tile(const Tile& tile, std::span<const Trace> traces, const UpdateRule& rule);
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
 
@@ -132,6 +139,9 @@ private:
     std::size_t block_ = 0;   // positions of a scratch block
     std::unique_ptr<Parameter> own_weight_, bias_;
     Parameter* weight_ = nullptr;
+    Convolution* owner_ = nullptr;    // of the weight, when shared
+    Convolution* partner_ = nullptr;  // who borrows it
+    std::span<const Trace> traces_;   // of the step, for the owner
     std::vector<Tile> tiles_;
     std::vector<std::vector<simd::OuterTerm>> terms_;  // per tap and group; grows once
     std::vector<float> bias_sums_;

@@ -228,7 +228,7 @@ void Convolution::each_depthwise(Big* big, Small* small, Body body) const {
 }
 
 void Convolution::forward(const Pass& pass, const float* x, float* y) {
-    const Part part = parts(pass.rows, pass.phase == Phase::training);
+    const Part part = parts(pass.rows, pass.keeps());
     float* const memory = reinterpret_cast<float*>(pass.workspace);
     Target target{y, bias_ ? bias_->data() : nullptr, act_in_use(pass),
                   part.kept > part.before ? memory + part.before : nullptr};

@@ -76,7 +76,7 @@ void Convolution::collect_terms(std::span<const Trace> traces, std::size_t tap, 
     }
 }
 
-void Convolution::weight_tile(const Tile& tile, std::span<const Trace>, float* values) const {
+void Convolution::weight_tile(const Tile& tile, float* values) const {
     const std::size_t groups = static_cast<std::size_t>(windows_.groups);
     if (groups == 1)
         return simd::kernels().weight_gradient(terms_[tile.tap], tile.channel, tile.count,
@@ -102,7 +102,6 @@ void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces
                                  float* values) const {
     const std::size_t n = columns(), left = tile.panel * width;
     const std::size_t count = std::min(width, n - left);
-    std::fill_n(values, tile.count * width, 0.0f);
     const Axis &down = windows_.rows, &across = windows_.columns;
     for (std::size_t r = 0; r < tile.count; ++r) {
         float* const sums = values + r * width;
@@ -131,10 +130,13 @@ void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces
 void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
                               const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
-    if (depthwise_)
+    if (depthwise_) {
+        std::fill_n(gradient.data(), tile.count * width, 0.0f);
         depthwise_tile(tile, traces, gradient.data());
-    else
-        weight_tile(tile, traces, gradient.data());
+        if (partner_) partner_->depthwise_tile(tile, partner_->traces_, gradient.data());
+    } else {
+        weight_tile(tile, gradient.data());
+    }
     const std::size_t offset = (tile.panel * depth() + tile.first) * width;
     UpdateBlock block;
     block.weight = weight_->data() + offset;
@@ -187,6 +189,8 @@ void Convolution::update(const Loop& loop, std::span<const Trace> traces, const 
         loop.each(terms_.size(), [&](std::size_t i) {
             terms_[i].clear();
             collect_terms(traces, i / groups, i % groups, terms_[i]);
+            if (partner_)
+                partner_->collect_terms(partner_->traces_, i / groups, i % groups, terms_[i]);
         });
     }
     const std::size_t tiles = weight ? tiles_.size() : 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "pipeline/layers/settings.hpp"
 
@@ -60,7 +61,9 @@ void Dense::describe(Schema& schema) {
         .number<&Dense::alpha_>("alpha", 0, 0, 10, settings::alpha_doc)
         .flag<&Dense::bias_used_>("bias", true, "adds a bias to each output")
         .choice<&Dense::init_>("init", "auto", settings::initialiser_choices,
-                               "distribution of the first weights");
+                               "distribution of the first weights")
+        .flag<&Dense::unit_norm_>("unit_norm", false,
+                                  "the weights of each unit keep length 1, after each update too");
 }
 
 Shape Dense::configure(const Shape& input) {
@@ -85,6 +88,34 @@ void Dense::initialise(RandomKey key) {
     if (weight_)
         settings::initialise(*weight_, init_, *act_, static_cast<double>(inputs_),
                              static_cast<double>(outputs_), key);
+    if (weight_ && unit_norm_)
+        for (std::size_t panel = 0; panel < simd::panel_count(outputs_); ++panel)
+            normalise_panel(panel);
+}
+
+// All units are drawn, so that a unit's new weights depend on the key and its place alone.
+bool Dense::restart(std::span<const std::size_t> units, RandomKey key) {
+    if (!weight_) return false;
+    if (units.empty()) return true;
+    Parameter drawn("weight", weight_->shape(), true, true);
+    settings::initialise(drawn, init_, *act_, static_cast<double>(inputs_),
+                         static_cast<double>(outputs_), key);
+    const xt::xtensor<float, 1> fresh = drawn.values();
+    for (int which = -1; which < 2; ++which) {
+        if (which >= 0 && weight_->state(which) == nullptr) continue;
+        xt::xtensor<float, 1> values = weight_->values(which);
+        for (const std::size_t unit : units)
+            for (std::size_t at = unit; at < values.size(); at += outputs_)
+                values(at) = which < 0 ? fresh(at) : 0.0f;
+        weight_->set_values({values.data(), values.size()}, which);
+        if (!bias_) continue;
+        float* const bias = which < 0 ? bias_->data() : bias_->state(which);
+        for (const std::size_t unit : units) bias[unit] = 0;
+    }
+    if (unit_norm_)
+        for (std::size_t panel = 0; panel < simd::panel_count(outputs_); ++panel)
+            normalise_panel(panel);
+    return true;
 }
 
 // Only an activation whose derivative needs its input keeps anything beside y.
@@ -103,7 +134,7 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     product.bias = bias_ ? bias_->data() : nullptr;
     product.activation = pass.skip_activation ? simd::Activation::linear : *act_;
     product.alpha = settings::alpha_of(*act_, alpha_);
-    if (pass.phase == Phase::training && simd::derivative_needs_input(*act_))
+    if (pass.keeps() && simd::derivative_needs_input(*act_))
         product.before = reinterpret_cast<float*>(pass.workspace);
     multiply(*pass.loop, product);
 }
@@ -160,6 +191,25 @@ void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
     }
 }
 
+// Sums in double over the inputs in order; a unit whose weights are all 0 stays so.
+void Dense::normalise_panel(std::size_t panel) {
+    float* const first = weight_->data() + panel * inputs_ * width;
+    std::array<double, width> squares{};
+    for (std::size_t row = 0; row < inputs_; ++row)
+        for (std::size_t c = 0; c < width; ++c) {
+            const double value = first[row * width + c];
+            squares[c] += value * value;
+        }
+    std::array<float, width> factor{};
+    for (std::size_t c = 0; c < width; ++c)
+        factor[c] = squares[c] > 0 ? static_cast<float>(1 / std::sqrt(squares[c])) : 1.0f;
+    for (std::size_t row = 0; row < inputs_; ++row)
+        for (std::size_t c = 0; c < width; ++c) first[row * width + c] *= factor[c];
+    for (std::size_t row = 0; row < inputs_; row += tile_rows)
+        simd::kernels().transpose_tile(first + row * width, row, std::min(tile_rows, inputs_ - row),
+                                       panel, inputs_, outputs_, weight_->transposed());
+}
+
 void Dense::update_bias(std::span<const Trace> traces, const UpdateRule& rule) {
     float* const gradient = bias_sums_.data();
     std::fill_n(gradient, outputs_, 0.0f);
@@ -208,6 +258,7 @@ void Dense::update(const Loop& loop, std::span<const Trace> traces, const Update
         const std::size_t first = task % chunks * rows_a_task;
         update_tiles(task / chunks, first, std::min(inputs_, first + rows_a_task), rule);
     });
+    if (unit_norm_) loop.each(panels, [&](std::size_t panel) { normalise_panel(panel); });
 }
 
 float Dense::alpha() const {
@@ -248,6 +299,10 @@ bool Dense::tie(Layer& other) {
                                       " values, " + owner->describe() + " maps " +
                                       std::to_string(owner->inputs_) + " to " +
                                       std::to_string(owner->outputs_));
+    if (unit_norm_)
+        throw Error(Fault::usage,
+                    "unit_norm stands on " + describe() + ", whose weights are the encoder's",
+                    "set it on the encoder's layer");
     weight_.reset();
     owner_ = owner;
     owner->partner_ = this;

@@ -1,5 +1,6 @@
 // dense: y = act(x W + b), W [inputs, units]; a sample of any shape is read as a vector. Work is cut
 // by column panels and, where those are few, by rows: every output stays one chain over the inputs.
+// With unit_norm each unit's weights have length 1, at first and after each update.
 #pragma once
 
 #include <memory>
@@ -20,6 +21,7 @@ public:
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void prepare_update(std::span<const Trace> traces) override;
+    bool restart(std::span<const std::size_t> units, RandomKey key) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
     float alpha() const;
@@ -41,12 +43,13 @@ private:
     }
     void update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                       const UpdateRule& rule);
+    void normalise_panel(std::size_t panel);
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
 
     std::int64_t units_ = 1;
     std::string act_name_ = "linear", init_ = "auto";
     double alpha_ = 0;
-    bool bias_used_ = true;
+    bool bias_used_ = true, unit_norm_ = false;
 
     std::optional<simd::Activation> act_;
     std::size_t inputs_ = 0, outputs_ = 0;

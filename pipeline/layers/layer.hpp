@@ -95,6 +95,8 @@ struct Pass {
     std::uint32_t epoch = 0;
     std::span<const std::int64_t> sample_ids;
     std::size_t rows = 0;
+    bool frozen = false;  // training goes on, but not here: works as in streaming, backward may follow
+    bool keeps() const { return phase == Phase::training || frozen; }  // what backward() needs
     bool skip_activation = false;     // y is what stands before the activation; dy is its gradient
     std::byte* workspace = nullptr;   // this layer's part, as large as workspace_bytes() said
 };
@@ -137,6 +139,9 @@ public:
     // the gradient of both; false: this type cannot. Throws Error when the shapes do not fit. Call
     // after configure() of both.
     virtual bool tie(Layer& /*other*/) { return false; }
+    // Gives these units (outputs of the layer) first weights anew, a bias of 0 and no moments; the
+    // key as for initialise(). False: this type has no weights by unit. No units: only answers.
+    virtual bool restart(std::span<const std::size_t> /*units*/, RandomKey) { return false; }
     virtual std::string describe() const = 0;   // "dense 256 relu"
 };
 

@@ -139,7 +139,7 @@ void Pooling::average(const float* x, float* y) const {
 
 void Pooling::forward(const Pass& pass, const float* x, float* y) {
     const std::size_t in = windows_.big_size(), out = static_cast<std::size_t>(output_.elements());
-    auto* const chosen = pass.phase == Phase::training && kind_ == Kind::maximum
+    auto* const chosen = pass.keeps() && kind_ == Kind::maximum
                              ? reinterpret_cast<std::int32_t*>(pass.workspace)
                              : nullptr;
     each_sample(pass, [&](std::size_t row) {

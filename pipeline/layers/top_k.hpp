@@ -1,5 +1,6 @@
-// top_k: the k largest values of a sample stay, all others become 0 (Makhzani and Frey 2013). Of equal
-// values the first stay, so that exactly k do.
+// top_k: the k largest values of a sample stay, all others become 0 (Makhzani and Frey 2013,
+// section 2.2). Of equal values the first stay, so that exactly k do. While training, k may go from
+// `start` down to k in equal steps over the first `epochs` epochs (section 3.2); everywhere else it is k.
 #pragma once
 
 #include "pipeline/layers/layer.hpp"
@@ -16,10 +17,12 @@ public:
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     std::optional<LayerSpec> mirror(const Shape&) const override { return LayerSpec{}; }
-    std::string describe() const override { return "top_k " + std::to_string(k_); }
+    std::string describe() const override;
 
 private:
-    std::int64_t k_ = 25;
+    std::size_t k_in(const Pass& pass) const;
+
+    std::int64_t k_ = 25, start_ = 0, epochs_ = 0;
     std::size_t size_ = 0;
 };
 

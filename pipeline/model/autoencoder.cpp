@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/layers/centre.hpp"
 #include "pipeline/layers/settings.hpp"
 #include "pipeline/model/architecture.hpp"
 #include "pipeline/model/clipping.hpp"
@@ -148,7 +149,14 @@ void Autoencoder::tie() {
     for (std::size_t j = 0; j < decoder_.size(); ++j) {
         if (!owns_matrix(decoder_.layer(j))) continue;
         while (i > 0 && !owns_matrix(encoder_.layer(i - 1))) --i;
-        if (i == 0 || !decoder_.layer(j).tie(encoder_.layer(--i)))
+        bool tied = false;
+        try {
+            tied = i > 0 && decoder_.layer(j).tie(encoder_.layer(--i));
+        } catch (const Error& error) {
+            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(),
+                        decoder_.spec(j).position);
+        }
+        if (!tied)
             throw Error(Fault::usage,
                         "model \"" + name_ + "\": decoder layer " + std::to_string(j) + " (" +
                             decoder_.layer(j).describe() +
@@ -158,6 +166,17 @@ void Autoencoder::tie() {
     }
     if (pairs == 0)
         throw Error(Fault::usage, "model \"" + name_ + "\" is tied but no layer has weights");
+}
+
+// What the encoder takes away is what the decoder adds, from the code outwards.
+void Autoencoder::share_centres() {
+    std::size_t i = encoder_.size();
+    for (std::size_t j = 0; j < decoder_.size(); ++j) {
+        if (dynamic_cast<layers::Centre*>(&decoder_.layer(j)) == nullptr) continue;
+        while (i > 0 && !decoder_.layer(j).tie(encoder_.layer(i - 1))) --i;
+        if (i == 0) return;
+        --i;
+    }
 }
 
 void Autoencoder::configure(const Shape& sample) {
@@ -215,6 +234,7 @@ void Autoencoder::configure(const Shape& sample) {
         architecture.decoder.push_back(decoder_.spec(i));
     architecture_ = write_architecture(architecture, *factory_);
     if (tied_) tie();
+    share_centres();
     initialise();
     fit_layers();
 }
@@ -284,6 +304,8 @@ void Autoencoder::load(const ModelSpec& spec) {
     else
         build_stack(decoder_, architecture.decoder, spec.position);
     configure(architecture.input);
+    // The text as it was written: settings that came later change no hash of an older file.
+    if (!own_decoder) architecture_ = stored_architecture(bundle);
     from_bundle(bundle, *this, !own_decoder ? "" : fresh_ ? "none" : "encoder.");
 }
 
@@ -330,6 +352,11 @@ void Autoencoder::choose_trained(std::span<const std::string> train,
         all[i]->frozen = (!train.empty() && !listed(names[i], train)) || listed(names[i], freeze);
     encoder_.find_trained();
     decoder_.find_trained();
+    // Borrowers of a weight that is trained pass on their part of its gradient.
+    const std::vector<layers::Parameter*> own = encoder_.parameters();
+    if (tied_ && std::any_of(own.begin(), own.end(),
+                             [](const layers::Parameter* p) { return p->matrix() && !p->frozen; }))
+        decoder_.train_all();
 }
 
 std::uint64_t Autoencoder::bytes() const {

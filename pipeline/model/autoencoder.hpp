@@ -3,6 +3,8 @@
 // architecture) decide every output; nothing else in here does.
 #pragma once
 
+#include <map>
+
 #include <xtensor/xtensor.hpp>
 
 #include "pipeline/layers/layer.hpp"
@@ -55,6 +57,7 @@ public:
     void forget();                                                  // the traces
     // Frozen layers below the first that trains have no gradients and work as in Phase::streaming.
     void find_trained();
+    void train_all() { first_trained_ = 0; }  // every layer keeps its traces
     std::vector<layers::Parameter*> parameters() const;
     std::vector<std::string> parameter_names(std::string_view prefix) const;
     std::string describe() const;
@@ -120,6 +123,12 @@ public:
     // Throws on mismatch; parameters whose name does not begin with `part` are left alone.
     void set_weights(std::span<const NamedValues> values, int which = -1,
                      std::string_view part = {});
+    // What a node keeps from step to step beside the weights (running means, counts): `size` values
+    // of its own by `name`, `initial` at first. Checkpoints hold them, the finished model does not.
+    std::span<float> statistic(const std::string& name, std::size_t size, float initial = 0);
+    std::vector<NamedValues> statistics() const;
+    void set_statistics(std::span<const NamedValues> values);  // throws when one is not there
+
     std::uint64_t parameter_count() const;          // trained ones
     bool weights_finite(std::string& which) const;  // names the first that is not
 
@@ -133,6 +142,7 @@ private:
     void build_stack(Stack& stack, std::span<const LayerSpec> specs, const Position& position);
     void build_mirror();
     void tie();
+    void share_centres();
     void initialise();
     void fit_layers();
     void load(const ModelSpec& spec);
@@ -155,6 +165,7 @@ private:
     Stack encoder_, decoder_;
     bool mirror_ = false;
     std::optional<Scaling> scaling_;
+    std::map<std::string, std::vector<float>> statistics_;
     std::string architecture_;
     bool from_file_ = false;
     std::uint64_t seed_ = 0;

@@ -6,6 +6,12 @@
 namespace narrows::model {
 namespace {
 
+// Dropout is off, batch norm uses its statistics, yet a gradient may pass through.
+void freeze(layers::Pass& pass) {
+    pass.phase = Phase::streaming;
+    pass.frozen = true;
+}
+
 constexpr std::size_t line = 64;  // every part of a workspace begins a cache line
 constexpr std::uint32_t layer_stride = 0x9e3779b9u;
 
@@ -96,7 +102,7 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
         if (training) {
             own.workspace = at;
             at += own_bytes(i, pass.rows, true);
-            if (i < first_trained_) own.phase = Phase::streaming;
+            if (i < first_trained_) freeze(own);
             if (!last) {
                 to = reinterpret_cast<float*>(at);
                 at += 2 * rounded(pass.rows * values(i + 1) * sizeof(float));
@@ -124,6 +130,7 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
         layers::Trace trace;
         const bool last = i + 1 == end;
         trace.pass = pass_of(pass, i, last && skip_last_activation);
+        if (i < first_trained_) freeze(trace.pass);
         const std::size_t out = last ? 0 : rounded(pass.rows * values(i + 1) * sizeof(float));
         at -= 2 * out;
         float* const own_y = last ? nullptr : reinterpret_cast<float*>(at);

@@ -58,17 +58,27 @@ void tied(Choices& choices, const TrainOptions& options) {
     choices.tied = true;
 }
 
+// Exactly k active of an overcomplete linear code (Makhzani and Frey 2013): squared error, and
+// where there is one layer each way, one set of unit-length weights around the data's centre.
+void k_sparse(Choices& choices, const TrainOptions& options) {
+    const auto k = static_cast<std::int64_t>(choices.sparsity_amount);
+    if (!options.latent) choices.latent = std::max(choices.facts.features(), 4 * k);
+    choices.code_act = "linear";
+    if (options.loss.empty()) choices.loss = "mse";
+    choices.centred = choices.hidden.empty() && choices.loss == "mse";
+    choices.tied = choices.tied || choices.centred;
+}
+
 // Few active units: a sigmoid code whose mean activity is pulled to a target.
 void sparse(Choices& choices, const TrainOptions& options) {
     if (!options.hidden) choices.hidden.clear();
+    if (choices.sparsity == "k") return k_sparse(choices, options);
     if (!options.latent) choices.latent = std::max<std::int64_t>(2, choices.facts.features() / 4);
     if (choices.sparsity.empty()) {
         choices.sparsity = "kl";
         choices.sparsity_amount = 0.05;
     }
-    choices.code_act = choices.sparsity == "kl"  ? "sigmoid"
-                       : choices.sparsity == "k" ? "linear"
-                                                 : "relu";
+    choices.code_act = choices.sparsity == "kl" ? "sigmoid" : "relu";
 }
 
 // Hinton and Salakhutdinov 2006, Bengio et al. 2007: each pair of layers learns the output of the
@@ -94,10 +104,13 @@ void variational(Choices& choices, const TrainOptions& options) {
     if (options.schedule.empty()) choices.schedule = "constant";
 }
 
-// 16-8-8 channels, each halved by pooling; the decoder mirrors it.
+// 16-8-8 channels, each halved by pooling; up again by doubling and convolutions. Under relu one of
+// the code's 8 channels died on MNIST, and 16 of its 128 units with it: 82.7 nats after 8 epochs
+// instead of 78.1. The code is linear, as in other presets, unless it is to be sparse.
 void convolutional(Choices& choices, const TrainOptions& options) {
     choices.convolutional = true;
-    if (!options.hidden) choices.hidden = {16, 8, 8};
+    choices.code_act = choices.sparsity.empty() ? "linear" : choices.hidden_act;
+    if (choices.hidden.empty()) choices.hidden = {16, 8, 8};
     if (!options.rate) choices.rate = 3e-3;
 }
 
@@ -158,7 +171,7 @@ constexpr std::array table{
            true},
     Preset{{"vector-quantised", "a code of entries of a codebook (van den Oord et al. 2017)"},
            vector_quantised},
-    Preset{{"convolutional", "convolutions and pooling down, their mirror up"},
+    Preset{{"convolutional", "convolutions and pooling down, upsampling and convolutions up"},
            convolutional,
            true,
            true},

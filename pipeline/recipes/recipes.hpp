@@ -98,6 +98,7 @@ struct Choices {
     double likelihood_scale = 0;       // of the last two; 0: learned
     bool batch_norm = false;           // behind each dense layer but the output
     double dropout = 0;                // behind its activation
+    bool centred = false;              // around a trained centre, units' weights of length 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     double rate = 1e-3;

@@ -103,7 +103,7 @@ void take_codebook(Choices& choices, const std::string& text) {
 // A dense code is cut into vectors of four values, or as many of its halves as divide it.
 void settle_codebook(Choices& choices, const TrainOptions& options) {
     if (choices.codebook == 0) return;
-    if (choices.variational || choices.layerwise || choices.batch_norm)
+    if (choices.variational || choices.layerwise || choices.batch_norm || choices.centred)
         refuse(fmt::format("preset \"{}\" takes no codebook", choices.preset),
                "leave out --codebook, or use --model vector-quantised");
     if (!options.beta) choices.beta = 0.25;

@@ -39,15 +39,36 @@ std::string stack(const std::vector<std::string>& layers) {
     return text + "]";
 }
 
-// Widths halve the picture or signal three times; the code is what is left of it.
+std::size_t convolved_axes(const Choices& c) {
+    return c.facts.sample.rank() >= 2 ? 2 : 1;
+}
+
+// 3 wide in every axis; `cut`: by how many elements each axis gets shorter, 0 to 2.
+std::string convolution(const Choices& c, std::int64_t channels, std::string_view act,
+                        const std::vector<std::int64_t>& cut = {}, bool squeeze = false) {
+    std::string text =
+        fmt::format("{{ {} = {}, kernel = 3", convolved_axes(c) == 2 ? "conv" : "conv1d", channels);
+    const auto all = [&](std::int64_t value) {
+        return std::all_of(cut.begin(), cut.end(), [&](std::int64_t v) { return v == value; });
+    };
+    if (!all(0)) {
+        std::string sides;
+        for (const std::int64_t elements : cut)
+            sides += fmt::format("{}{}, {}", sides.empty() ? "" : ", ", elements < 2 ? 1 : 0,
+                                 elements < 1 ? 1 : 0);
+        text += all(2) ? ", padding = 0" : ", padding = [" + sides + "]";
+    }
+    if (act != "linear") text += fmt::format(", act = {}", quoted(act));
+    if (!c.init.empty()) text += ", init = " + quoted(c.init);
+    return text + (squeeze ? ", squeeze = true }" : " }");
+}
+
+// Each width halves the picture or signal; the code is what is left of it.
 std::string convolutions(const Choices& c) {
-    const bool picture = c.facts.sample.rank() >= 2;
-    const std::string type = picture ? "conv" : "conv1d";
     std::vector<std::string> layers;
-    for (const std::int64_t channels : c.hidden) {
-        layers.push_back(fmt::format("{{ {} = {}, kernel = 3, act = {}{} }}", type, channels,
-                                     quoted(c.hidden_act),
-                                     c.init.empty() ? "" : ", init = " + quoted(c.init)));
+    for (std::size_t i = 0; i < c.hidden.size(); ++i) {
+        const bool last = i + 1 == c.hidden.size();
+        layers.push_back(convolution(c, c.hidden[i], last ? c.code_act : c.hidden_act));
         layers.push_back("{ max_pool = 2, ceil = true }");
     }
     if (c.codebook > 0) layers.push_back(codebook(c));
@@ -57,6 +78,60 @@ std::string convolutions(const Choices& c) {
 // A Gaussian or Laplace likelihood whose scale was not given.
 bool learns_scale(const Choices& c) {
     return !c.likelihood.empty() && c.likelihood != "bernoulli" && c.likelihood_scale == 0;
+}
+
+// A convolution more than the mirror has: one at the code's size, one behind each doubling. Halves
+// were rounded up, so doubling gives up to an element too many an axis. An unpadded window takes
+// two off, and doubling doubles what is too many: it is cut off at the last convolution that can,
+// which for 28 x 28 is the one at 16 -> 14.
+std::string deconvolutions(const Choices& c) {
+    const std::size_t axes = convolved_axes(c), levels = c.hidden.size();
+    constexpr std::int64_t most_cut = 2;
+    std::vector<std::vector<std::int64_t>> extents(1);  // of the encoder, level by level
+    for (std::size_t axis = 0; axis < axes; ++axis) extents[0].push_back(c.facts.sample[axis]);
+    for (std::size_t level = 0; level < levels; ++level) {
+        extents.push_back(extents.back());
+        for (std::int64_t& extent : extents.back()) extent = (extent + 1) / 2;
+    }
+    std::vector<std::int64_t> now = extents[levels];
+    std::vector<std::string> layers{convolution(c, c.hidden.back(), c.hidden_act)};
+    for (std::size_t level = levels; level-- > 0;) {
+        layers.push_back("{ upsample = 2 }");
+        std::vector<std::int64_t> cut(axes, 0);
+        for (std::size_t axis = 0; axis < axes; ++axis) {
+            now[axis] *= 2;
+            const bool later = level > 0 && 2 * now[axis] - extents[level - 1][axis] <= most_cut;
+            if (!later) cut[axis] = now[axis] - extents[level][axis];
+            now[axis] -= cut[axis];
+        }
+        if (level > 0) {
+            layers.push_back(convolution(c, c.hidden[level - 1], c.hidden_act, cut));
+            continue;
+        }
+        const bool channel_axis = c.facts.sample.rank() > axes;
+        layers.push_back(convolution(c, channel_axis ? c.facts.sample[axes] : 1, c.output_act, cut,
+                                     !channel_axis));
+    }
+    return stack(layers);
+}
+
+// k has fallen to its value well before dead units are no longer started anew (70 %).
+std::string top_k(const Choices& c) {
+    const auto k = static_cast<std::int64_t>(c.sparsity_amount);
+    const std::int64_t start = std::min(4 * k, c.latent), epochs = c.epochs / 2;
+    if (start <= k || epochs < 1) return fmt::format("{{ top_k = {} }}", k);
+    return fmt::format("{{ top_k = {}, start = {}, epochs = {} }}", k, start, epochs);
+}
+
+void centred_layers(TomlText& toml, const Choices& c) {
+    const std::vector<std::int64_t> input(c.facts.sample.begin(), c.facts.sample.end());
+    const std::string code = fmt::format("{{ dense = {}, unit_norm = true }}", c.latent);
+    const std::string back = fmt::format("{{ dense = {}, bias = false }}", c.facts.features());
+    toml.table("model." + c.model_name)
+        .integers("input", input)
+        .raw("encoder", stack({"{ centre = true }", code, top_k(c)}))
+        .raw("decoder", stack({back, "{ centre = true, inverse = true }"}));
+    toml.flag("tied", true);
 }
 
 void model_table(TomlText& toml, const Choices& c) {
@@ -69,18 +144,24 @@ void model_table(TomlText& toml, const Choices& c) {
         toml.table("model." + c.model_name)
             .integers("input", input)
             .raw("encoder", convolutions(c));
+        if (!c.tied) {
+            toml.raw("decoder", deconvolutions(c));
+            return;
+        }
         toml.text("decoder", "mirror");
         if (c.output_act != "linear") toml.text("output", c.output_act);
-        if (c.tied) toml.flag("tied", true);
+        toml.flag("tied", true);
         return;
     }
     std::vector<std::string> encoder, decoder;
     if (c.normalise) encoder.push_back("{ normalise = true }");
+    if (c.centred) {
+        centred_layers(toml, c);
+        return;
+    }
     for (const std::int64_t width : c.hidden) dense_block(encoder, c, width, c.hidden_act);
     dense_block(encoder, c, c.variational ? 2 * c.latent : c.latent, c.code_act);
-    if (c.sparsity == "k")
-        encoder.push_back(
-            fmt::format("{{ top_k = {} }}", static_cast<std::int64_t>(c.sparsity_amount)));
+    if (c.sparsity == "k") encoder.push_back(top_k(c));
     if (c.codebook > 0) encoder.push_back(codebook(c));
     for (auto width = c.hidden.rbegin(); width != c.hidden.rend(); ++width)
         dense_block(decoder, c, *width, c.hidden_act);
@@ -126,26 +207,26 @@ void contraction_node(TomlText& toml, const Choices& c, double weight) {
         .real("weight", weight);
 }
 
-// One nat in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
+// A weight of nats in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
 // is weighed against nats shrinks alike.
-double nat_of(const Choices& c) {
-    return c.loss == "bce" || !c.likelihood.empty() ? 1 : 2 / static_cast<double>(c.facts.features());
+double in_nats(const Choices& c, double weight) {
+    const bool nats = c.loss == "bce" || !c.likelihood.empty();
+    return nats ? weight : 2 * weight / static_cast<double>(c.facts.features());
 }
 
 // What the code pays beside the reconstruction; gives the optimiser's list of losses.
 std::string penalties(TomlText& toml, const Choices& c) {
-    const double nat = nat_of(c);
     std::string losses = quoted("loss.value");
     if (c.variational) {
         toml.node("kl", "penalty.kl")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
-        const double beta = c.beta * nat;
+        const double beta = in_nats(c, c.beta);
         if (beta != 1) toml.real("beta", beta);
         losses += ", " + quoted("kl.value");
     }
     if (c.contraction > 0) {
-        contraction_node(toml, c, c.contraction * nat);
+        contraction_node(toml, c, in_nats(c, c.contraction));
         losses += ", " + quoted("contraction.value");
     }
     if (c.codebook > 0) losses += ", " + quoted("quantised.value");
@@ -225,7 +306,7 @@ std::string train(const Choices& c) {
         toml.node("quantised", "quantise")
             .text("model", c.model_name)
             .text("in.x", "code.z")
-            .real("beta", c.beta * nat_of(c));
+            .real("beta", in_nats(c, c.beta));
     }
     if (c.contraction > 0 && !exact_contraction(c)) moved_nodes(toml, c, noisy ? "noisy.x" : input);
     toml.node("recon", "decode")
@@ -245,6 +326,8 @@ std::string train(const Choices& c) {
         .raw("in.loss", losses)
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
+    if (c.sparsity == "k")
+        toml.node("revive", "optimize.revive").text("model", c.model_name).text("in.z", "code.z");
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);
     checkpoint_every(toml, c.facts.rows, c.batch);
     if (c.keep_checkpoints) toml.flag("keep_checkpoints", true);

@@ -49,14 +49,21 @@ void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t firs
                 std::size_t panel, std::size_t columns, float* tile_out) {
     const std::size_t column = panel * panel_width;
     constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
-    const bool whole = column + panel_width <= columns;
-    for (std::size_t at = 0; at < panel_width; at += step) {
-        if (whole)
-            outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at,
-                                                      columns, tile_out + at);
-        else
-            outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at,
-                                                     columns, tile_out + at);
+    std::size_t at = 0;
+    for (; at < panel_width && column + at + step <= columns; at += step)
+        outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at, columns,
+                                                  tile_out + at);
+    for (; at < panel_width && column + at + step - width < columns; at += step)
+        outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at, columns,
+                                                 tile_out + at);
+    for (; at < panel_width; at += width) {
+        if (column + at < columns) {
+            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns,
+                                      tile_out + at);
+            continue;
+        }
+        for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
+            store(tile_out + r * panel_width + at, set(0.0f));
     }
 }
 using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,

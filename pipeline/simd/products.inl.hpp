@@ -115,8 +115,12 @@ void row_tile(const TileWork& work) {
         work.columns >= work.panels * panel_width ? work.panels : work.panels - 1;
     int at = 0;
     whole_panels<rows, vectors>(work, at, static_cast<int>(whole) * vectors_in_panel);
-    const int all = static_cast<int>(work.panels) * vectors_in_panel;
-    for (; at < all; at += narrow) tile<rows, narrow, true>(work, at);
+    // Few columns, as convolutions have, fill only some vectors of the last panel.
+    const std::size_t all = work.panels * panel_width;
+    const std::size_t filled = work.columns < all ? work.columns : all;
+    const int end = static_cast<int>((filled + width - 1) / width);
+    for (; at + narrow <= end; at += narrow) tile<rows, narrow, true>(work, at);
+    for (; at < end; ++at) tile<rows, 1, true>(work, at);
 }
 
 using RowTile = void (*)(const TileWork&);

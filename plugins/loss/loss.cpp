@@ -31,8 +31,7 @@ public:
         if (prediction.elements() != target.elements())
             context.fail("prediction has shape " + to_string(prediction) + " but target has " +
                          to_string(target));
-        if (context.connected("weight") &&
-            context.shape("weight").elements() != target.elements())
+        if (context.connected("weight") && context.shape("weight").elements() != target.elements())
             context.fail("weight has shape " + to_string(context.shape("weight")) +
                          " but target has " + to_string(target));
         logits_ = takes_logits() && context.prefer("prediction", "logits");
@@ -63,10 +62,11 @@ public:
             for (std::size_t r = task * rows_per_task; r < last; ++r) {
                 const auto row = static_cast<std::int64_t>(r);
                 float* slope = gradient.data ? gradient.row(row) : nullptr;
-                rows[r] = weight.data == nullptr
-                              ? row_loss(prediction.row(row), target.row(row), scale, slope, features)
-                              : weighted_row_loss(prediction.row(row), target.row(row),
-                                                  weight.row(row), scale, slope, features);
+                rows[r] =
+                    weight.data == nullptr
+                        ? row_loss(prediction.row(row), target.row(row), scale, slope, features)
+                        : weighted_row_loss(prediction.row(row), target.row(row), weight.row(row),
+                                            scale, slope, features);
             }
         });
 
@@ -123,7 +123,8 @@ private:
         return mean_over_features() ? 1.0 / static_cast<double>(features) : 1.0;
     }
     // Each row's weight as a part of a whole row's, and their sum.
-    static double sum_weights(Context& context, const Tensor<const float>& weight, double* weights) {
+    static double sum_weights(Context& context, const Tensor<const float>& weight,
+                              double* weights) {
         const auto count = static_cast<std::size_t>(context.place().count);
         const auto features = static_cast<std::size_t>(weight.row_size());
         context.loop().each((count + rows_per_task - 1) / rows_per_task, [&](std::size_t task) {

@@ -46,11 +46,11 @@ void MeasureProbe::describe(Schema& schema) {
                                         "of the labels; empty: by content")
         .text<&MeasureProbe::label_column_>("label_column", "", "CSV: name or place of the labels")
         .text<&MeasureProbe::columns_>("columns", "", "CSV: names and places that are read")
-        .integer<&MeasureProbe::test_rows_>("test_rows", 0, 0, 1e15,
-                                            "the last so many samples are the test; 0: splits",
-                                            "samples")
+        .integer<&MeasureProbe::test_rows_>(
+            "test_rows", 0, 0, 1e15, "the last so many samples are the test; 0: splits", "samples")
         .integer<&MeasureProbe::neighbours_>("neighbours", 5, 1, 10000, "that vote", "samples")
-        .integer<&MeasureProbe::splits_>("splits", 5, 1, 1000, "random parts into training and test")
+        .integer<&MeasureProbe::splits_>("splits", 5, 1, 1000,
+                                         "random parts into training and test")
         .number<&MeasureProbe::test_part_>("test_part", 0.2, 0.01, 0.99,
                                            "of the samples, in each of the splits");
 }
@@ -150,10 +150,10 @@ MeasureProbe::Split MeasureProbe::measure(const Part& train, const Part& test, s
     using analysis::Matrix;
     const analysis::ProbeSettings settings{static_cast<std::size_t>(neighbours_), seed};
     const auto probe = [&](const Matrix& a, const Matrix& b) {
-        return class_count_ > 0 ? analysis::probe_classes(a, train.classes, b, test.classes,
-                                                          class_count_, settings, loop)
-                                : analysis::probe_values(a, train.targets, b, test.targets,
-                                                         settings, loop);
+        return class_count_ > 0
+                   ? analysis::probe_classes(a, train.classes, b, test.classes, class_count_,
+                                             settings, loop)
+                   : analysis::probe_values(a, train.targets, b, test.targets, settings, loop);
     };
     const Matrix raw{train.raw.data(), train.rows, features_};
     const Matrix raw_test{test.raw.data(), test.rows, features_};
@@ -179,10 +179,9 @@ std::vector<MeasureProbe::Split> MeasureProbe::all_splits(RunContext& run) {
         const std::size_t test =
             test_rows_ > 0
                 ? static_cast<std::size_t>(test_rows_)
-                : std::clamp<std::size_t>(
-                      static_cast<std::size_t>(
-                          std::lround(test_part_ * static_cast<double>(samples_))),
-                      1, samples_ - 2);
+                : std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(
+                                              test_part_ * static_cast<double>(samples_))),
+                                          1, samples_ - 2);
         std::vector<std::size_t> order(samples_);
         const simd::Permutation permutation(seed, run.key().node, static_cast<std::uint32_t>(s),
                                             samples_);
@@ -211,8 +210,8 @@ void MeasureProbe::report(RunContext& run, const std::vector<Split>& splits) con
                                            : split.scores[source].knn);
             const Mean mean = mean_of(values);
             (is_linear ? linear : knn)[source] = mean;
-            const std::string key = fmt::format("{}{}_{}", sources[source],
-                                                is_linear ? "linear" : "knn", unit);
+            const std::string key =
+                fmt::format("{}{}_{}", sources[source], is_linear ? "linear" : "knn", unit);
             run.result(key, mean.value);
             if (splits.size() > 1) run.result(key + "_spread", mean.spread);
         }
@@ -241,8 +240,9 @@ void MeasureProbe::report(RunContext& run, const std::vector<Split>& splits) con
                         knn[from_codes].value < knn[from_pca].value ? "lose" : "are ahead",
                         points(knn[from_codes], knn[from_pca]));
     run.result("verdict", text);
-    if (loses) run.warn("the codes lose to PCA: they tell a linear model less than " +
-                        std::to_string(pca_size_) + " principal components of the input");
+    if (loses)
+        run.warn("the codes lose to PCA: they tell a linear model less than " +
+                 std::to_string(pca_size_) + " principal components of the input");
 }
 
 void MeasureProbe::finish(RunContext& run) {

@@ -9,8 +9,7 @@ inline double cos_pi(double x) {
     const double angle = pi * (0.5 - x);  // cos(pi x) = sin(angle), |angle| <= pi / 2
     const double square = angle * angle;
     double sum = 0;
-    for (int n = 17; n >= 3; n -= 2)
-        sum = (1 + sum) * (-square / static_cast<double>(n * (n - 1)));
+    for (int n = 17; n >= 3; n -= 2) sum = (1 + sum) * (-square / static_cast<double>(n * (n - 1)));
     return angle * (1 + sum);
 }
 

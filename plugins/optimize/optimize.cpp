@@ -6,6 +6,7 @@
 #include "pipeline/model/autoencoder.hpp"
 #include "pipeline/plugin.hpp"
 #include "plugins/encode/bound_model.hpp"
+#include "plugins/optimize/revive.hpp"
 #include "plugins/optimize/schedule.hpp"
 
 namespace {
@@ -189,4 +190,5 @@ using AdamW = AdamLike<true>;
 
 NARROWS_PLUGIN("optimize", "0.1.0", "Optimisers and learning-rate schedules",
                NARROWS_NODE(Sgd, "optimize.sgd"), NARROWS_NODE(Adam, "optimize.adam"),
-               NARROWS_NODE(AdamW, "optimize.adamw"))
+               NARROWS_NODE(AdamW, "optimize.adamw"),
+               NARROWS_NODE(narrows::plugins::Revive, "optimize.revive"))

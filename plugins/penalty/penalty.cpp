@@ -11,6 +11,7 @@
 #include "pipeline/plugin.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "plugins/penalty/contractive.hpp"
+#include "plugins/penalty/running_activity.hpp"
 
 namespace {
 
@@ -34,14 +35,21 @@ public:
             .number<&L1::weight_>("weight", 1e-3, 0, 1e9, "factor of the penalty");
     }
 
+    void open(OpenContext& context) override {
+        sums_ = context.reserve(static_cast<std::size_t>(context.shape("h")[0]) * sizeof(double));
+    }
+
     void process(Context& context) override {
         const Tensor<const float> h = context.in("h");
         const auto count = static_cast<double>(context.place().count);
+        const auto rows = static_cast<std::size_t>(context.place().count);
+        auto* const sums = reinterpret_cast<double*>(context.workspace(sums_).data());
+        context.loop().each(rows, [&](std::size_t r) {
+            sums[r] = absolute(h.row(static_cast<std::int64_t>(r)),
+                               static_cast<std::size_t>(h.row_size()));
+        });
         double sum = 0;
-        for (std::int64_t r = 0; r < context.place().count; ++r) {
-            const float* row = h.row(r);
-            for (std::int64_t j = 0; j < h.row_size(); ++j) sum += std::fabs(row[j]);
-        }
+        for (std::size_t r = 0; r < rows; ++r) sum += sums[r];
         context.set_scalar("value", weight_ * sum / count);
         context.metric("l1", sum, count);
     }
@@ -52,13 +60,28 @@ public:
         const auto step = static_cast<float>(context.scalar_gradient("value") * weight_ /
                                              static_cast<double>(context.place().count));
         const float* h = context.in("h").data;
-        const auto size = static_cast<std::size_t>(context.place().count * gradient.row_size());
-        for (std::size_t i = 0; i < size; ++i)
-            gradient.data[i] = h[i] > 0 ? step : h[i] < 0 ? -step : 0.0f;
+        const auto rows = static_cast<std::size_t>(context.place().count);
+        const auto size = static_cast<std::size_t>(gradient.row_size());
+        context.loop().each(rows, [&](std::size_t r) {
+            for (std::size_t i = r * size; i < (r + 1) * size; ++i)
+                gradient.data[i] = h[i] > 0 ? step : h[i] < 0 ? -step : 0.0f;
+        });
     }
 
 private:
+    // Eight chains side by side, then added in order: as fast as memory, the same bits everywhere.
+    static double absolute(const float* row, std::size_t size) {
+        double lanes[8] = {};
+        std::size_t j = 0;
+        for (; j + 8 <= size; j += 8)
+            for (std::size_t lane = 0; lane < 8; ++lane) lanes[lane] += std::fabs(row[j + lane]);
+        for (; j < size; ++j) lanes[j % 8] += std::fabs(row[j]);
+        double sum = 0;
+        for (const double lane : lanes) sum += lane;
+        return sum;
+    }
     double weight_ = 0;
+    std::size_t sums_ = 0;
 };
 
 // The units' mean over the batch is pulled to a target activity.
@@ -218,6 +241,7 @@ private:
 NARROWS_PLUGIN("penalty", "0.1.0",
                "Penalties on codes: sparsity, variational divergence, contraction",
                NARROWS_NODE(L1, "penalty.l1"), NARROWS_NODE(Activity, "penalty.activity"),
+               NARROWS_NODE(narrows::plugins::RunningActivity, "penalty.running_activity"),
                NARROWS_NODE(GaussianKl, "penalty.kl"),
                NARROWS_NODE(narrows::plugins::Contractive, "penalty.contractive"),
                NARROWS_NODE(narrows::plugins::ContractiveEstimate, "penalty.contractive_estimate"))

@@ -86,6 +86,8 @@ Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::
             if (values.values.size() > 0)
                 bundle.arrays.push_back(array_of(
                     "/optimiser/" + std::string(moment_names[moment]) + "/" + values.name, values));
+    for (const model::NamedValues& values : model.statistics())
+        bundle.arrays.push_back(array_of("/statistics/" + values.name, values));
     save_history(progress, bundle);
     for (const Progress::Partial& partial : progress.partial) {
         const std::array<double, 2> values{partial.sum, partial.weight};
@@ -105,6 +107,7 @@ void load_moments(const Bundle& bundle, model::Autoencoder& model) {
             values_below(bundle, "/optimiser/" + std::string(moment_names[moment]) + "/");
         if (!values.empty()) model.set_weights(values, moment);
     }
+    model.set_statistics(values_below(bundle, "/statistics/"));
 }
 
 Progress load_progress(const Bundle& bundle) {

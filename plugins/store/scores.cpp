@@ -26,7 +26,8 @@ std::vector<std::uint8_t> above(const std::vector<float>& values, double thresho
 
 void StoreScores::describe(Schema& schema) {
     schema
-        .summary("Write anomaly scores: the Euclidean distance of each sample to its reconstruction.")
+        .summary(
+            "Write anomaly scores: the Euclidean distance of each sample to its reconstruction.")
         .threads(Threads::ordered)
         .binds_model(Need::optional)
         .in("prediction", "f32[batch, ...]", "reconstructions")
@@ -37,9 +38,9 @@ void StoreScores::describe(Schema& schema) {
         .number<&StoreScores::quantile_>(
             "threshold_quantile", 0, 0, 1,
             "flag scores above this quantile of the reference's (without one: of all); 0: none")
-        .integer<&StoreScores::reference_rows_>(
-            "reference_rows", 0, 0, 1e15, "the first so many samples only set the threshold",
-            "samples")
+        .integer<&StoreScores::reference_rows_>("reference_rows", 0, 0, 1e15,
+                                                "the first so many samples only set the threshold",
+                                                "samples")
         .integer<&StoreScores::series_rows_>(
             "series_rows", 0, 0, 1e15, "samples are windows of a series with so many rows; 0: not",
             "rows")
@@ -59,8 +60,8 @@ void StoreScores::check_series(OpenContext& context) {
     window_ = sample[0];
     const std::int64_t scored = context.samples() - reference_rows_;
     if (stride_ < 1 || (scored - 1) * stride_ + window_ > series_rows_)
-        context.fail(fmt::format("{} windows of {} rows, {} apart, do not come from {} rows", scored,
-                                 window_, stride_, series_rows_),
+        context.fail(fmt::format("{} windows of {} rows, {} apart, do not come from {} rows",
+                                 scored, window_, stride_, series_rows_),
                      "give the stride of the windows and the rows of the series");
     row_sums_.assign(static_cast<std::size_t>(series_rows_), 0.0);
     row_counts_.assign(static_cast<std::size_t>(series_rows_), 0);
@@ -88,14 +89,14 @@ void StoreScores::take_labels(std::int64_t samples) {
     if (series_rows_ == 0 || count != series_rows_)
         throw Error(Fault::input,
                     fmt::format("there are {} labels for {} samples{}", count, samples,
-                                series_rows_ > 0
-                                    ? fmt::format(" cut from {} rows", series_rows_)
-                                    : std::string()),
+                                series_rows_ > 0 ? fmt::format(" cut from {} rows", series_rows_)
+                                                 : std::string()),
                     "give one label a sample");
     row_labels_ = labels.values;
     for (std::int64_t i = 0; i < samples; ++i) {
         const auto first = row_labels_.begin() + i * stride_;
-        labels_.push_back(std::any_of(first, first + window_, [](std::int64_t l) { return l != 0; }));
+        labels_.push_back(
+            std::any_of(first, first + window_, [](std::int64_t l) { return l != 0; }));
     }
 }
 
@@ -147,8 +148,7 @@ void StoreScores::add_to_series(std::int64_t sample, const float* errors, std::s
     const std::size_t values = count / static_cast<std::size_t>(window_);
     for (std::size_t t = 0; t < static_cast<std::size_t>(window_); ++t) {
         const auto row = static_cast<std::size_t>(sample * stride_) + t;
-        for (std::size_t j = 0; j < values; ++j)
-            row_sums_[row] += double{errors[t * values + j]};
+        for (std::size_t j = 0; j < values; ++j) row_sums_[row] += double{errors[t * values + j]};
         ++row_counts_[row];
     }
 }
@@ -264,7 +264,8 @@ void StoreScores::finish(RunContext& run) {
     run.result("mean_score", sum / static_cast<double>(scores_.size()));
     run.result("highest_score", double{*std::max_element(scores_.begin(), scores_.end())});
     if (!labels_.empty())
-        writer_->write(labels_column_, 0, static_cast<std::int64_t>(labels_.size()), labels_.data());
+        writer_->write(labels_column_, 0, static_cast<std::int64_t>(labels_.size()),
+                       labels_.data());
     if (series_rows_ > 0) write_series(run);
     if (quantile_ > 0) write_threshold(run);
     writer_->commit();

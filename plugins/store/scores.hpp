@@ -34,10 +34,10 @@ private:
     std::int64_t reference_rows_ = 0, series_rows_ = 0, stride_ = 0;
 
     std::int64_t window_ = 0;
-    std::vector<float> reference_, scores_;           // in stream order
-    std::vector<std::int64_t> labels_, row_labels_;   // of scored samples; of the series' rows
-    std::vector<double> row_sums_;                    // squared errors of each row of the series
-    std::vector<std::int32_t> row_counts_;            // windows that hold it
+    std::vector<float> reference_, scores_;          // in stream order
+    std::vector<std::int64_t> labels_, row_labels_;  // of scored samples; of the series' rows
+    std::vector<double> row_sums_;                   // squared errors of each row of the series
+    std::vector<std::int32_t> row_counts_;           // windows that hold it
     std::size_t features_column_ = 0, labels_column_ = 0, flags_column_ = 0, first_row_column_ = 0,
                 row_scores_column_ = 0, row_flags_column_ = 0;
     std::unique_ptr<storage::CodesWriter> writer_;

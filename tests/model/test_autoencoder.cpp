@@ -138,7 +138,7 @@ TEST_CASE("a model's file gives the same model, and its test vectors notice one 
 TEST_CASE("the architecture keeps every setting, defaults too", "[model]") {
     const auto model = make(spec_of({dense(8, "relu")}));
     model->configure(Shape{12});
-    CHECK(model->architecture().find(R"({"type":"dense","units":8,"act":"relu","alpha":0.0,"bias":true,"init":"auto"})") !=
+    CHECK(model->architecture().find(R"({"type":"dense","units":8,"act":"relu","alpha":0.0,"bias":true,"init":"auto","unit_norm":false})") !=
           std::string::npos);
 }
 

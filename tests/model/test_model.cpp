@@ -43,9 +43,9 @@ std::string error_of(Action action, Position* at = nullptr) {
 std::vector<std::string> acts_of(const Stack& stack) {
     std::vector<std::string> acts;
     for (std::size_t i = 0; i < stack.size(); ++i)
-        acts.push_back(stack.spec(i).type + " " +
-                       setting_text(stack.spec(i), stack.spec(i).type == "activation" ? "function"
-                                                                                      : "act"));
+        acts.push_back(
+            stack.spec(i).type + " " +
+            setting_text(stack.spec(i), stack.spec(i).type == "activation" ? "function" : "act"));
     return acts;
 }
 
@@ -54,13 +54,14 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a model computes its layers one after the other", "[model]") {
-    const auto model = build(spec_of({4, 3}, {dense(7, "relu"), dense(2)},
-                                     {dense(5, "tanh"), dense(12, "sigmoid")}));
+    const auto model = build(
+        spec_of({4, 3}, {dense(7, "relu"), dense(2)}, {dense(5, "tanh"), dense(12, "sigmoid")}));
     REQUIRE(model->configured());
     CHECK(model->input_shape() == Shape{4, 3});
     CHECK(model->code_shape() == Shape{2});
     CHECK(model->parameter_count() == 12 * 7 + 7 + 7 * 2 + 2 + 2 * 5 + 5 + 5 * 12 + 12);
-    CHECK(model->describe() == "[4, 3] -> dense 7 relu -> dense 2 | dense 5 tanh -> dense 12 sigmoid");
+    CHECK(model->describe() ==
+          "[4, 3] -> dense 7 relu -> dense 2 | dense 5 tanh -> dense 12 sigmoid");
 
     const std::vector<model::NamedValues> weights = model->weights();
     REQUIRE(weights.size() == 8);
@@ -111,14 +112,42 @@ TEST_CASE("training and streaming give the same outputs, and a sample the same i
 
 TEST_CASE("the gradient of a whole model is the difference of its loss", "[model]") {
     const std::vector<LayerSpec> layers = {layer("reshape", {numbers("shape", {6, 5, 1})}),
-                                           conv(4, "tanh"), layer("batch_norm"),
-                                           dense(8, "gelu"), layer("layer_norm"), dense(3)};
+                                           conv(4, "tanh"),
+                                           layer("batch_norm"),
+                                           dense(8, "gelu"),
+                                           layer("layer_norm"),
+                                           dense(3)};
     const std::vector<LayerSpec> plain = {dense(8, "tanh"), dense(5, "gelu")};
-    for (const bool tied : {false, true}) {
-        INFO("tied " << tied);
-        const auto model = build(mirrored({30}, tied ? plain : layers), tied, "sigmoid");
+    const std::vector<LayerSpec> convolutions = {layer("reshape", {numbers("shape", {6, 5, 1})}),
+                                                 conv(4, "tanh", 1), conv(9, "tanh"),
+                                                 conv(3, "gelu")};
+    // Rounded up by the pooling, doubled to 4 x 4 and 8 x 8, cut by windows without padding.
+    const auto unpadded = [](int units, std::vector<double> padding) {
+        return layer("conv", {number("units", units), numbers("kernel", {3}),
+                              numbers("padding", std::move(padding)), text("act", "tanh")});
+    };
+    const ModelSpec pooled =
+        spec_of({6, 5},
+                {conv(4, "tanh", 1), layer("max_pool", {numbers("size", {2}), number("ceil", 1)}),
+                 conv(3, "tanh", 1), layer("max_pool", {numbers("size", {2}), number("ceil", 1)})},
+                {conv(3, "tanh", 1), layer("upsample", {numbers("factor", {2})}),
+                 conv(4, "tanh", 1), layer("upsample", {numbers("factor", {2})}),
+                 unpadded(2, {0, 0, 1, 0}), unpadded(1, {1, 1, 0, 0})});
+    struct Built {
+        const char* name;
+        std::unique_ptr<Autoencoder> model;
+        float h = 4e-3f;    // small where a maximum may move to another element
+        unsigned seed = 2;  // of the data: no two elements of a window nearly equal
+    };
+    Built all[] = {{"mixed", build(mirrored({30}, layers), false, "sigmoid")},
+                   {"tied", build(mirrored({30}, plain), true, "sigmoid")},
+                   {"tied convolutions", build(mirrored({30}, convolutions), true, "sigmoid")},
+                   {"pooled", build(pooled), 2.5e-4f, 3}};
+    for (const Built& built : all) {
+        INFO(built.name);
+        const auto& model = built.model;
         SerialLoop loop;
-        Batch batch(*model, noise(5 * 30, 2), loop);
+        Batch batch(*model, noise(5 * 30, built.seed), loop);
         const auto loss = [&] {
             batch.forward();
             double sum = 0;
@@ -148,22 +177,21 @@ TEST_CASE("the gradient of a whole model is the difference of its loss", "[model
                 const float middle = values(i);
                 double side[2];
                 for (const int s : {0, 1}) {
-                    values(i) = middle + (s ? 4e-3f : -4e-3f);
+                    values(i) = middle + (s ? built.h : -built.h);
                     parameter->set_values({values.data(), values.size()});
                     side[s] = loss();
                 }
                 values(i) = middle;
                 parameter->set_values({values.data(), values.size()});
                 INFO(parameter->name() << " " << to_string(parameter->shape()) << " " << i);
-                REQUIRE(std::abs((side[1] - side[0]) / 8e-3 - double(gradient[i])) <
-                        3e-3 * largest);
+                REQUIRE(std::abs((side[1] - side[0]) / (2 * double(built.h)) -
+                                 double(gradient[i])) < 3e-3 * largest);
             }
         }
     }
 }
 
-TEST_CASE("a mirror turns the encoder round, each layer with the activation before it",
-          "[model]") {
+TEST_CASE("a mirror turns the encoder round, each layer with the activation before it", "[model]") {
     const auto plain = build(
         mirrored({28, 28}, {dense(256, "relu"), dense(64, "tanh"), dense(16, "gelu"), dense(4)}),
         false, "sigmoid");
@@ -171,12 +199,13 @@ TEST_CASE("a mirror turns the encoder round, each layer with the activation befo
           Names{"dense gelu", "dense tanh", "dense relu", "dense sigmoid"});
     CHECK(plain->decoder().output().elements() == 784);
     for (std::size_t i = 0; i < 4; ++i)
-        CHECK(plain->decoder().input_of(3 - i).elements() == plain->encoder().input_of(i + 1).elements());
+        CHECK(plain->decoder().input_of(3 - i).elements() ==
+              plain->encoder().input_of(i + 1).elements());
 
     // Dropout is left out; activations of their own and norms stay in their places.
-    const auto mixed = build(mirrored({20}, {dense(10), layer("batch_norm"),
-                                             layer("activation", {text("function", "selu")}),
-                                             layer("dropout", {number("rate", 0.2)}), dense(3)}));
+    const auto mixed = build(mirrored(
+        {20}, {dense(10), layer("batch_norm"), layer("activation", {text("function", "selu")}),
+               layer("dropout", {number("rate", 0.2)}), dense(3)}));
     CHECK(acts_of(mixed->decoder()) ==
           Names{"dense linear", "activation selu", "batch_norm none", "dense linear"});
 
@@ -192,7 +221,8 @@ TEST_CASE("a mirror turns the encoder round, each layer with the activation befo
     CHECK(image->decoder().input_of(2) == Shape{7, 7, 16});
 
     // Channels stay channels; nothing stands between two dense layers or behind the last one.
-    const auto channels = build(mirrored({6, 4}, {layer("batch_norm"), layer("dropout"), dense(3)}));
+    const auto channels =
+        build(mirrored({6, 4}, {layer("batch_norm"), layer("dropout"), dense(3)}));
     CHECK(acts_of(channels->decoder()) == Names{"dense linear", "reshape none", "batch_norm none"});
     CHECK(channels->parameter_count() == 4 + 4 + 24 * 3 + 3 + 3 * 24 + 24 + 4 + 4);
     const auto first = build(mirrored({6, 4}, {layer("dropout"), dense(3)}));
@@ -203,50 +233,112 @@ TEST_CASE("a tied model has the encoder's weights alone", "[model]") {
     const auto model = build(mirrored({20}, {dense(8, "tanh"), dense(3)}), true);
     Names names;
     for (const model::NamedValues& weight : model->weights()) names.push_back(weight.name);
-    CHECK(names == Names{"encoder.0.weight", "encoder.0.bias", "encoder.1.weight",
-                         "encoder.1.bias", "decoder.0.bias", "decoder.1.bias"});
+    CHECK(names == Names{"encoder.0.weight", "encoder.0.bias", "encoder.1.weight", "encoder.1.bias",
+                         "decoder.0.bias", "decoder.1.bias"});
     CHECK_THAT(model->describe(), Contains("(tied)"));
     CHECK(model->parameter_count() == 20 * 8 + 8 + 8 * 3 + 3 + 8 + 20);
 
-    CHECK_THAT(error_of([] { build(spec_of({20}, {dense(8)}, {dense(9), dense(20)}), true); }),
+    CHECK_THAT(error_of([] {
+                   build(spec_of({20}, {dense(8)}, {dense(9), dense(20)}), true);
+               }),
                Contains("2|") && Contains("8 to 9") && Contains("20 to 8"));
     CHECK_THAT(error_of([] {
                    build(spec_of({20}, {dense(8)}, {dense(20), dense(20)}), true);
                }),
                Contains("model \"main\"") && Contains("decoder layer 1 (dense 20)"));
-    CHECK_THAT(error_of([] {
-                   build(mirrored({20}, {layer("activation")}), true);
-               }),
+    CHECK_THAT(error_of([] { build(mirrored({20}, {layer("activation")}), true); }),
                Contains("no layer has weights"));
+}
+
+TEST_CASE("tied convolutions have the encoder's weights alone, and only their transposes fit",
+          "[model]") {
+    const auto model = build(mirrored({9, 8, 2}, {conv(4, "relu"), conv(6, "relu")}), true);
+    Names names;
+    for (const model::NamedValues& weight : model->weights()) names.push_back(weight.name);
+    CHECK(names == Names{"encoder.0.weight", "encoder.0.bias", "encoder.1.weight", "encoder.1.bias",
+                         "decoder.0.bias", "decoder.1.bias"});
+    CHECK(model->parameter_count() == 9 * 2 * 4 + 4 + 9 * 4 * 6 + 6 + 4 + 2);
+
+    Position at;
+    CHECK_THAT(error_of([] {
+                   build(spec_of({8, 8, 4}, {conv(4, "relu", 1)}, {conv(4, "linear", 1)}), true);
+               }),
+               Contains("2|model \"main\"") && Contains("go the same way"));
+    const LayerSpec wider =
+        layer("conv_transposed", {number("units", 4), numbers("kernel", {5})}, 3);
+    CHECK_THAT(error_of(
+                   [&] {
+                       build(spec_of({8, 8, 4}, {conv(4, "relu", 1)}, {wider}), true);
+                   },
+                   &at),
+               Contains("model \"main\"") && Contains("[100, 4]") && Contains("[36, 4]"));
+    CHECK(at.line == 3);
+}
+
+TEST_CASE("a tied weight has the gradient of both sides though the decoder's biases are frozen",
+          "[model]") {
+    for (const bool convolution : {false, true}) {
+        const auto gradient = [&](bool frozen) {
+            const ModelSpec spec = mirrored({6, 5, 1}, {convolution ? conv(4, "tanh") : dense(4)});
+            const auto model = build(spec, true);
+            const std::vector<std::string> parts{"decoder"};
+            if (frozen) model->choose_trained({}, parts);
+            SerialLoop loop;
+            Batch batch(*model, noise(5 * 30, 2), loop);
+            batch.forward();
+            batch.backward();
+            conv_test::Record rule(0.0f);
+            for (layers::Parameter* parameter : model->parameters()) rule.expect(*parameter);
+            model->update(loop, rule);
+            return rule.of(*model->parameters()[0]);
+        };
+        CHECK(gradient(true) == gradient(false));
+    }
 }
 
 TEST_CASE("errors name the model and the layer", "[model]") {
     Position at;
-    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4), layer("dens", {}, 5)}, {})); }, &at),
+    CHECK_THAT(error_of(
+                   [] {
+                       build(spec_of({8}, {dense(4), layer("dens", {}, 5)}, {}));
+                   },
+                   &at),
                Contains("2|model \"main\": ") && Contains("dens"));
     CHECK(at.line == 5);
-    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4), layer("conv", {number("units", 4)}, 7)},
-                                           {dense(8)})); }, &at),
-               Contains("model \"main\": encoder layer 1 (conv)"));
+    CHECK_THAT(
+        error_of(
+            [] {
+                build(spec_of({8}, {dense(4), layer("conv", {number("units", 4)}, 7)}, {dense(8)}));
+            },
+            &at),
+        Contains("model \"main\": encoder layer 1 (conv)"));
     CHECK(at.line == 7);
-    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4)},
-                                           {dense(4), layer("conv", {number("units", 4)}, 9)})); },
-                        &at),
-               Contains("model \"main\": decoder layer 1 (conv)"));
+    CHECK_THAT(
+        error_of(
+            [] {
+                build(spec_of({8}, {dense(4)}, {dense(4), layer("conv", {number("units", 4)}, 9)}));
+            },
+            &at),
+        Contains("model \"main\": decoder layer 1 (conv)"));
     CHECK(at.line == 9);
-    CHECK_THAT(error_of([] { build(spec_of({8}, {dense(4)}, {dense(4), dense(9, "relu", 6)})); },
-                        &at),
+    CHECK_THAT(error_of(
+                   [] {
+                       build(spec_of({8}, {dense(4)}, {dense(4), dense(9, "relu", 6)}));
+                   },
+                   &at),
                Contains("model \"main\"") && Contains("[9]") && Contains("[8]"));
     CHECK(at.line == 6);
     CHECK_THAT(error_of([] { build(spec_of({8}, {}, {dense(8)})); }),
                Contains("model \"main\" has no encoder layers"));
 
     const Layers more({NARROWS_LAYER(OneWay, "one_way")});
-    CHECK_THAT(error_of([&] {
-                   build(mirrored({8}, {dense(4), layer("one_way", {}, 3)}), false, "linear", 1,
-                         more);
-               }, &at),
-               Contains("layer 1 (one way) cannot be mirrored"));
+    CHECK_THAT(
+        error_of(
+            [&] {
+                build(mirrored({8}, {dense(4), layer("one_way", {}, 3)}), false, "linear", 1, more);
+            },
+            &at),
+        Contains("layer 1 (one way) cannot be mirrored"));
     CHECK(at.line == 3);
 
     const auto model = build(mirrored({4, 2}, {dense(4)}));

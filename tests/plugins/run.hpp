@@ -26,14 +26,18 @@ inline registry::Registry& plugins() {
 class Work {
 public:
     Work() {
-        std::string name = (std::filesystem::temp_directory_path() / "narrows-plugins-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "narrows-plugins-XXXXXX").string();
         path_ = mkdtemp(name.data());
     }
     ~Work() { std::filesystem::remove_all(path_); }
     std::string file(const std::string& name) const { return (path_ / name).string(); }
-    void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path_ / name) << text;
+    }
     // `body` may say @name for a file of the folder.
-    flow::Result run(const std::string& mode, std::string body, std::size_t threads = 2) const {
+    flow::Result run(const std::string& mode, std::string body, std::size_t threads = 2,
+                     bool resume = false) const {
         for (std::size_t at = 0; (at = body.find('@', at)) != std::string::npos;) {
             body.replace(at, 1, path_.string() + "/");
             at += path_.string().size();
@@ -41,6 +45,7 @@ public:
         const std::string text = "schema = 1\n[run]\nmode = \"" + mode + "\"\n" + body;
         flow::Settings settings;
         settings.threads = threads;
+        settings.resume = resume;
         return flow::run(language::parse(text, "test.toml", plugins()), plugins(), settings);
     }
     std::vector<float> values(const std::string& name) const {

@@ -52,9 +52,10 @@ std::string training(const std::string& sources, const std::string& weight) {
 TEST_CASE("masked values become the feature's mean, rows without any are left out", "[plugins]") {
     const Work work;
     work.write("x.csv", "1,10\nnan,20\n3,inf\nnan,nan\n5,60\n");
-    work.run("stream", source("data", "x.csv", masked) +
-                           "[node.out]\ntype = \"store.samples\"\nin.x = \"data.x\"\nfile = \"@y.h5\"\n"
-                           "[node.w]\ntype = \"store.samples\"\nin.x = \"data.weight\"\nfile = \"@w.h5\"\n");
+    work.run("stream",
+             source("data", "x.csv", masked) +
+                 "[node.out]\ntype = \"store.samples\"\nin.x = \"data.x\"\nfile = \"@y.h5\"\n"
+                 "[node.w]\ntype = \"store.samples\"\nin.x = \"data.weight\"\nfile = \"@w.h5\"\n");
 
     CHECK(work.values("y.h5") == std::vector<float>{1, 10, 3, 20, 3, 30, 5, 60});
     CHECK(work.values("w.h5") == std::vector<float>{1, 1, 0, 1, 1, 0, 1, 1});
@@ -64,11 +65,11 @@ TEST_CASE("weighted losses are weighted means, whatever part of the values count
     const Work work;
     work.write("p.csv", table(101, 6, 1, false));
     work.write("t.csv", table(101, 6, 2, true));
-    const flow::Result result = work.run(
-        "stream", source("p", "p.csv") + source("t", "t.csv", masked) + loss("loss.mse") +
-                      loss("loss.bce") + loss("loss.huber", "delta = 0.2\n") +
-                      "[node.rows]\ntype = \"store.table\"\nin.row = \"mse.per_sample\"\n"
-                      "file = \"@rows.csv\"\n");
+    const flow::Result result =
+        work.run("stream", source("p", "p.csv") + source("t", "t.csv", masked) + loss("loss.mse") +
+                               loss("loss.bce") + loss("loss.huber", "delta = 0.2\n") +
+                               "[node.rows]\ntype = \"store.table\"\nin.row = \"mse.per_sample\"\n"
+                               "file = \"@rows.csv\"\n");
 
     const auto p = work.values("p.csv"), t = work.values("t.csv");
     double sse = 0, bce = 0, huber = 0, counted = 0, first = 0, first_counted = 0;
@@ -118,11 +119,13 @@ TEST_CASE("corruption tells which values it chose, as weights", "[plugins]") {
     work.write("x.csv", table(500, 6, 5, false));
     const std::string type = GENERATE("corrupt.masking", "corrupt.salt_and_pepper");
     INFO(type);
-    const std::string value = type == "corrupt.masking" ? "value = 9.0\n" : "low = 9.0\nhigh = 9.0\n";
-    work.run("stream", source("data", "x.csv") + "[node.noisy]\ntype = \"" + type +
-                           "\"\nin.x = \"data.x\"\nrate = 0.3\nalpha = 2.0\nbeta = 0.5\n" + value +
-                           "[node.out]\ntype = \"store.samples\"\nin.x = \"noisy.x\"\nfile = \"@y.h5\"\n"
-                           "[node.w]\ntype = \"store.samples\"\nin.x = \"noisy.weight\"\nfile = \"@w.h5\"\n");
+    const std::string value =
+        type == "corrupt.masking" ? "value = 9.0\n" : "low = 9.0\nhigh = 9.0\n";
+    work.run("stream",
+             source("data", "x.csv") + "[node.noisy]\ntype = \"" + type +
+                 "\"\nin.x = \"data.x\"\nrate = 0.3\nalpha = 2.0\nbeta = 0.5\n" + value +
+                 "[node.out]\ntype = \"store.samples\"\nin.x = \"noisy.x\"\nfile = \"@y.h5\"\n"
+                 "[node.w]\ntype = \"store.samples\"\nin.x = \"noisy.weight\"\nfile = \"@w.h5\"\n");
 
     const auto y = work.values("y.h5"), w = work.values("w.h5");
     std::size_t chosen = 0;
@@ -138,9 +141,9 @@ TEST_CASE("a strength goes from the first epoch's to the last one's", "[plugins]
     CHECK(ramp.at(0, 5) == 0.5);
     CHECK(ramp.at(1, 5) == Approx(0.4));
     CHECK(ramp.at(4, 5) == 0.1);
-    CHECK(ramp.at(7, 5) == 0.1);   // a resumed run that goes on
+    CHECK(ramp.at(7, 5) == 0.1);  // a resumed run that goes on
     CHECK(ramp.at(0, 1) == 0.1);
-    CHECK(ramp.at(0, 0) == 0.1);   // not training
+    CHECK(ramp.at(0, 0) == 0.1);  // not training
     ramp.kind = "cosine";
     CHECK(ramp.at(1, 5) == Approx(0.1 + 0.4 * (1 + std::cos(M_PI / 4)) / 2).epsilon(1e-12));
     CHECK(ramp.at(2, 5) == Approx(0.3));

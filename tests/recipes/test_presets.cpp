@@ -33,8 +33,9 @@ Error error_of(const TrainOptions& options, const DataFacts& facts) {
 
 }  // namespace
 
-TEST_CASE("the code has min(32, features / 4) units, at least 2, and stays narrower than the sample",
-          "[recipes]") {
+TEST_CASE(
+    "the code has min(32, features / 4) units, at least 2, and stays narrower than the sample",
+    "[recipes]") {
     CHECK(resolve(options_for("undercomplete"), images).latent == 32);
     CHECK(resolve(options_for("undercomplete"), table).latent == 2);
     CHECK(resolve(options_for("undercomplete"), {100, Shape{64}, 0, 1}).latent == 16);
@@ -114,7 +115,8 @@ TEST_CASE("denoising corrupts what the encoder reads and compares with the clean
     CHECK(contains(train(resolve(other, table)), "low = -4.0\nhigh = 7.0"));
 }
 
-TEST_CASE("a code as wide as the sample is refused unless something else restricts it", "[recipes]") {
+TEST_CASE("a code as wide as the sample is refused unless something else restricts it",
+          "[recipes]") {
     TrainOptions wide = options_for("undercomplete");
     wide.latent = 784;
     CHECK(contains(error_of(wide, images).hint(), "--allow-identity"));
@@ -133,13 +135,21 @@ TEST_CASE("an unknown preset is refused with those that are available", "[recipe
     CHECK(contains(other.what(), "no preset \"diffusion\""));
     for (const PresetInfo& preset : presets()) CHECK(contains(other.hint(), std::string(preset.name)));
 
-    CHECK(contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
+    CHECK(
+        contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
 }
 
 TEST_CASE("corruption is read with its amount, and refused with what is known", "[recipes]") {
     CHECK(parse_corruption("gaussian:0.5").amount == 0.5);
     CHECK(parse_corruption("masking").amount == 0.25);
     CHECK(parse_corruption("none").kind.empty());
+    CHECK_FALSE(parse_corruption("gaussian:0.5").last);
+    CHECK(parse_corruption("gaussian:0.5:0.1").last == 0.1);
+    CHECK_THROWS_AS(parse_corruption("masking:0.5:2"), Error);
+    CHECK(parse_emphasis("2").beta == 1);
+    CHECK(parse_emphasis("1,0").beta == 0);
+    for (const char* wrong : {"", "x", "1,", "-1", "0,0"})
+        CHECK_THROWS_AS(parse_emphasis(wrong), Error);
     for (const char* wrong : {"gausian:0.3", "masking:2", "masking:x", "masking:", "gaussian:-1", "gaussian:nan"})
         CHECK_THROWS_AS(parse_corruption(wrong), Error);
 }
@@ -208,4 +218,26 @@ TEST_CASE("a codebook stands behind the last layer, and its entries divide the c
     wrong = options_for("contractive");
     wrong.codebook = "64";
     CHECK(contains(error_of(wrong, images).what(), "a quantised code takes no contractive penalty"));
+}
+
+TEST_CASE("sparse with k units is tied, centred, of length 1, with a falling k and revival",
+          "[recipes]") {
+    TrainOptions options = options_for("sparse");
+    options.sparsity = "k:25";
+    options.latent = 1000;
+    const Choices choices = resolve(options, images);
+    CHECK(choices.loss == "mse");
+    const std::string text = train(choices);
+    CHECK(contains(text, "{ dense = 1000, unit_norm = true }"));
+    CHECK(contains(text, "{ top_k = 25, start = 100, epochs = 10 }"));
+    CHECK(contains(text, "{ centre = true, inverse = true }"));
+    CHECK(contains(text, "tied = true"));
+    CHECK(contains(text, "optimize.revive"));
+
+    options.latent.reset();
+    CHECK(resolve(options, images).latent == 784);
+    options.hidden = {300};
+    const std::string deep = train(resolve(options, images));
+    CHECK_FALSE(contains(deep, "centre"));
+    CHECK(contains(deep, "top_k = 25, start = 100"));
 }

@@ -54,7 +54,8 @@ StreamOptions stream() {
 TEST_CASE("every preset gives a pipeline that parses without a warning", "[recipes]") {
     if (!have_plugins()) return;
     for (const PresetInfo& preset : presets())
-        for (const DataFacts& facts : {DataFacts{60000, Shape{28, 28}, 0, 1}, DataFacts{50, Shape{9}, -3, 8}}) {
+        for (const DataFacts& facts :
+             {DataFacts{60000, Shape{28, 28}, 0, 1}, DataFacts{50, Shape{9}, -3, 8}}) {
             TrainOptions options;
             options.preset = preset.name;
             options.source.data = {"digits.h5"};
@@ -68,17 +69,61 @@ TEST_CASE("every preset gives a pipeline that parses without a warning", "[recip
                 CHECK(pipeline.run.mode == Mode::train);
                 REQUIRE(pipeline.models.size() == 1);
                 const ModelSpec& model = pipeline.models[0];
-                const bool quantised =
-                    !model.mirror && model.encoder.back().type == "vector_quantise";
-                CHECK((model.mirror ||
-                       model.encoder.size() == model.decoder.size() + (quantised ? 1 : 0)));
+                const auto matrices = [](const std::vector<LayerSpec>& layers) {
+                    return std::count_if(layers.begin(), layers.end(), [](const LayerSpec& layer) {
+                        return layer.type == "dense";
+                    });
+                };
+                CHECK((model.mirror || matrices(model.encoder) == matrices(model.decoder)));
             }
         }
 }
 
+// build() throws when the decoder does not give as many values as a sample has.
+TEST_CASE("the convolutional preset's decoder ends at the size of every image and signal",
+          "[recipes]") {
+    if (!have_plugins()) return;
+    TrainOptions options;
+    options.preset = "convolutional";
+    options.source.data = {"data.h5"};
+    options.output = "model.h5";
+    const auto describe = [&](const Shape& sample) {
+        INFO(to_string(sample));
+        const language::Pipeline pipeline =
+            parsed(train(resolve(options, DataFacts{100, sample, 0, 1})));
+        const ModelSpec& spec = pipeline.models.at(0);
+        const auto made = session().registry().create(Kind::model, spec.type, spec.settings);
+        auto* const model = dynamic_cast<Model*>(made.get());
+        REQUIRE(model != nullptr);
+        model->build(spec, session().registry(), 1);
+        return model->describe();
+    };
+    // The published network: the one unpadded convolution leads from 16 x 16 to 14 x 14.
+    const std::string published = train(resolve(options, DataFacts{100, Shape{28, 28}, 0, 1}));
+    CHECK(published.find("{ conv = 16, kernel = 3, padding = 0, act = \"relu\"") !=
+          std::string::npos);
+    CHECK(published.find("padding") == published.rfind("padding"));
+    CHECK(describe({28, 28}) ==
+          "[28, 28] -> conv 16 k3 relu -> max_pool 2 -> conv 8 k3 relu -> max_pool 2 -> "
+          "conv 8 k3 -> max_pool 2 | conv 8 k3 relu -> upsample 2 -> conv 8 k3 relu -> "
+          "upsample 2 -> conv 16 k3 relu -> upsample 2 -> conv 1 k3 sigmoid");
+    for (const std::vector<std::int64_t>& hidden :
+         {std::vector<std::int64_t>{3}, {4, 3}, {4, 3, 2}, {5, 4, 3, 2}}) {
+        options.hidden = hidden;
+        for (std::int64_t size = 1; size <= 35; ++size) {
+            describe({size, 37 - size});
+            describe({size, 2 * size + 1, 3});
+            describe({size});
+        }
+    }
+    options.tied = true;
+    CHECK(describe({27, 13, 2}).find("(tied)") != std::string::npos);
+}
+
 TEST_CASE("every streaming verb gives a pipeline that parses without a warning", "[recipes]") {
     if (!have_plugins()) return;
-    for (const std::string& text : {encode(stream()), decode(stream()), reconstruct(stream()), evaluate(stream())}) {
+    for (const std::string& text :
+         {encode(stream()), decode(stream()), reconstruct(stream()), evaluate(stream())}) {
         const language::Pipeline pipeline = parsed(text);
         CHECK(pipeline.run.mode == Mode::stream);
         CHECK(pipeline.models.at(0).file == "model.h5");

@@ -116,5 +116,5 @@ TEST_CASE("components are made with checked parameters", "[registry]") {
     CHECK_THROWS_AS(registry.create(Kind::node, "load", {}), Error);   // file is required
     const auto complete = registry.complete(Kind::layer, "dense", {});
     CHECK(complete.front().name == "units");
-    CHECK(complete.size() == 5);
+    CHECK(complete.size() == 6);
 }

@@ -52,7 +52,8 @@ TEST_CASE("emphasis and a changing strength stand in the pipeline, and survive a
     const Folder folder;
     folder.must("generate digits -n 1500 -o d.h5");
     const std::string train =
-        "train d.h5 --model denoising --corruption masking:0.5:0.1 --emphasis 2,0.5 --epochs 30 -o ";
+        "train d.h5 --model denoising --corruption masking:0.5:0.1 --emphasis 2,0.5 --epochs 30 "
+        "-o ";
     const std::string text = folder.must(train + "m.h5 --print-pipeline").out;
     CHECK(text.find("rate_end = 0.1") != std::string::npos);
     CHECK(text.find("alpha = 2.0") != std::string::npos);
@@ -61,8 +62,10 @@ TEST_CASE("emphasis and a changing strength stand in the pipeline, and survive a
     folder.narrows(train + "n.h5 -q", "timeout --preserve-status -s INT 0.5");
     folder.must(train + "n.h5 -q --resume --threads 3");
     CHECK(folder.read("m.h5") == folder.read("n.h5"));
-    CHECK(folder.narrows("train d.h5 --model denoising --corruption gaussian:0.3 --emphasis 2 -o e.h5")
-              .code == 2);
+    CHECK(
+        folder
+            .narrows("train d.h5 --model denoising --corruption gaussian:0.3 --emphasis 2 -o e.h5")
+            .code == 2);
     CHECK(folder.narrows("train d.h5 --model deep --emphasis 2 -o e.h5").code == 2);
 }
 
