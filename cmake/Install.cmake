@@ -20,6 +20,7 @@ install(TARGETS narrows narrows_node narrows_flow narrows_substance narrows_pipe
         EXPORT narrows
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS narrows_probe RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/narrows)
 # The command looks for its plugins in ../lib/narrows beside itself.
 get_property(plugins GLOBAL PROPERTY NARROWS_PLUGINS)
 install(TARGETS ${plugins} LIBRARY DESTINATION ${NARROWS_PLUGIN_DIR})

@@ -38,6 +38,10 @@ public:
     virtual void gather(std::span<const std::int64_t> rows, float* out) const = 0;
     // Values as stored, for verbatim copies (`import`); same layout as type().
     virtual void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const = 0;
+    // Are those the values that read() gives? Not where they are packed (CF).
+    virtual bool stored_as_read() const { return true; }
+    // Rows that are decoded together where the file is compressed, else 1.
+    virtual std::int64_t rows_together() const { return 1; }
     virtual std::vector<std::int64_t> labels() const { return {}; }     // per row, or empty
     virtual std::vector<std::string> label_names() const { return {}; } // when labels were names
     virtual std::vector<std::int64_t> ids() const { return {}; }
@@ -45,7 +49,9 @@ public:
 
 // Opens one or several DATA, concatenated in order. Throws Error{Fault::input} that lists what is
 // there when a dataset must be named.
-NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget = 192u << 20);
+// `once`: rows will be read in order and once, so that compressed HDF5 is decoded as they come.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget = 192u << 20,
+                                                   bool once = false);
 
 // Labels alone: an IDX, CSV, NPY or HDF5 file of one integer (or name) per row.
 struct Labels {

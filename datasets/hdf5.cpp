@@ -76,6 +76,13 @@ public:
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
     }
+    bool stored_as_read() const override {
+        const ArrayInfo& info = reader_->info();
+        return info.scale_factor == 1 && info.add_offset == 0 && !info.fill_value;
+    }
+    std::int64_t rows_together() const override {
+        return reader_->info().chunk.empty() ? 1 : reader_->info().chunk[0];
+    }
     std::vector<std::int64_t> labels() const override { return companions_.labels; }
     std::vector<std::string> label_names() const override { return companions_.label_names; }
     std::vector<std::int64_t> ids() const override { return companions_.ids; }
@@ -88,8 +95,8 @@ private:
     Shape sample_;
 };
 
-std::vector<std::int64_t> integers(const std::string& file, const std::string& path) {
-    const auto reader = storage::open_array(file, path);
+std::vector<std::int64_t> integers(const storage::ArrayFile& file, const std::string& path) {
+    const auto reader = file.open(path);
     const std::int64_t rows = reader->info().shape[0];
     const storage::Numeric type = reader->info().type;
     std::vector<std::byte> stored(static_cast<std::size_t>(rows) * storage::size_of(type));
@@ -109,7 +116,8 @@ std::vector<std::int64_t> integers(const std::string& file, const std::string& p
 }  // namespace
 
 std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t budget) {
-    const FileInfo info = storage::look(spec.file);
+    const storage::ArrayFile file(spec.file);
+    const FileInfo info = file.look();
     const ArrayInfo array = choose(info, spec);
     const std::string name = fmt::format("{}:{}", short_name(spec.file), array.path);
     if (array.shape.rank() == 0)
@@ -118,15 +126,15 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
     const std::int64_t rows = array.shape[0];
     for (const ArrayInfo& other : info.arrays) {
         if (!other.numeric || other.shape.rank() != 1 || other.shape[0] != rows || other.path == array.path) continue;
-        if (other.path == "/labels") companions.labels = integers(spec.file, other.path);
-        if (other.path == "/ids") companions.ids = integers(spec.file, other.path);
+        if (other.path == "/labels") companions.labels = integers(file, other.path);
+        if (other.path == "/ids") companions.ids = integers(file, other.path);
     }
     if (!companions.labels.empty())
         for (const ArrayInfo& other : info.arrays)
             if (other.path == "/label_names" && !other.numeric && other.shape.rank() == 1)
                 companions.label_names =
-                    storage::open_array(spec.file, other.path)->read_text(0, other.shape[0]);
-    auto reader = storage::open_array(spec.file, array.path);
+                    file.open(other.path)->read_text(0, other.shape[0]);
+    auto reader = file.open(array.path);
     // Small compressed data is decoded once; plain data is read in place, the system keeps it.
     const bool packed = array.scale_factor != 1 || array.add_offset != 0 || array.fill_value.has_value();
     const std::uint64_t bytes =

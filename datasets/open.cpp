@@ -38,14 +38,14 @@ std::string recognise(const DataSpec& spec) {
                 "raw numbers need --shape and --type; known formats: " + std::string(known_formats));
 }
 
-std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budget) {
+std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budget, bool once) {
     std::error_code ignored;
     if (!std::filesystem::exists(spec.file, ignored))
         throw Error(Fault::input, fmt::format("there is no file \"{}\"", spec.file),
                     "check the name and the folder");
     const std::string format = spec.format.empty() ? recognise(spec) : spec.format;
     std::shared_ptr<const Dataset> data;
-    if (format == "hdf5") data = open_hdf5(spec, budget);
+    if (format == "hdf5") data = open_hdf5(spec, once ? 0 : budget);
     else if (format == "idx") data = open_idx(spec, budget);
     else if (format == "npy") data = open_npy(spec, budget);
     else if (format == "csv") data = open_csv(spec, budget);
@@ -69,10 +69,11 @@ std::string short_name(const std::string& file) {
     return std::filesystem::path(file).filename().string();
 }
 
-std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget) {
+std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget,
+                                    bool once) {
     if (specs.empty()) throw Error(Fault::usage, "no data was named");
     std::vector<std::shared_ptr<const Dataset>> parts;
-    for (const DataSpec& spec : specs) parts.push_back(open_one(spec, memory_budget / specs.size()));
+    for (const DataSpec& spec : specs) parts.push_back(open_one(spec, memory_budget / specs.size(), once));
     return make_joined(std::move(parts));
 }
 

@@ -76,6 +76,8 @@ public:
         for (std::int64_t& row : moved) row += first_;
         base_->gather(moved, out);
     }
+    bool stored_as_read() const override { return base_->stored_as_read(); }
+    std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return cut(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
     std::vector<std::int64_t> ids() const override { return cut(base_->ids()); }
@@ -117,6 +119,8 @@ public:
             out += values_of(*this);
         }
     }
+    bool stored_as_read() const override { return base_->stored_as_read(); }
+    std::int64_t rows_together() const override { return base_->rows_together(); }
     // A window counts as what most matters in it: its highest label (1: an anomaly).
     std::vector<std::int64_t> labels() const override {
         const std::vector<std::int64_t> all = base_->labels();
@@ -169,6 +173,11 @@ public:
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
     }
+    bool stored_as_read() const override {
+        return std::all_of(parts_.begin(), parts_.end(),
+                           [](const auto& part) { return part->stored_as_read(); });
+    }
+    std::int64_t rows_together() const override { return parts_[0]->rows_together(); }
     std::vector<std::int64_t> labels() const override {
         return all([](const Dataset& part) { return part.labels(); });
     }
@@ -223,6 +232,8 @@ public:
         for (const std::int64_t row : rows) moved.push_back(rows_[static_cast<std::size_t>(row)]);
         base_->gather(moved, out);
     }
+    bool stored_as_read() const override { return base_->stored_as_read(); }
+    std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return pick(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
     std::vector<std::int64_t> ids() const override {

@@ -417,6 +417,9 @@ public:
     // If the output that feeds input `port` has a sibling output `sibling` that is enabled, read
     // that instead (a loss reads logits and skips the sigmoid). True if the input was moved.
     virtual bool prefer(std::string_view port, std::string_view sibling) = 0;
+    // Samples of the stream before it runs: what input `port` will bring for these rows (places in
+    // the order of the input), where it comes right from a source that can tell. Else false.
+    virtual bool peek(std::string_view port, std::span<const std::int64_t> rows, void* values) = 0;
     virtual void disable(std::string_view port) = 0;  // this output does not exist here
     // Memory that the node needs with each packet, from process() to backward() and update.
     virtual std::size_t reserve(std::size_t bytes) = 0;  // returns the handle for workspace()
@@ -537,6 +540,11 @@ public:
         abandon(run);
     }                                              // Ctrl-C or SIGTERM: leave it resumable
     virtual void abandon(RunContext&) noexcept {}  // the run failed: clean up
+    // Of a source that has opened: what output `port` gives for rows of the stream; false: it cannot.
+    virtual bool peek(std::string_view /*port*/, std::span<const std::int64_t> /*rows*/,
+                      void* /*values*/) {
+        return false;
+    }
     ~Node() override;
 };
 

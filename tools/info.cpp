@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/dataset.hpp"
+#include "pipeline/storage/whole_file.hpp"
 #include "tools/console.hpp"
 #include "tools/model_check.hpp"
 #include "tools/run_pipeline.hpp"
@@ -109,7 +110,7 @@ int info(CommandLine& line) {
     std::string path;
     bool check = false;
     line.positional("FILE", path, "an HDF5 file, or any data that narrows reads");
-    line.flag("--check", check, "verify checksums, and a model's test vectors on this machine");
+    line.flag("--check", check, "read every value and verify checksums; of a model also its test vectors");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
@@ -121,14 +122,27 @@ int info(CommandLine& line) {
     std::optional<ModelReport> model;
     if (file.format == "narrows-model" || file.format == "narrows-checkpoint")
         model = inspect_model(path, file.format, make_session(common).registry(), check);
+    storage::FileCheck whole;
+    if (check && !model) whole = storage::check_file(path);
     if (common.json) {
         ordered_json out = json_of(file, path);
         if (model) out["model"] = model->json;
+        if (check && !model)
+            out["check"] = {{"datasets", whole.datasets},
+                            {"bytes", whole.bytes},
+                            {"checksums", whole.checksums},
+                            {"problems", whole.problems}};
         fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     } else {
         fmt::print("{}", table_of(file, path, common.verbose));
         if (model) fmt::print("{}", model->text);
+        if (check && !model)
+            fmt::print("{:<22}{} datasets, {} read, {} checksums hold, {} problems\n", "check",
+                       whole.datasets, bytes_text(static_cast<double>(whole.bytes)),
+                       whole.checksums, whole.problems.size());
+        for (const std::string& problem : whole.problems) fmt::print("  {}\n", problem);
     }
+    if (!whole.problems.empty()) return static_cast<int>(Fault::input);
     return model && model->failed ? static_cast<int>(Fault::run) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/language/language.hpp"
+#include "pipeline/storage/array_file.hpp"
 #include "tools/did_you_mean.hpp"
 #include "tools/verb.hpp"
 
@@ -127,6 +128,8 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(app.add_flag("--dry-run", common_.dry_run, "open and check everything, run nothing"));
     common(app.add_flag("--no-clobber", common_.no_clobber, "refuse to replace an output"));
     common(app.add_flag("--resume", common_.resume, "go on where a stopped run left off"));
+    common(app.add_flag("--trust", common_.trust,
+                        "let HDF5 read files of others in this process, with any filter"));
     common(app.add_flag("--json", common_.json, "results as one JSON object on stdout"));
     common(app.add_flag("-q,--quiet", common_.quiet, "no talk on stderr"));
     common(app.add_flag("-v,--verbose", common_.verbose, "more talk on stderr"));
@@ -226,6 +229,7 @@ void CommandLine::parse() {
         throw Error(Fault::usage, fmt::format("{}: {}", verb_.name, error.what()),
                     fmt::format("see narrows {} --help", verb_.name));
     }
+    storage::trust_files(common_.trust);
     if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};
     const std::vector<std::string> extras = impl_->app.remaining();
     for (const std::string& extra : extras)   // a misspelt option explains the rest

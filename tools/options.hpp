@@ -19,7 +19,7 @@ struct Common {
     std::vector<std::string> sets, plugin_folders;
     std::string kernel = "auto", stats;
     bool json = false, quiet = false, verbose = false;
-    bool dry_run = false, print_pipeline = false, no_clobber = false, resume = false;
+    bool dry_run = false, print_pipeline = false, no_clobber = false, resume = false, trust = false;
 };
 
 // --help and --version end a verb before it starts.

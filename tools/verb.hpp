@@ -37,6 +37,7 @@ int graph(CommandLine&);
 int nodes(CommandLine&);
 int plugins(CommandLine&);
 int info(CommandLine&);
+int repack(CommandLine&);
 int make_new(CommandLine&);
 int bench(CommandLine&);
 

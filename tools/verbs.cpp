@@ -48,6 +48,8 @@ constexpr Verb table[] = {
     {"plugins", "", "the plugins that were found, and where", "narrows plugins -v", plugins},
     {"info", "FILE.h5", "what is in an HDF5 file, a model or a file of codes",
      "narrows info model.h5 --check", info},
+    {"repack", "F.h5 -o G.h5", "one plain file: no chunks, no filters, nothing outside it",
+     "narrows repack foreign.nc -o plain.h5", repack},
     {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",
      make_new},
     {"bench", "[NAME]", "kernel figures on this machine", "narrows bench --json", bench},

@@ -77,6 +77,13 @@ bool Opening::prefer(std::string_view port, std::string_view sibling) {
     return false;
 }
 
+bool Opening::peek(std::string_view port, std::span<const std::int64_t> rows, void* values) {
+    const InputPlan& from = input(port);
+    if (from.origins.empty()) return false;
+    NodePlan& origin = plan_.nodes[from.origins[0].node];
+    return origin.node->peek(origin.outputs[from.origins[0].output].name, rows, values);
+}
+
 void Opening::disable(std::string_view port) { output(port).enabled = false; }
 
 std::size_t Opening::reserve(std::size_t bytes) {

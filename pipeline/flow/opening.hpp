@@ -22,6 +22,7 @@ public:
     std::uint64_t total_steps() const override;
     std::uint32_t epochs() const override;
     bool prefer(std::string_view port, std::string_view sibling) override;
+    bool peek(std::string_view port, std::span<const std::int64_t> rows, void* values) override;
     void disable(std::string_view port) override;
     std::size_t reserve(std::size_t bytes) override;
     void hold(std::uint64_t bytes) override { plan_.held_bytes += bytes; }

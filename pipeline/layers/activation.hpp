@@ -15,6 +15,7 @@ public:
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     std::optional<simd::Activation> activation() const override { return act_; }
+    float alpha() const;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return name_; }
 

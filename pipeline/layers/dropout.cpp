@@ -51,6 +51,12 @@ void Dropout::backward(const Pass& pass, const float*, const float*, float* dy, 
         });
 }
 
+bool Dropout::affine(std::span<float> factor, std::span<float> offset) const {
+    std::fill(factor.begin(), factor.end(), 1.0f);
+    std::fill(offset.begin(), offset.end(), 0.0f);
+    return true;
+}
+
 std::string Dropout::describe() const { return fmt::format("dropout {}", rate_); }
 
 }  // namespace narrows::layers

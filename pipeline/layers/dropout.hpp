@@ -14,6 +14,7 @@ public:
     Shape configure(const Shape& input) override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape&) const override { return LayerSpec{}; }
     std::string describe() const override;
 

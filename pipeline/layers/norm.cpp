@@ -195,6 +195,16 @@ void BatchNorm::update(const Loop&, std::span<const Trace> traces, const UpdateR
     if (!shift_->frozen) update_vector(*shift_, shift.data(), rule);
 }
 
+bool BatchNorm::affine(std::span<float> factor, std::span<float> offset) const {
+    for (std::size_t i = 0; i < channels_ * positions_; ++i) {
+        const std::size_t c = i % channels_;
+        const double variance = variance_->data()[c];
+        factor[i] = static_cast<float>(1 / std::sqrt(variance + epsilon_)) * gain_->data()[c];
+        offset[i] = shift_->data()[c] - mean_->data()[c] * factor[i];
+    }
+    return true;
+}
+
 std::optional<LayerSpec> BatchNorm::mirror(const Shape&) const {
     return same("batch_norm", {{"momentum", momentum_}, {"epsilon", epsilon_}});
 }

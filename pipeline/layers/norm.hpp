@@ -22,6 +22,7 @@ public:
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
+    bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return "batch_norm"; }
 

@@ -58,6 +58,15 @@ void Normalise::backward(const Pass& pass, const float*, const float*, float* dy
     });
 }
 
+bool Normalise::affine(std::span<float> factor, std::span<float> offset) const {
+    const float deviation = deviation_->data()[0];
+    for (std::size_t i = 0; i < size_; ++i) {
+        factor[i] = inverse_ ? deviation : 1 / deviation;
+        offset[i] = inverse_ ? mean_->data()[i] : -mean_->data()[i] * factor[i];
+    }
+    return true;
+}
+
 std::optional<LayerSpec> Normalise::mirror(const Shape&) const {
     LayerSpec spec;
     spec.type = "normalise";

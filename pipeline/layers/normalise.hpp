@@ -20,6 +20,7 @@ public:
     void fit(std::span<const float> mean, std::span<const float> deviation) override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return inverse_ ? "normalise inverse" : "normalise"; }
 

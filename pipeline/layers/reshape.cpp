@@ -20,6 +20,12 @@ LayerSpec reshape_to(const Shape& shape) {
     return spec;
 }
 
+bool same_values(std::span<float> factor, std::span<float> offset) {
+    std::fill(factor.begin(), factor.end(), 1.0f);
+    std::fill(offset.begin(), offset.end(), 0.0f);
+    return true;
+}
+
 }  // namespace
 
 Flatten::~Flatten() = default;
@@ -38,6 +44,9 @@ void Flatten::forward(const Pass& pass, const float* x, float* y) {
 }
 void Flatten::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
     if (dx) copy_rows(pass, size_, dy, dx);
+}
+bool Flatten::affine(std::span<float> factor, std::span<float> offset) const {
+    return same_values(factor, offset);
 }
 std::optional<LayerSpec> Flatten::mirror(const Shape& input) const {
     return reshape_to(input);
@@ -71,6 +80,9 @@ void Reshape::forward(const Pass& pass, const float* x, float* y) {
 }
 void Reshape::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
     if (dx) copy_rows(pass, static_cast<std::size_t>(output_.elements()), dy, dx);
+}
+bool Reshape::affine(std::span<float> factor, std::span<float> offset) const {
+    return same_values(factor, offset);
 }
 std::optional<LayerSpec> Reshape::mirror(const Shape& input) const {
     return reshape_to(input);

@@ -15,6 +15,7 @@ public:
     Shape configure(const Shape& input) override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
 
@@ -29,6 +30,7 @@ public:
     Shape configure(const Shape& input) override;
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
+    bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
 

@@ -324,6 +324,15 @@ void Autoencoder::take_classes() {
                                       std::to_string(classes_.size()) + " classes");
 }
 
+void Autoencoder::note_codes(std::string_view name, double value) {
+    for (auto& [known, old] : code_notes_)
+        if (known == name) {
+            old = value;
+            return;
+        }
+    code_notes_.emplace_back(name, value);
+}
+
 const Shape& Autoencoder::output_shape() const {
     return classes_.empty() ? input_shape() : decoder_.output();
 }

@@ -137,6 +137,10 @@ public:
     const std::string& architecture() const { return architecture_; }  // JSON, see architecture.hpp
     std::string sha256() const;  // over architecture, scaling, weights (little-endian)
     bool from_file() const { return from_file_; }
+    // What a run's files say about its codes beside the model's hash: "code_relative_error", ...
+    // Nodes note it when they open, sinks store it as attributes.
+    const std::vector<std::pair<std::string, double>>& code_notes() const { return code_notes_; }
+    void note_codes(std::string_view name, double value);
 
 private:
     void build_stack(Stack& stack, std::span<const LayerSpec> specs, const Position& position);
@@ -150,6 +154,7 @@ private:
 
     void take_classes();
 
+    std::vector<std::pair<std::string, double>> code_notes_;
     bool tied_ = false, fresh_ = false;
     std::int64_t kept_layers_ = 0;
     std::vector<double> class_labels_;

@@ -145,6 +145,7 @@ struct StreamOptions {
     std::uint64_t seed = 1;
     bool bce = false;          // evaluate: data and model allow it
     bool labels = false;       // the data has labels to carry along
+    bool live = false;         // encode: under its own name from the start
     int level = -1;            // deflate level of samples; -1: the node's default
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw
@@ -155,6 +156,9 @@ struct StreamOptions {
     std::string likelihood;    // the model's; "": BCE where `bce`, else a normal of deviation 1
     double likelihood_scale = 1;
     bool learned_scale = false;    // the decoder gives it
+    bool int8 = false;             // encode: in 8-bit integers
+    std::int64_t calibration = 0;  // its samples; 0: the node's default
+    bool error = true;             // encode: decode each sample for its error
     std::int64_t importance = 0;   // evaluate: draws a sample for the log-likelihood
     std::int64_t samples = 0;      // sample: how many
     std::string fit;               // sample: DATA whose codes the mixture is fitted to

@@ -86,16 +86,22 @@ void grid_node(TomlText& toml, std::string_view from, std::string_view below,
 
 std::string encode(const StreamOptions& o) {
     TomlText toml = begin("encode", o);
-    encode_node(toml);
-    decode_node(toml, "code.z");
-    error_node(toml, "error", "loss.mse", o.source.masks());
+    if (o.int8) {
+        toml.node("code", "encode.int8").text("model", "ae").text("in.x", "data.x");
+        if (o.calibration > 0) toml.integer("calibration", o.calibration);
+    } else {
+        encode_node(toml);
+    }
+    if (o.error) {
+        decode_node(toml, "code.z");
+        error_node(toml, "error", "loss.mse", o.source.masks());
+    }
     if (o.quantised) quantise_node(toml);
-    toml.node("out", "store.codes")
-        .text("model", "ae")
-        .text("in.z", "code.z")
-        .text("in.sse", "error.per_sample");
+    toml.node("out", "store.codes").text("model", "ae").text("in.z", "code.z");
+    if (o.error) toml.text("in.sse", "error.per_sample");
     if (o.quantised) toml.text("in.indices", "entries.indices");
     toml.text("file", o.output);
+    if (o.live) toml.flag("live_file", true);
     return toml.str();
 }
 

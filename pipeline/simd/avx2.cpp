@@ -70,6 +70,38 @@ NARROWS_INLINE F scaled_by_power(F p, F, I n) {
 }
 #include "pipeline/simd/transpose.inl.hpp"
 
+NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    const __m128i bytes = _mm_packus_epi16(words, words);
+    if (count >= 8) {
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+        return;
+    }
+    alignas(16) std::uint8_t all[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(all), bytes);
+    for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
+}
+// Pairs of 16-bit products: exact where the saturating byte instruction is not.
+struct Four {
+    __m256i even, odd;
+};
+NARROWS_INLINE Four weights_of(const std::int8_t* p) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return {_mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8), _mm256_srai_epi16(w, 8)};
+}
+NARROWS_INLINE Four values_of(std::uint32_t four) {
+    const __m256i x = _mm256_set1_epi32(static_cast<int>(four));
+    return {_mm256_and_si256(x, _mm256_set1_epi16(0xff)), _mm256_srli_epi16(x, 8)};
+}
+NARROWS_INLINE I add_products(I sums, Four values, Four weights) {
+    const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(values.even, weights.even),
+                                              _mm256_madd_epi16(values.odd, weights.odd));
+    return _mm256_add_epi32(sums, products);
+}
+constexpr int int8_rows = 4;
+constexpr int int8_vectors = 2;
+
 constexpr int tile_rows = 6;
 constexpr int tile_vectors(int rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : 2; }
 constexpr int gradient_rows = 4;

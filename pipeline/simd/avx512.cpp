@@ -1,5 +1,4 @@
-// AVX-512 (F, DQ, BW, VL): sixteen lanes. xsimd's name is changed as in avx2.cpp. xsimd 8 has no
-// fused multiply-add here (it multiplies, then adds), so the fused steps are intrinsics.
+// AVX-512 (F, DQ, BW, VL): sixteen lanes. xsimd's name is changed as in avx2.cpp.
 #include "pipeline/simd/tables.hpp"
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
@@ -14,58 +13,27 @@
 namespace narrows::simd {
 namespace {
 
-using Arch = xsimd::avx512bw;
-#include "pipeline/simd/batch.inl.hpp"
+#include "pipeline/simd/avx512.inl.hpp"
 
-NARROWS_INLINE __mmask16 lanes_below(std::size_t count) {
-    return static_cast<__mmask16>(count < 16 ? (1u << count) - 1 : 0xffffu);
+// Pairs of 16-bit products: exact where the saturating byte instruction is not.
+struct Four {
+    __m512i even, odd;
+};
+NARROWS_INLINE Four weights_of(const std::int8_t* p) {
+    const __m512i w = _mm512_loadu_si512(p);
+    return {_mm512_srai_epi16(_mm512_slli_epi16(w, 8), 8), _mm512_srai_epi16(w, 8)};
 }
-NARROWS_INLINE F load_part(const float* p, std::size_t count) {
-    return _mm512_maskz_loadu_ps(lanes_below(count), p);
+NARROWS_INLINE Four values_of(std::uint32_t four) {
+    const __m512i x = _mm512_set1_epi32(static_cast<int>(four));
+    return {_mm512_and_si512(x, _mm512_set1_epi16(0xff)), _mm512_srli_epi16(x, 8)};
 }
-NARROWS_INLINE void store_part(float* p, F v, std::size_t count) {
-    _mm512_mask_storeu_ps(p, lanes_below(count), v);
+NARROWS_INLINE I add_products(I sums, Four values, Four weights) {
+    const __m512i products = _mm512_add_epi32(_mm512_madd_epi16(values.even, weights.even),
+                                              _mm512_madd_epi16(values.odd, weights.odd));
+    return _mm512_add_epi32(sums, products);
 }
-NARROWS_INLINE F keep_part(F v, std::size_t count) {
-    return _mm512_maskz_mov_ps(lanes_below(count), v);
-}
-NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
-    return _mm512_cvtepi32_ps(
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-}
-NARROWS_INLINE F smaller(F a, F b) { return _mm512_min_ps(a, b); }
-NARROWS_INLINE F larger(F a, F b) { return _mm512_max_ps(a, b); }
-NARROWS_INLINE F fused(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
-NARROWS_INLINE D fused(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
-NARROWS_INLINE I bits(F a) { return _mm512_castps_si512(a); }
-NARROWS_INLINE F floats(I a) { return _mm512_castsi512_ps(a); }
-NARROWS_INLINE F converted(I a) { return _mm512_cvtepi32_ps(a); }
-template <int by>
-NARROWS_INLINE I shift_left(I a) { return _mm512_slli_epi32(a, by); }
-template <int by>
-NARROWS_INLINE I shift_right(I a) { return _mm512_srai_epi32(a, by); }
-template <int by>
-NARROWS_INLINE I shift_right_zero(I a) { return _mm512_srli_epi32(a, by); }
-template <int half>
-NARROWS_INLINE D widen(F a) {
-    if constexpr (half == 0) return _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-    else return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
-}
-NARROWS_INLINE L product_of_lows(L a, L b) { return _mm512_mul_epu32(a, b); }
-NARROWS_INLINE L high_to_low(L a) { return _mm512_srli_epi64(a, 32); }
-NARROWS_INLINE I join_lows(L a, L b) {
-    return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
-}
-NARROWS_INLINE void interleave(F& a, F& b) {
-    const __m512i low =
-        _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-    const F x = a, y = b;
-    a = _mm512_permutex2var_ps(x, low, y);
-    b = _mm512_permutex2var_ps(x, high, y);
-}
-NARROWS_INLINE F scaled_by_power(F p, F n, I) { return _mm512_scalef_ps(p, n); }
-#include "pipeline/simd/transpose.inl.hpp"
+constexpr int int8_rows = 8;
+constexpr int int8_vectors = 2;
 
 constexpr int tile_rows = 10;
 constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : rows <= 4 ? 4 : 2; }

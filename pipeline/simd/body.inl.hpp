@@ -6,6 +6,7 @@
 #include "pipeline/simd/activations.inl.hpp"
 #include "pipeline/simd/elementwise.inl.hpp"
 #include "pipeline/simd/products.inl.hpp"
+#include "pipeline/simd/int8.inl.hpp"
 #include "pipeline/simd/gradients.inl.hpp"
 #include "pipeline/simd/losses.inl.hpp"
 #include "pipeline/simd/weighted_losses.inl.hpp"
@@ -16,6 +17,8 @@ constexpr Kernels the_table{
     .level = this_level,
     .name = this_name,
     .product = product,
+    .int8_product = int8_product,
+    .quantise = quantise,
     .weight_gradient = weight_gradient,
     .transpose_tile = transpose_tile,
     .column_sums = column_sums,

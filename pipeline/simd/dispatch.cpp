@@ -1,5 +1,6 @@
 #include <array>
 #include <atomic>
+#include <vector>
 
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/simd/tables.hpp"
@@ -28,11 +29,19 @@ bool machine_has(Level level) {
     return false;
 }
 
+bool machine_has_vnni() {
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_cpu_supports("avx512vnni") && avx512_vnni_table() != nullptr;
+#else
+    return false;
+#endif
+}
+
 const Kernels* built(Level level) {
     switch (level) {
         case Level::portable: return portable_table();
         case Level::avx2: return avx2_table();
-        case Level::avx512: return avx512_table();
+        case Level::avx512: return machine_has_vnni() ? avx512_vnni_table() : avx512_table();
         case Level::neon: return neon_table();
     }
     return nullptr;
@@ -71,6 +80,16 @@ bool select(Level level) {
 }
 
 std::span<const Level> available() { return {levels().level.data(), levels().count}; }
+
+std::span<const Kernels* const> all_tables() {
+    static const std::vector<const Kernels*> all = [] {
+        std::vector<const Kernels*> found;
+        for (const Level level : available()) found.push_back(table(level));
+        if (machine_has(Level::avx512) && machine_has_vnni()) found.push_back(avx512_table());
+        return found;
+    }();
+    return all;
+}
 
 std::optional<Level> level_from(std::string_view name) {
     if (name == "portable") return Level::portable;

@@ -47,6 +47,29 @@ struct Product {
     float* before = nullptr;                 // if not null: A*B + bias, laid out as C
 };
 
+// y[m, n] = activation((A[m, k] * B) * scale + bias) with bytes A, signed bytes B, exact sums in 32
+// bits (k <= int8_most_depth) and one fused step; or those values as bytes, round(y * factor + offset)
+// within 0 ... 255, halves to even. B in column panels of 32: [k / 4][32][4], zeros beyond k and n.
+inline constexpr std::size_t int8_most_depth = 0x7fffffff / (255 * 127);
+constexpr std::size_t int8_panels_size(std::size_t k, std::size_t n) {  // bytes
+    return panel_count(n) * ((k + 3) / 4) * 4 * panel_width;
+}
+struct Int8Product {
+    const std::uint8_t* a = nullptr;
+    std::size_t a_stride = 0, rows = 0, depth = 0;
+    const std::int8_t* panels = nullptr;
+    std::size_t columns = 0;
+    const float* scale = nullptr;            // [panel_count(n) * 32], as all of these
+    const float* bias = nullptr;
+    Activation activation = Activation::linear;
+    float alpha = 0;
+    float* c = nullptr;                      // values; not read where `bytes` is given
+    std::uint8_t* bytes = nullptr;
+    const float* factor = nullptr;
+    const float* offset = nullptr;
+    std::size_t c_stride = 0;                // of c or bytes, in values
+};
+
 // One term of a weight gradient: sum over r of a[r, i] * b[r, j].
 struct OuterTerm {
     const float* a = nullptr;
@@ -80,6 +103,10 @@ struct Kernels {
 
     // -- products
     void (*product)(const Product&);
+    void (*int8_product)(const Int8Product&);
+    // y = round(x * factor + offset) within 0 ... 255, factor and offset [features]; NaN: 0
+    void (*quantise)(const float* x, const float* factor, const float* offset, std::size_t features,
+                     std::size_t rows, std::uint8_t* y);
     // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
     // i < count <= 8; columns beyond `columns` give 0.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
@@ -164,11 +191,15 @@ NARROWS_PUBLIC const Kernels& kernels();
 NARROWS_PUBLIC bool select(Level level);
 NARROWS_PUBLIC const Kernels* table(Level level);  // null if not available here
 NARROWS_PUBLIC std::span<const Level> available();
+// Every way that this machine has to compute: a table a level, and those that a CPU with more
+// instructions leaves unused (for tests).
+NARROWS_PUBLIC std::span<const Kernels* const> all_tables();
 NARROWS_PUBLIC std::optional<Level> level_from(std::string_view name);
 
 // Plain packing (set-up and loading; the training step repacks tile by tile).
 NARROWS_PUBLIC void pack(const float* b, std::size_t k, std::size_t n, float* panels);             // b row-major [k, n]
 NARROWS_PUBLIC void unpack(const float* panels, std::size_t k, std::size_t n, float* b);
 NARROWS_PUBLIC void pack_transposed(const float* b, std::size_t k, std::size_t n, float* panels);  // panels of B^T
+NARROWS_PUBLIC void pack_int8(const std::int8_t* b, std::size_t k, std::size_t n, std::int8_t* panels);
 
 }  // namespace narrows::simd

@@ -77,6 +77,32 @@ NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, fl
         for (std::size_t j = 0; j < 8; ++j) to[j * to_stride + i] = from[i * from_stride + j];
 }
 
+NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
+    std::int32_t lane[4];
+    vst1q_s32(lane, v);
+    for (std::size_t i = 0; i < count && i < 4; ++i) p[i] = static_cast<std::uint8_t>(lane[i]);
+}
+// Sixteen-bit numbers of two lanes each: pairs of products, then pairs of pairs.
+struct Four {
+    int16x8_t low, high;
+};
+NARROWS_INLINE Four weights_of(const std::int8_t* p) {
+    const int8x16_t w = vld1q_s8(p);
+    return {vmovl_s8(vget_low_s8(w)), vmovl_high_s8(w)};
+}
+NARROWS_INLINE int16x8_t values_of(std::uint32_t four) {
+    return vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))));
+}
+NARROWS_INLINE I add_products(I sums, int16x8_t values, Four weights) {
+    const auto pairs = [=](int16x8_t w) {
+        return vpaddq_s32(vmull_s16(vget_low_s16(values), vget_low_s16(w)),
+                          vmull_high_s16(values, w));
+    };
+    return vaddq_s32(sums, vpaddq_s32(pairs(weights.low), pairs(weights.high)));
+}
+constexpr int int8_rows = 4;
+constexpr int int8_vectors = 2;
+
 constexpr int tile_rows = 6;
 constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : 4; }
 constexpr int gradient_rows = 4;

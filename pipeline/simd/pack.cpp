@@ -23,4 +23,12 @@ void pack_transposed(const float* b, std::size_t k, std::size_t n, float* panels
                 *panels++ = first + j < k ? b[(first + j) * n + row] : 0.0f;
 }
 
+void pack_int8(const std::int8_t* b, std::size_t k, std::size_t n, std::int8_t* panels) {
+    for (std::size_t first = 0; first < n; first += panel_width)
+        for (std::size_t row = 0; row < k; row += 4)
+            for (std::size_t j = 0; j < panel_width; ++j)
+                for (std::size_t i = row; i < row + 4; ++i)
+                    *panels++ = i < k && first + j < n ? b[i * n + first + j] : std::int8_t{0};
+}
+
 }  // namespace narrows::simd

@@ -164,6 +164,28 @@ NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, fl
         for (std::size_t j = 0; j < 8; ++j) to[j * to_stride + i] = from[i * from_stride + j];
 }
 
+NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
+    for (std::size_t i = 0; i < count && i < width; ++i) p[i] = static_cast<std::uint8_t>(v.lane[i]);
+}
+struct Four {
+    std::int32_t byte[4][4];  // of each lane
+};
+NARROWS_INLINE Four weights_of(const std::int8_t* p) {
+    Four w;
+    for (int lane = 0; lane < 4; ++lane)
+        for (int i = 0; i < 4; ++i) w.byte[lane][i] = p[4 * lane + i];
+    return w;
+}
+NARROWS_INLINE std::uint32_t values_of(std::uint32_t four) { return four; }
+NARROWS_INLINE I add_products(I sums, std::uint32_t values, const Four& weights) {
+    for (int lane = 0; lane < 4; ++lane)
+        for (int i = 0; i < 4; ++i)
+            sums.lane[lane] += static_cast<std::int32_t>(values >> (8 * i) & 0xffu) * weights.byte[lane][i];
+    return sums;
+}
+constexpr int int8_rows = 2;
+constexpr int int8_vectors = 2;
+
 // Register tiles: rows and vectors of a product's tile, by how many rows are left.
 constexpr int tile_rows = 4;
 constexpr int tile_vectors(int) { return 2; }

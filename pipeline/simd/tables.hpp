@@ -9,6 +9,7 @@ namespace narrows::simd {
 const Kernels* portable_table();
 const Kernels* avx2_table();
 const Kernels* avx512_table();
+const Kernels* avx512_vnni_table();  // avx512 with the int8 product of VNNI
 const Kernels* neon_table();
 
 }  // namespace narrows::simd

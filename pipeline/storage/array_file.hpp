@@ -28,6 +28,8 @@ struct ArrayInfo {
     double scale_factor = 1, add_offset = 0;   // CF packing
     std::optional<double> fill_value;
     std::string bounds_of;                  // CF: is the `bounds` of that variable
+    std::size_t value_bytes = 0;            // of a number or text
+    std::vector<std::pair<std::string, Attribute>> attributes;  // texts and single numbers
 };
 
 struct FileInfo {
@@ -37,12 +39,10 @@ struct FileInfo {
     std::uint64_t bytes = 0;
 };
 
-// Looks at an HDF5 or netCDF-4 file. Throws Error{Fault::input}.
-NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
 
-// Rows of one dataset. Thread-safe; contiguous and uncompressed data by positioned reads, all
-// else through the library under one process-wide lock with a cache of decoded chunks.
+// Rows of one dataset. Thread-safe; contiguous data and chunks of shuffle, deflate and Fletcher-32
+// by positioned reads, all else by the library, with a cache of decoded chunks.
 class NARROWS_PUBLIC ArrayReader {
 public:
     virtual ~ArrayReader();
@@ -53,7 +53,31 @@ public:
     virtual void read(std::int64_t first, std::int64_t count, float* out, bool unpack) const = 0;
     virtual std::vector<std::string> read_text(std::int64_t first, std::int64_t count) const = 0;
 };
+
+// An HDF5 or netCDF-4 file. A model or checkpoint is verified, then HDF5 opens it here; any other
+// file is parsed by a process of its own with little memory and time, and refused with the reason
+// where it is damaged or hostile: what that process says is checked against the file, and the rows
+// are read and unpacked here. Thread-safe. Throws Error{Fault::input}.
+class Source;
+class NARROWS_PUBLIC ArrayFile {
+public:
+    explicit ArrayFile(const std::filesystem::path& path);
+    ~ArrayFile();
+    FileInfo look() const;
+    std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+    std::shared_ptr<const class Descriptor> file_;  // holds a shared lock while somebody reads
+    std::shared_ptr<Source> source_;
+};
+NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
 NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path, const std::string& dataset);
+
+// From now on HDF5 itself opens foreign files in this process, with any filter and without limits:
+// for files of people one knows (`--trust`).
+NARROWS_PUBLIC void trust_files(bool trust);
 
 // Writes a narrows-dataset with rows appended in order; sizes need not be known. Contiguous when
 // `rows` is known and no compression is asked for, else chunked with shuffle + deflate.
@@ -91,6 +115,8 @@ struct CodesLayout {
     std::int64_t rows = 0;
     std::vector<CodesColumn> columns;
     std::string format = "narrows-codes";
+    bool live = false;                      // under its own name from the start; readers refuse it
+                                            // until it is complete
     std::vector<std::pair<std::string, Attribute>> attributes;  // model hash, source, seed ...
 };
 class NARROWS_PUBLIC CodesWriter {

@@ -1,4 +1,4 @@
-// What a dataset is: shared by look() and open_array(). Private to the storage room.
+// What a file and its datasets are, as the library says. Private to the storage room.
 #pragma once
 
 #include "pipeline/storage/h5.hpp"
@@ -13,7 +13,7 @@ std::size_t value_bytes(hid_t dataset);
 // Refuses newer versions, and files with a row counter that are not complete (Fault::input).
 void check_usable(hid_t file, const std::filesystem::path& path);
 
-// Models and checkpoints are verified before HDF5 sees them.
-void check_contents(const std::filesystem::path& path);
+// Everything that can be listed, by name.
+FileInfo look_into(hid_t file, const std::filesystem::path& path);
 
 }  // namespace narrows::storage

@@ -6,9 +6,7 @@
 #include <list>
 #include <unordered_map>
 
-#include "pipeline/storage/array_info.hpp"
 #include "pipeline/storage/chunk_reader.hpp"
-#include "pipeline/storage/file.hpp"
 
 namespace narrows::storage {
 
@@ -40,40 +38,25 @@ private:
 // Contiguous data: no library, no lock.
 class ContiguousReader final : public RowReader {
 public:
-    ContiguousReader(std::filesystem::path path, ArrayInfo info, std::size_t bytes_of_value,
-                     Descriptor file, std::uint64_t offset);
+    ContiguousReader(std::filesystem::path path, const ArrayLayout& layout, SharedFile file);
     ~ContiguousReader() override;
 
 protected:
     void fetch(std::int64_t first, std::int64_t count, std::byte* out) const override;
 
 private:
-    Descriptor file_;
+    SharedFile file_;
     std::uint64_t offset_;
 };
 
-// An open dataset and how ranges of its rows are decoded: by our own reader of chunks where it can,
-// else by the library under its lock.
-class RowBlocks {
-public:
-    RowBlocks(const std::filesystem::path& path, const std::string& dataset, bool library_cache);
-    ~RowBlocks();
-    void decode(std::int64_t first, std::int64_t count, std::byte* out) const;
-
-private:
-    std::filesystem::path path_;
-    std::string name_;
-    h5::Handle file_, dataset_, type_;
-    std::unique_ptr<ChunkReader> chunks_;  // null: the library reads
-};
-
-// Chunked data. Whole rows of chunks go straight to the caller; parts of them come from a bounded
-// cache of decoded ones, so that neither small batches nor single rows decode a chunk twice in a
-// row.
+// Chunked data, and all that only the library can read. Whole rows of chunks go straight to the
+// caller; parts of them come from a bounded cache of decoded ones, so that neither small batches
+// nor single rows decode a chunk twice in a row.
 class ChunkedReader final : public RowReader {
 public:
     static constexpr std::size_t cache_bytes = 64u << 20;
-    ChunkedReader(std::filesystem::path path, ArrayInfo info, std::size_t bytes_of_value);
+    ChunkedReader(std::filesystem::path path, const ArrayLayout& layout, SharedFile file,
+                  std::shared_ptr<Source> source);
     ~ChunkedReader() override;
 
 protected:
@@ -83,9 +66,12 @@ private:
     using Block = std::shared_ptr<const std::vector<std::byte>>;
     Block find(std::int64_t number) const;  // null: not there
     Block block(std::int64_t number) const;
+    void decode(std::int64_t first, std::int64_t count, std::byte* out) const;
 
     std::int64_t block_rows_ = 0;  // 0: no cache, every range is decoded alone
-    std::unique_ptr<RowBlocks> source_;
+    ArrayLayout layout_;
+    std::unique_ptr<ChunkReader> chunks_;  // null: the source reads
+    std::shared_ptr<Source> source_;
     mutable std::mutex mutex_;                     // of the cache; never held while decoding
     mutable std::array<std::mutex, 16> decoding_;  // by block: nobody decodes one twice
     mutable std::list<std::pair<std::int64_t, Block>> recent_;  // newest first

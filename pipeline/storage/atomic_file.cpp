@@ -25,8 +25,8 @@ fs::path folder_of(const fs::path& path) {
     return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-std::string prefix_of(const fs::path& path) {
-    return "." + path.filename().string() + ".tmp-";
+std::string prefix_of(const fs::path& path, const char* kind) {
+    return "." + path.filename().string() + "." + kind + "-";
 }
 
 // Another process may sweep between our open and our lock: the name must still be this file.
@@ -37,33 +37,58 @@ bool still_named(int file, const fs::path& path) {
            mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
 }
 
-}  // namespace
-
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+// Follows a link, and refuses what cannot become a file.
+fs::path checked(fs::path path) {
     std::error_code ignored;
-    if (!path_.has_filename()) refuse(path_, "it names a folder");
-    if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_, ignored);
-    const fs::file_status status = fs::status(path_, ignored);
-    if (fs::is_directory(status)) refuse(path_, "it is a folder");
-    if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path_, "it is not a plain file");
-    if (!fs::exists(folder_of(path_), ignored))
-        refuse(path_, "the folder " + quoted(folder_of(path_)) + " does not exist");
+    if (!path.has_filename()) refuse(path, "it names a folder");
+    if (fs::is_symlink(path, ignored)) path = fs::weakly_canonical(path, ignored);
+    const fs::file_status status = fs::status(path, ignored);
+    if (fs::is_directory(status)) refuse(path, "it is a folder");
+    if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "it is not a plain file");
+    if (!fs::exists(folder_of(path), ignored))
+        refuse(path, "the folder " + quoted(folder_of(path)) + " does not exist");
+    return path;
+}
 
-    remove_leftovers(folder_of(path_), prefix_of(path_));
+// A new file that we hold locked.
+int locked_file(const fs::path& path, const std::string& prefix, fs::path& name) {
     static std::atomic<unsigned> serial{0};
     for (int attempt = 0;; ++attempt) {
-        temporary_ = folder_of(path_) / (prefix_of(path_) + std::to_string(::getpid()) + "-" +
-                                         std::to_string(serial++));
-        lock_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (lock_ < 0) {
+        name = folder_of(path) /
+               (prefix + std::to_string(::getpid()) + "-" + std::to_string(serial++));
+        const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0) {
             if (errno == EEXIST && attempt < 1000) continue;
-            refuse(path_, system_text(errno));
+            refuse(path, system_text(errno));
         }
-        ::flock(lock_, LOCK_EX | LOCK_NB);
-        if (still_named(lock_, temporary_)) break;
-        ::close(lock_);
-        if (attempt >= 1000) refuse(path_, "temporary files vanish from its folder");
+        ::flock(file, LOCK_EX | LOCK_NB);
+        if (still_named(file, name)) return file;
+        ::close(file);
+        if (attempt >= 1000) refuse(path, "temporary files vanish from its folder");
     }
+}
+
+// Our file stands already: of two that start at once, at least one sees the other.
+int claim(const fs::path& path, const std::string& prefix, fs::path& name) {
+    const int file = locked_file(path, prefix, name);
+    // Another process that sweeps holds a lock for a moment, too.
+    for (int attempt = 0; remove_leftovers(folder_of(path), prefix, name); ++attempt) {
+        if (attempt < 4) {
+            ::usleep(20'000);
+            continue;
+        }
+        ::unlink(name.c_str());
+        ::close(file);
+        throw Error(Fault::usage, "output " + quoted(path) + " is being written by another process",
+                    "wait until it is done, or choose another output");
+    }
+    return file;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(checked(std::move(path))) {
+    lock_ = claim(path_, prefix_of(path_, "tmp"), temporary_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -84,6 +109,16 @@ void AtomicFile::commit() {
     sync_folder_of(path_);
     ::close(lock_);
     lock_ = -1;
+}
+
+OutputClaim::OutputClaim(fs::path path) {
+    path = checked(std::move(path));
+    lock_ = claim(path, prefix_of(path, "run"), name_);
+}
+
+OutputClaim::~OutputClaim() {
+    ::unlink(name_.c_str());
+    ::close(lock_);
 }
 
 void write_text_atomically(const fs::path& path, std::string_view text) {

@@ -11,7 +11,8 @@ namespace narrows::storage {
 class NARROWS_PUBLIC AtomicFile {
 public:
     // Makes a temporary name beside `path` and checks that the folder can be written (Error,
-    // Fault::usage, "output not writable"). Removes temporaries that dead processes left behind.
+    // Fault::usage, "output not writable"), and that nobody else is writing the same output.
+    // Removes temporaries that dead processes left behind.
     explicit AtomicFile(std::filesystem::path path);
     ~AtomicFile();                                   // removes the temporary unless committed
     AtomicFile(const AtomicFile&) = delete;
@@ -24,6 +25,20 @@ private:
     std::filesystem::path path_, temporary_;
     int lock_ = -1;          // holds a flock on the temporary: says that its owner lives
     bool committed_ = false;
+};
+
+// Keeps others from the same output while a run goes on whose file is written at its end only: they
+// are refused (Fault::usage). Goes with the process, however it ends.
+class NARROWS_PUBLIC OutputClaim {
+public:
+    explicit OutputClaim(std::filesystem::path path);
+    ~OutputClaim();
+    OutputClaim(const OutputClaim&) = delete;
+    OutputClaim& operator=(const OutputClaim&) = delete;
+
+private:
+    std::filesystem::path name_;
+    int lock_ = -1;
 };
 
 NARROWS_PUBLIC void write_text_atomically(const std::filesystem::path& path, std::string_view text);

@@ -1,48 +1,44 @@
-// Decodes chunks without the library: it is asked once for a chunk's place, then the bytes are read
-// and unpacked outside its lock, by as many threads as come. Private to the storage room.
+// Decodes chunks without the library: where they are is known, the bytes are read and unpacked by
+// as many threads as come. Private to the storage room.
 #pragma once
 
-#include "pipeline/storage/file.hpp"
-#include "pipeline/storage/h5.hpp"
+#include <mutex>
+
+#include "pipeline/storage/unpack.hpp"
 
 namespace narrows::storage {
 
+using SharedFile = std::shared_ptr<const Descriptor>;
+
 class ChunkReader {
 public:
-    // Null where the library must read: other filters than shuffle and deflate, a user block,
-    // unfiltered edges, or so many chunks that finding them costs more than it gains.
-    static std::unique_ptr<ChunkReader> make(const std::filesystem::path& path, hid_t file,
-                                             hid_t dataset, const std::string& name);
+    // `layout` has been checked.
+    ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout);
+    ~ChunkReader();
 
-    // Rows [first, first + count) as stored. Thread-safe; takes the library's lock for moments.
+    // Rows [first, first + count) as stored. Thread-safe.
     void read(std::int64_t first, std::int64_t count, std::byte* out) const;
 
 private:
-    struct Place {
-        std::uint64_t address = 0, bytes = 0;  // no bytes: never written, all fill value
-        std::uint32_t mask = 0;                // bit i: filter i was left out
-    };
     struct Rows {
         std::int64_t first, last;
         std::byte* out;
     };
-    ChunkReader() = default;
-    Place find(std::size_t number, const hsize_t* corner) const;
-    void unpack(const Place& place, std::span<std::byte> chunk) const;
-    void read_chunk(std::size_t number, const hsize_t* corner, const Rows& rows) const;
-    void scatter(std::span<const std::byte> chunk, const hsize_t* corner, const Rows& rows) const;
+    using Corner = std::uint64_t[Shape::max_rank];
+    void unpack_into(std::span<std::byte> chunk, const ChunkPlace& place, const Corner& corner,
+                     Scratch& scratch) const;
+    void read_chunk(std::size_t number, const Rows& rows, Scratch& scratch,
+                    std::vector<std::byte>& part) const;
+    void scatter(std::span<const std::byte> chunk, const Corner& corner, const Rows& rows) const;
+    std::unique_ptr<Scratch> take_scratch() const;
 
-    std::filesystem::path path_;
-    std::string name_;
-    Descriptor file_;
-    std::uint64_t file_bytes_ = 0;
-    hid_t dataset_ = H5I_INVALID_HID;  // borrowed
-    std::size_t rank_ = 0, value_bytes_ = 0, chunk_bytes_ = 0, row_bytes_ = 0;
-    std::vector<hsize_t> extent_, chunk_, grid_;  // grid: chunks along each axis
-    int shuffle_ = -1, deflate_ = -1;             // their numbers in the pipeline
-    std::vector<std::byte> fill_;                 // one value
-    mutable std::mutex mutex_;
-    mutable std::vector<std::optional<Place>> places_;
+    const std::filesystem::path path_;
+    const SharedFile file_;
+    const ArrayLayout layout_;
+    std::size_t rank_, chunk_bytes_, row_bytes_;
+    std::vector<std::uint64_t> extent_, chunk_, grid_;  // grid: chunks along each axis
+    mutable std::mutex mutex_;                          // of what follows
+    mutable std::vector<std::unique_ptr<Scratch>> scratch_;
 };
 
 }  // namespace narrows::storage

@@ -171,11 +171,16 @@ struct CodesWriter::Impl {
 
     Impl(const fs::path& wanted, const CodesLayout& given, bool resume) : layout(given) {
         path = AtomicFile(wanted).path();  // writable, not a folder; links resolved
-        partial = partial_of(path);
+        partial = layout.live ? path : partial_of(path);
         for (const CodesColumn& column : layout.columns) bytes_per_row += row_bytes(column);
 
         std::error_code ignored;
-        const bool started = fs::exists(partial, ignored);
+        bool started = fs::exists(partial, ignored);
+        // What a live run left behind goes on under its own name.
+        if (resume && (layout.live || !started) && fs::exists(path, ignored)) {
+            started = !is_complete();
+            partial = path;
+        }
         if (started) {
             file = open_to_write(partial);
             claim(file.number(), partial);
@@ -186,6 +191,13 @@ struct CodesWriter::Impl {
             accept_finished();
         else
             begin();
+    }
+
+    bool is_complete() const {
+        const Places there = find_places(path, layout);
+        std::uint8_t flag = 0;
+        read_at(open_to_read(path).number(), &flag, 1, there.complete, path);
+        return flag == 1;
     }
 
     void begin() {
@@ -295,7 +307,7 @@ void CodesWriter::commit() {
     write_at(my.file.number(), &yes, 1, my.places.complete, my.partial);
     release_surplus(my.file.number());
     sync_file(my.file.number(), my.partial);
-    if (::rename(my.partial.c_str(), my.path.c_str()) != 0)
+    if (my.partial != my.path && ::rename(my.partial.c_str(), my.path.c_str()) != 0)
         throw Error(Fault::run,
                     "cannot put " + quoted(my.path) + " in its place: " + system_text(errno),
                     "check its folder");

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pipeline/storage/dataset_writer.hpp"
+#include "pipeline/storage/unpack.hpp"
 
 namespace narrows::storage {
 
@@ -67,13 +68,6 @@ private:
     h5::Place place_;
     std::uint64_t written_ = 0;
 };
-
-// Bytes of equal significance side by side, as HDF5's shuffle filter does.
-void shuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes, std::byte* to) {
-    const std::size_t values = bytes / value_bytes;
-    for (std::size_t part = 0; part < value_bytes; ++part)
-        for (std::size_t i = 0; i < values; ++i) *to++ = from[i * value_bytes + part];
-}
 
 struct FreeCompressor {
     void operator()(libdeflate_compressor* compressor) const {

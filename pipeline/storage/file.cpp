@@ -145,13 +145,21 @@ void sync_folder_of(const std::filesystem::path& path) {
     if (::fsync(handle.number()) != 0 && errno != EINVAL) fail_write(folder, errno);
 }
 
-void remove_leftovers(const std::filesystem::path& folder, const std::string& prefix) {
+bool remove_leftovers(const std::filesystem::path& folder, const std::string& prefix,
+                      const std::filesystem::path& own) {
+    bool lives = false;
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        const std::filesystem::path name = entry.path().filename();
+        if (!name.string().starts_with(prefix) || name == own.filename()) continue;
         const Descriptor file(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-        if (file && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
+        if (!file) continue;
+        if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0)
+            ::unlink(entry.path().c_str());
+        else
+            lives = lives || errno == EWOULDBLOCK;  // else: a file system without locks
     }
+    return lives;
 }
 
 }  // namespace narrows::storage

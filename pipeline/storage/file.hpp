@@ -58,7 +58,9 @@ void sync_data(int file, const std::filesystem::path& path);  // fdatasync
 void sync_file(int file, const std::filesystem::path& path);  // fsync
 void sync_folder_of(const std::filesystem::path& path);
 
-// Removes files of the folder whose names start so and whose owners (flock) are gone.
-void remove_leftovers(const std::filesystem::path& folder, const std::string& prefix);
+// Removes files of the folder whose names start so and whose owners (flock) are gone, but for
+// `own`. True: another owner lives.
+bool remove_leftovers(const std::filesystem::path& folder, const std::string& prefix,
+                      const std::filesystem::path& own = {});
 
 }  // namespace narrows::storage

@@ -23,6 +23,7 @@ namespace h5 {
 namespace {
 
 constexpr std::size_t longest_text = 64 * 1024;  // an attribute beyond this is not for us
+constexpr std::size_t most_attributes = 1000, most_attribute_bytes = 1u << 20;
 constexpr Numeric all_types[] = {Numeric::i8,  Numeric::u8,  Numeric::i16, Numeric::u16,
                                  Numeric::i32, Numeric::u32, Numeric::i64, Numeric::u64,
                                  Numeric::f16, Numeric::f32, Numeric::f64};
@@ -51,7 +52,8 @@ std::optional<Attribute> read_text(hid_t attribute, hid_t type) {
         H5Tset_size(memory, H5T_VARIABLE);
         H5Tset_cset(memory, H5Tget_cset(type));
         if (H5Aread(attribute, memory, &borrowed) < 0) return std::nullopt;
-        std::string text = borrowed == nullptr ? "" : borrowed;
+        std::string text(borrowed == nullptr ? "" : borrowed,
+                         borrowed == nullptr ? 0 : ::strnlen(borrowed, longest_text));
         H5free_memory(borrowed);
         return text;
     }
@@ -164,8 +166,9 @@ std::vector<std::pair<std::string, Attribute>> get_all(hid_t object) {
         std::vector<std::string> names;
     } visit;
     const auto each = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-        static_cast<Visit*>(out)->names.emplace_back(name);
-        return 0;
+        auto& names = static_cast<Visit*>(out)->names;
+        names.emplace_back(name);
+        return names.size() < most_attributes ? 0 : 1;
     };
     if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &visit) < 0) {
         visit.names.clear();
@@ -173,8 +176,15 @@ std::vector<std::pair<std::string, Attribute>> get_all(hid_t object) {
     }
     H5Eclear2(H5E_DEFAULT);
     std::vector<std::pair<std::string, Attribute>> out;
-    for (const std::string& name : visit.names)
-        if (std::optional<Attribute> value = get(object, name)) out.emplace_back(name, *value);
+    std::size_t bytes = 0;
+    for (const std::string& name : visit.names) {
+        std::optional<Attribute> value = get(object, name);
+        if (!value) continue;
+        const auto* text = std::get_if<std::string>(&*value);
+        bytes += name.size() + (text == nullptr ? 8 : text->size());
+        if (bytes > most_attribute_bytes) break;
+        out.emplace_back(name, std::move(*value));
+    }
     return out;
 }
 

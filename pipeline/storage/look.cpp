@@ -4,7 +4,6 @@
 
 #include "pipeline/storage/array_info.hpp"
 #include "pipeline/storage/file.hpp"
-#include "pipeline/storage/header.hpp"
 
 namespace narrows::storage {
 
@@ -157,6 +156,8 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
         info.filters = filters_of(list);
     }
     info.stored_bytes = H5Dget_storage_size(dataset);
+    info.value_bytes = H5Tget_size(type);
+    info.attributes = h5::get_all(dataset);
     if (info.numeric) read_packing(dataset, info);
     return info;
 }
@@ -186,19 +187,8 @@ void check_usable(hid_t file, const std::filesystem::path& path) {
         "finish it with --resume, or make it again");
 }
 
-void check_contents(const std::filesystem::path& path) {
-    const Descriptor file = open_to_read(path);
-    if (has_header(file.number())) verify_header(file.number(), path);
-}
-
-FileInfo look(const std::filesystem::path& path) {
-    check_contents(path);
+FileInfo look_into(hid_t file, const std::filesystem::path& path) {
     FileInfo info;
-    info.bytes = std::filesystem::file_size(path);
-
-    const h5::Library library;
-    const h5::Handle file = h5::open(path);
-    check_usable(file, path);
     info.attributes = h5::get_all(file);
     info.format = h5::text_or(h5::get(file, "format"));
     Walk walk{path, info, {}, {}, "", 0, {}};

@@ -25,6 +25,8 @@ void Load::describe(Schema& schema) {
         .threads(Threads::parallel)
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
+        .out("stored", "u8[batch, ...]",
+             "streaming bytes that a trained model scales: as they are stored")
         .out("labels", "i64[batch]", "their labels, where the data has any")
         .out("weight", "f32 like x", "1, and 0 where a value was missing (on_bad_row = \"mask\")")
         .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
@@ -74,10 +76,11 @@ datasets::DataSpec Load::spec_of(const std::string& data) const {
     return spec;
 }
 
-std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::string> data) const {
+std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::string> data,
+                                                        bool once) const {
     std::vector<datasets::DataSpec> specs;
     for (const std::string& text : data) specs.push_back(spec_of(text));
-    return datasets::open(specs, memory_budget);
+    return datasets::open(specs, memory_budget, once);
 }
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
@@ -198,6 +201,8 @@ void Load::take_scaling(OpenContext& context) {
             for (const std::string& text : check_fits(*model->scaling(), *data_))
                 context.warn("unlike the training data: " + text);
             scaling_ = model->scaling();
+            stored_ = context.mode() == Mode::stream && data_->stored_as_read() &&
+                      data_->type() == storage::Numeric::u8;
         }
         return;
     }
@@ -229,7 +234,7 @@ void Load::replace_missing(std::span<float> row, float* weight) const {
 }
 
 void Load::open(OpenContext& context) {
-    data_ = open_all(file_);
+    data_ = open_all(file_, context.mode() == Mode::stream && on_bad_row_ == "stop");
     if (data_->rows() == 0)
         throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
     if (context.mode() == Mode::train || on_bad_row_ != "stop")
@@ -244,11 +249,40 @@ void Load::open(OpenContext& context) {
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
+    context.set_shape("stored", data_->sample().with_batch(context.batch()), Type::u8);
+    if (!stored_) context.disable("stored");
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
     // Weights come from values, also where only weights are read.
     if (context.connected("weight") && !context.connected("x"))
         values_ = context.reserve(
             static_cast<std::size_t>(context.batch() * data_->sample().elements()) * sizeof(float));
+}
+
+void Load::read_rows(const datasets::Dataset& data, std::span<const std::int64_t> rows, float* x,
+                     float* weight) const {
+    const auto features = static_cast<std::size_t>(data.sample().elements());
+    data.gather(rows, x);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::span<float> row(x + i * features, features);
+        if (simd::kernels().all_finite(row.data(), features)) continue;
+        if (on_bad_row_ != "mask") refuse_row(data, rows[i]);
+        replace_missing(row, weight == nullptr ? nullptr : weight + i * features);
+    }
+    if (scaling_) apply_scaling(*scaling_, x, features, rows.size());
+}
+
+bool Load::peek(std::string_view port, std::span<const std::int64_t> rows, void* values) {
+    if (port == "x") {
+        read_rows(*data_, rows, static_cast<float*>(values), nullptr);
+        return true;
+    }
+    if (port != "stored" || !stored_) return false;
+    auto* to = static_cast<std::byte*>(values);
+    for (const std::int64_t row : rows) {
+        data_->read_stored(row, 1, to);
+        to += data_->sample().elements();
+    }
+    return true;
 }
 
 void Load::process(Context& context) {
@@ -274,15 +308,11 @@ void Load::process(Context& context) {
             x.data = reinterpret_cast<float*>(context.workspace(values_).data());
         const Tensor<float> weight = context.out("weight");   // no data where nobody reads it
         if (weight.data != nullptr) std::fill_n(weight.data, ids.size() * features, 1.0f);
-        data.gather(ids, x.data);
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            const std::span<float> row(x.data + i * features, features);
-            if (simd::kernels().all_finite(row.data(), features)) continue;
-            if (on_bad_row_ != "mask") refuse_row(data, ids[i]);
-            replace_missing(row, weight.data == nullptr ? nullptr : weight.data + i * features);
-        }
-        if (scaling_) apply_scaling(*scaling_, x.data, features, ids.size());
+        read_rows(data, ids, x.data, weight.data);
     }
+    if (context.wanted("stored"))
+        data.read_stored(place.first, place.count,
+                         reinterpret_cast<std::byte*>(context.out<std::uint8_t>("stored").data));
     if (context.wanted("labels")) {
         const Tensor<std::int64_t> labels = context.out<std::int64_t>("labels");
         const std::vector<std::int64_t>& from =

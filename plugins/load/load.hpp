@@ -12,16 +12,20 @@ public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
     void process(Context& context) override;
+    bool peek(std::string_view port, std::span<const std::int64_t> rows, void* values) override;
 
 private:
     datasets::DataSpec spec_of(const std::string& data) const;
-    std::shared_ptr<const datasets::Dataset> open_all(std::span<const std::string> data) const;
+    std::shared_ptr<const datasets::Dataset> open_all(std::span<const std::string> data,
+                                                      bool once = false) const;
     std::shared_ptr<const datasets::Dataset> without_bad_rows(
         OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
         datasets::Summary& summary) const;
     void hold_out(OpenContext& context);
     void read_labels(OpenContext& context);
     void read_held_out_labels();
+    void read_rows(const datasets::Dataset& data, std::span<const std::int64_t> rows, float* x,
+                   float* weight) const;
     std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
@@ -50,6 +54,7 @@ private:
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
+    bool stored_ = false;          // bytes can be had as they are stored
     std::size_t values_ = 0;       // workspace
     std::vector<float> neutral_;   // mask: what missing values become, in units of the data
 };

@@ -49,6 +49,7 @@ model::Scaling fit_scaling(const std::string& kind, const datasets::Summary& sum
 namespace {
 
 constexpr std::int64_t most_looks = 1024;   // rows, evenly spread: enough to notice other data
+constexpr std::int64_t looks_a_chunk = 64;  // that is unpacked for them
 constexpr std::int64_t fewest_looks = 30;   // below, a mean says little
 constexpr double large_effect = 0.8;        // Cohen's d (Cohen 1988, section 2.2.4: "large")
 constexpr double sure = 5;                  // standard errors: 6e-7, small beside thousands of features
@@ -146,8 +147,11 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
     std::vector<float> row(features);
     looks.rows = std::min(most_looks, data.rows());
     const float width = std::max(scaling.high[0] - scaling.low[0], 1e-30f);
+    const std::int64_t together = data.rows_together() > 1 ? looks_a_chunk : 1;
+    const std::int64_t places = (looks.rows + together - 1) / together;
     for (std::int64_t look = 0; look < looks.rows; ++look) {
-        const std::int64_t at = data.rows() * look / looks.rows;
+        const std::int64_t at =
+            std::min(data.rows() - 1, data.rows() * (look / together) / places + look % together);
         data.read(at, 1, row.data());
         float low = scaling.high[0], high = scaling.low[0];
         for (std::size_t f = 0; f < features; ++f) {

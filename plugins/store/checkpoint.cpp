@@ -61,6 +61,7 @@ void StoreCheckpoint::check_pipeline(const storage::Bundle& bundle,
 
 bool StoreCheckpoint::restore(RunContext& run) {
     pipeline_ = run.pipeline_text();
+    if (!claim_) claim_ = std::make_unique<storage::OutputClaim>(file_);
     model::Autoencoder& model = *bound_autoencoder(run.model());
     const std::optional<storage::Bundle> latest = checkpoints_.latest();
     if (!latest) return restore_finished(run);
@@ -94,6 +95,7 @@ void StoreCheckpoint::start(RunContext& run) {
     pipeline_ = run.pipeline_text();
     progress_ = run.progress();
     if (!finished_before_) check_output(file_, run);
+    if (!finished_before_ && !claim_) claim_ = std::make_unique<storage::OutputClaim>(file_);
     if (progress_.stage > 0 && !saved_)
         saved_ = steps_done(progress_);  // those there are this run's
 }
@@ -155,6 +157,7 @@ void StoreCheckpoint::finish(RunContext& run) {
     if (!run.last_stage()) return;
     publish(run, model);
     if (!keep_) checkpoints_.remove_all();
+    claim_.reset();
 }
 
 // The file says what a later --resume needs to know: whose run it was, and its results.
@@ -178,6 +181,11 @@ void StoreCheckpoint::stopped(RunContext& run) {
     progress_ = run.progress();
     if (steps_done(progress_) > 0 && saved_ != steps_done(progress_))
         save(*bound_autoencoder(run.model()));
+    claim_.reset();
+}
+
+void StoreCheckpoint::abandon(RunContext&) noexcept {
+    claim_.reset();
 }
 
 }  // namespace narrows::plugins

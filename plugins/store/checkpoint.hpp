@@ -3,6 +3,7 @@
 // complete.
 #pragma once
 
+#include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/bundle.hpp"
 
 namespace narrows::model {
@@ -21,6 +22,7 @@ public:
     void epoch_end(RunContext& run) override;
     void finish(RunContext& run) override;
     void stopped(RunContext& run) override;
+    void abandon(RunContext& run) noexcept override;
 
 private:
     bool restore_finished(RunContext& run);
@@ -40,6 +42,7 @@ private:
     std::uint64_t best_step_ = 0;         // of the checkpoint that holds the best epoch; 0: none
     std::optional<std::uint64_t> saved_;  // step of the last good checkpoint of this run
     bool finished_before_ = false;
+    std::unique_ptr<storage::OutputClaim> claim_;  // the folder and the file are this run's
 };
 
 }  // namespace narrows::plugins

@@ -17,7 +17,9 @@ void StoreCodes::describe(Schema& schema) {
         .in("z", "f32[batch, ...]", "codes, become /codes")
         .in("sse", "f32[batch]", "error of each sample, becomes /sse", Need::optional)
         .in("indices", "i32[batch, ...]", "entries of a codebook, become /indices", Need::optional)
-        .text<&StoreCodes::file_>("file", "", "HDF5 file of the codes", Need::required);
+        .text<&StoreCodes::file_>("file", "", "HDF5 file of the codes", Need::required)
+        .flag<&StoreCodes::live_>("live_file", false,
+                                  "under its own name from the start, refused until complete");
 }
 
 void StoreCodes::open(OpenContext& context) {
@@ -30,6 +32,7 @@ void StoreCodes::open(OpenContext& context) {
 storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     storage::CodesLayout layout;
     layout.rows = run.samples();
+    layout.live = live_;
     layout.columns = {{"/codes", Type::f32, run.shape("z").sample()}, {"/ids", Type::i64, {}}};
     if (has_error_) layout.columns.push_back({"/sse", Type::f32, {}});
     if (has_indices_)

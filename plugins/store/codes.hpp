@@ -22,6 +22,7 @@ private:
     storage::CodesLayout layout(const RunContext& run) const;
 
     std::string file_;
+    bool live_ = false;
     bool has_error_ = false, has_indices_ = false;
     std::size_t indices_ = 0;  // column
     std::unique_ptr<storage::CodesWriter> writer_;

@@ -21,8 +21,10 @@ std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunConte
     // HDF5 keeps an attribute in one message of at most 64 KiB.
     constexpr std::size_t longest_pipeline = 60000;
     std::vector<std::pair<std::string, storage::Attribute>> attributes;
-    if (const auto* model = bound_autoencoder(run.model()))
+    if (const auto* model = bound_autoencoder(run.model())) {
         attributes.emplace_back("model_sha256", model->sha256());
+        for (const auto& [name, value] : model->code_notes()) attributes.emplace_back(name, value);
+    }
     if (!run.pipeline_text().empty() && run.pipeline_text().size() <= longest_pipeline)
         attributes.emplace_back("pipeline", std::string(run.pipeline_text()));
     return attributes;

@@ -21,7 +21,8 @@ void check_output(const std::filesystem::path& path, const RunContext& run);
 
 model::Autoencoder* bound_autoencoder(Model* model);  // null: none, or of another type
 
-// Root attributes: the model's hash when one is bound, and the resolved pipeline.
+// Root attributes: the model's hash when one is bound, what nodes noted of its codes, and the
+// resolved pipeline.
 std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunContext& run);
 
 // Rows are placed by their number in the stream, so a gap would be rows of nothing.

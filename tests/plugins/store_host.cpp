@@ -69,6 +69,7 @@ public:
     std::uint64_t total_steps() const override { return 0; }
     std::uint32_t epochs() const override { return 0; }
     bool prefer(std::string_view, std::string_view) override { return false; }
+    bool peek(std::string_view, std::span<const std::int64_t>, void*) override { return false; }
     void disable(std::string_view) override {}
     std::size_t reserve(std::size_t) override { return 0; }
     void hold(std::uint64_t) override {}

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,14 +48,39 @@ TEST_CASE("leftovers of dead processes go, those of living ones stay", "[atomic]
     const Folder folder;
     std::ofstream(folder / ".out.txt.tmp-999999-0") << "dead";
     std::ofstream(folder / ".other.txt.tmp-999999-0") << "of another output";
-    const AtomicFile living(folder / "out.txt");
+    const int other =
+        ::open((folder / ".elsewhere.txt.tmp-999999-0").c_str(), O_RDWR | O_CREAT, 0600);
+    REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
 
-    const AtomicFile second(folder / "out.txt");
+    const AtomicFile file(folder / "out.txt");
 
     CHECK(!std::filesystem::exists(folder / ".out.txt.tmp-999999-0"));
     CHECK(std::filesystem::exists(folder / ".other.txt.tmp-999999-0"));
-    CHECK(std::filesystem::exists(living.temporary()));
-    CHECK(std::filesystem::exists(second.temporary()));
+    CHECK(std::filesystem::exists(file.temporary()));
+    CHECK(error_of([&] {
+              AtomicFile(folder / "elsewhere.txt");
+          }).find("is being written by another process") != std::string::npos);
+    CHECK(std::filesystem::exists(folder / ".elsewhere.txt.tmp-999999-0"));
+    ::close(other);
+    CHECK(error_of([&] { AtomicFile(folder / "elsewhere.txt"); }) == "none");
+    CHECK(!std::filesystem::exists(folder / ".elsewhere.txt.tmp-999999-0"));
+}
+
+TEST_CASE("two writers of one output do not meet", "[atomic]") {
+    const Folder folder;
+    {
+        const AtomicFile first(folder / "out.txt");
+        CHECK(error_of([&] { AtomicFile(folder / "out.txt"); }) ==
+              "2|output \"" + (folder / "out.txt").string() +
+                  "\" is being written by another process");
+        CHECK(std::filesystem::exists(first.temporary()));
+
+        const storage::OutputClaim run(folder / "model.h5");
+        CHECK(error_of([&] { storage::OutputClaim(folder / "model.h5"); }).starts_with("2|"));
+        CHECK(error_of([&] { AtomicFile(folder / "model.h5"); }) == "none");  // its own end
+    }
+    CHECK(error_of([&] { storage::OutputClaim(folder / "model.h5"); }) == "none");
+    CHECK(entries(folder.path()) == 0);
 }
 
 TEST_CASE("an output that cannot be written is refused with its name and the reason", "[atomic]") {

@@ -287,8 +287,12 @@ print(c.byte_offset, c.size)
         const std::string error =
             error_of([&] { reader->read(row, row, reinterpret_cast<std::byte*>(block.data())); });
         ++tried;
-        refused +=
-            error == "4|\"" + (folder / "bad.h5").string() + "\": a chunk of /samples is damaged";
+        const std::string expected = "4|\"" + (folder / "bad.h5").string() +
+                                     "\" is damaged: /samples, rows " + std::to_string(row) +
+                                     " to " + std::to_string(2 * row - 1) + " (bytes " +
+                                     std::to_string(offset) + " to " +
+                                     std::to_string(offset + size - 1) + " of the file)";
+        refused += error == expected;
         // A few bits of a deflate stream mean nothing: then the values are the right ones.
         for (std::size_t i = 0; error == "none" && i < block.size(); ++i)
             wrong += block[i] != value_at(static_cast<std::size_t>(row) * 35 + i);

@@ -1,3 +1,5 @@
+#include <sys/mount.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -215,6 +217,38 @@ TEST_CASE("truncated foreign files never give values", "[foreign][damage][h5py]"
         put_bytes(folder / "cut.h5", {good.begin(), good.begin() + static_cast<long>(size)});
         CHECK(error_of([&] { storage::look(folder / "cut.h5"); }).starts_with("4|"));
     }
+}
+
+TEST_CASE("names with spaces and letters of any language, and read-only media", "[foreign][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    const auto path = folder / "Größe \u2713 $HOME 'x'.h5";
+    storage::DatasetLayout layout;
+    layout.sample = {3};
+    layout.rows = 2;
+    storage::DatasetWriter writer(path, layout);
+    const float rows[6] = {1, 2, 3, 4, 5, 6};
+    writer.append(std::as_bytes(std::span(rows)));
+    writer.commit();
+    CHECK(floats(path, "samples") == std::vector<float>(rows, rows + 6));
+
+    std::filesystem::create_directory(folder / "media");
+    const int result = on_small_disk(folder / "media", 8u << 20, [&] {
+        std::filesystem::copy_file(path, folder / "media/x.h5");
+        if (::mount(nullptr, (folder / "media").c_str(), nullptr, MS_REMOUNT | MS_RDONLY,
+                    nullptr) != 0)
+            return no_small_disk;
+        if (floats(folder / "media/x.h5", "samples")[5] != 6) return 1;
+        const std::string error =
+            error_of([&] { storage::DatasetWriter(folder / "media/y.h5", layout); });
+        return error.starts_with("2|") && error.find("read-only file system") != std::string::npos
+                   ? 0
+                   : 2;
+    });
+    if (result == no_small_disk)
+        std::cerr << "mounting is not allowed: read-only media were skipped\n";
+    else
+        CHECK(result == 0);
 }
 
 TEST_CASE("half precision converts as h5py does", "[foreign][h5py]") {

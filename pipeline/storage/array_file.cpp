@@ -1,0 +1,65 @@
+#include "pipeline/storage/array_file.hpp"
+
+#include <sys/file.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "pipeline/storage/array_reader.hpp"
+#include "pipeline/storage/header.hpp"
+
+namespace narrows::storage {
+
+namespace {
+
+std::atomic<bool> trusted{false};
+
+}  // namespace
+
+void trust_files(bool trust) {
+    trusted = trust;
+}
+
+ArrayFile::ArrayFile(const std::filesystem::path& path) : path_(path) {
+    if (!is_hdf5(path_))
+        throw Error(Fault::input, quoted(path_) + " is not an HDF5 file, or its start is damaged",
+                    "name an HDF5 or netCDF-4 file");
+    file_ = std::make_shared<const Descriptor>(open_to_read(path_));
+    // A file system without locks says something else than that: then nobody can be asked.
+    if (::flock(file_->number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        throw Error(Fault::input, quoted(path_) + " is being written by another process",
+                    "wait until it is done");
+    const bool vouched = has_header(file_->number());
+    if (vouched) verify_header(file_->number(), path_);
+    if (vouched || trusted)
+        source_ = library_source(path_, path_, false);
+    else
+        source_ = probe_source(path_, file_->number());
+}
+
+ArrayFile::~ArrayFile() = default;
+
+FileInfo ArrayFile::look() const {
+    FileInfo info = source_->look();
+    info.bytes = file_bytes(file_->number(), path_);
+    return info;
+}
+
+std::unique_ptr<ArrayReader> ArrayFile::open(const std::string& dataset) const {
+    const ArrayLayout layout = source_->layout(dataset);
+    check_layout(layout, file_bytes(file_->number(), path_), path_);
+    if (layout.kind == ArrayLayout::Kind::contiguous)
+        return std::make_unique<ContiguousReader>(path_, layout, file_);
+    return std::make_unique<ChunkedReader>(path_, layout, file_, source_);
+}
+
+FileInfo look(const std::filesystem::path& path) {
+    return ArrayFile(path).look();
+}
+
+std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path,
+                                        const std::string& dataset) {
+    return ArrayFile(path).open(dataset);
+}
+
+}  // namespace narrows::storage

@@ -1,0 +1,26 @@
+// Whole files: verified from end to end, and copied into plain ones. One rule: damage is named by
+// dataset and rows, and does not hide what comes after it.
+#pragma once
+
+#include <filesystem>
+
+#include "pipeline/node.hpp"
+
+namespace narrows::storage {
+
+struct FileCheck {
+    std::size_t datasets = 0;
+    std::uint64_t bytes = 0;            // decoded
+    std::size_t checksums = 0;          // of blocks of rows, that were there and held
+    std::vector<std::string> problems;  // at most 100; empty: every value can be read
+};
+// Decodes every value of an HDF5 file, and compares it with the checksums of rows where narrows
+// wrote them. Throws Error{Fault::input} where the file cannot be opened at all.
+NARROWS_PUBLIC FileCheck check_file(const std::filesystem::path& path);
+
+// One plain file out of any HDF5 file that can be read: every dataset contiguous and little-endian,
+// with its texts and single numbers as attributes. Atomic. Throws Error{Fault::input} at the first
+// value that cannot be read, Fault::usage for models and checkpoints, which must stay as they are.
+NARROWS_PUBLIC void repack(const std::filesystem::path& from, const std::filesystem::path& to);
+
+}  // namespace narrows::storage

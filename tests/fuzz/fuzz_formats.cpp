@@ -1,0 +1,60 @@
+// Files of every format that is not HDF5, forced by the first byte: read or refused.
+#include "datasets/dataset.hpp"
+#include "tests/fuzz/target.hpp"
+
+using namespace narrows;
+
+namespace {
+
+constexpr const char* formats[] = {"idx", "npy", "csv", "raw", "ts", ""};
+
+std::string npy() {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }";
+    header.resize(117, ' ');
+    header += '\n';
+    return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
+           std::string(48, '\2');
+}
+
+}  // namespace
+
+std::vector<std::string> fuzz::seeds() {
+    using namespace std::string_literals;
+    return {
+        "\0\0\0\x08\x03\0\0\0\x03\0\0\0\x02\0\0\0\x02"s + std::string(12, '\7'),
+        "\0\0\0\x0d\x01\0\0\0\x02"s + std::string(8, '\1'),
+        "\1"s + npy(),
+        "\2a,b,label\n1,2.5,x\n3,-4e3,y\n5,nan,x\n"s,
+        "\2"
+        "1 2 3\n4 5 6\n"s,
+        "\2\"q\"\"uoted\",b\n\"1\",2\n3,4\n"s,
+        "\3"s + std::string(64, '\5'),
+        "\4@problemName X\n@dimensions 2\n@classLabel true a b\n@data\n1,2,3:4,5,6:a\n7,8,9:1,1,1:b\n"s,
+        "\5\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c\x4c\xe1\x02\0\xc2\xf5\x1e\x5f\x04\0\0\0"s,
+        "\5"
+        "1;2\n3;4\n"s};
+}
+
+void fuzz::run(std::string_view input) {
+    if (input.empty()) return;
+    static const MemoryFile file;
+    datasets::DataSpec spec;
+    spec.file = file.path();
+    spec.format = formats[static_cast<unsigned char>(input[0]) % std::size(formats)];
+    if (spec.format == "raw") {
+        spec.shape = {4};
+        spec.type = "f32";
+    }
+    file.put(input.substr(1));
+    try {
+        const auto data = datasets::open({&spec, 1}, 1u << 20);
+        const std::int64_t rows = std::min<std::int64_t>(data->rows(), 100);
+        if (rows < 1 || data->sample().elements() > 1 << 20) return;
+        std::vector<float> values(static_cast<std::size_t>(rows * data->sample().elements()));
+        data->read(data->rows() - rows, rows, values.data());
+        if (const auto labels = data->labels();
+            !labels.empty() && static_cast<std::int64_t>(labels.size()) != data->rows())
+            fail("labels of another count than rows");
+    } catch (const Error&) {
+    }
+}

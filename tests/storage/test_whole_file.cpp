@@ -1,0 +1,170 @@
+#include "pipeline/storage/whole_file.hpp"
+
+#include <cstring>
+
+#include "pipeline/storage/array_file.hpp"
+#include "tests/catch.hpp"
+#include "tests/storage/support.hpp"
+
+using namespace narrows;
+using namespace storage_test;
+
+namespace {
+
+void make_dataset(const std::filesystem::path& path, int level) {
+    storage::DatasetLayout layout;
+    layout.sample = {25};
+    layout.level = level;
+    layout.rows = 20000;
+    storage::DatasetWriter writer(path, layout);
+    std::vector<float> rows(20000 * 25);
+    std::vector<std::int64_t> labels(20000);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i % 977);
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i % 7);
+    writer.append(std::as_bytes(std::span(rows)));
+    writer.append_labels(labels);
+    writer.label_names({"a", "b", "c", "d", "e", "f", "g"});
+    writer.commit();
+}
+
+}  // namespace
+
+TEST_CASE("every value of a whole file is read, and its checksums hold", "[whole]") {
+    const Folder folder;
+    for (const int level : {0, 1}) {
+        make_dataset(folder / "x.h5", level);
+        const storage::FileCheck check = storage::check_file(folder / "x.h5");
+        CHECK(check.problems.empty());
+        CHECK(check.datasets == 4);
+        CHECK(check.checksums == 5);  // blocks of 4096 rows
+        CHECK(check.bytes == 20000 * 25 * 4 + 20000 * 8 + 7 + 5 * 16);
+    }
+}
+
+TEST_CASE("damage is named by file, dataset and rows, and hides nothing behind it",
+          "[whole][damage]") {
+    const Folder folder;
+    make_dataset(folder / "plain.h5", 0);
+    std::vector<std::byte> bytes = bytes_of(folder / "plain.h5");
+    // Row 5000 and row 16000; /samples starts at a page.
+    const std::vector<std::byte> good = bytes;
+    std::size_t start = 4096;
+    const float first[3] = {0, 1, 2};
+    while (std::memcmp(good.data() + start, first, sizeof first) != 0) start += 4096;
+    bytes[start + 5000 * 100] ^= std::byte{1};
+    bytes[start + 16000 * 100] ^= std::byte{1};
+    put_bytes(folder / "plain.h5", bytes);
+
+    const storage::FileCheck check = storage::check_file(folder / "plain.h5");
+
+    const std::string name = "\"" + (folder / "plain.h5").string() + "\" is damaged: /samples, ";
+    CHECK(check.problems ==
+          std::vector<std::string>{name + "rows 4096 to 8191 fail their checksum",
+                                   name + "rows 12288 to 16383 fail their checksum"});
+    CHECK(check.checksums == 3);
+}
+
+TEST_CASE("foreign files are verified chunk by chunk", "[whole][damage][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    const std::string place = python(folder / "f.h5", R"(
+f = h5py.File(path, 'w')
+i = np.arange(400 * 6, dtype='>f8').reshape(400, 6)
+d = f.create_dataset('g/x', data=i, chunks=(100, 6), compression='gzip')
+f.create_dataset('y', data=i, chunks=(100, 3), fletcher32=True)
+f['t'] = np.array([b'one', b'three'])
+f['s'] = 4.5
+print(d.id.get_chunk_info(2).byte_offset + 40)
+)");
+    CHECK(storage::check_file(folder / "f.h5").problems.empty());
+    CHECK(storage::check_file(folder / "f.h5").datasets == 4);
+    std::vector<std::byte> bytes = bytes_of(folder / "f.h5");
+    bytes[std::stoul(place)] ^= std::byte{255};
+    put_bytes(folder / "f.h5", bytes);
+
+    const storage::FileCheck check = storage::check_file(folder / "f.h5");
+
+    REQUIRE(check.problems.size() == 1);
+    CHECK(check.problems[0].find("is damaged: /g/x, rows 200 to 299 (bytes ") != std::string::npos);
+}
+
+TEST_CASE("repack makes one plain file with the same values, whatever went in", "[whole][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    REQUIRE(python(folder / "f.nc", R"(
+f = h5py.File(path, 'w')
+i = np.arange(400 * 6).reshape(400, 6)
+f.attrs['title'] = 'some fields'
+d = f.create_dataset('g/x', data=i.astype('>i2'), chunks=(7, 4), compression='gzip')
+d.attrs['scale_factor'] = 0.5
+d.attrs['units'] = 'K'
+f.create_dataset('half', data=i.astype('f2'), chunks=(100, 3), fletcher32=True)
+f.create_dataset('holes', (50, 3), 'f4', chunks=(10, 3), fillvalue=7.5)
+f['t'] = np.array([b'one', b'three'])
+f['s'] = 4.5
+f['none'] = np.zeros((0, 4))
+f['vlen'] = np.array(['x', 'yy'], dtype=h5py.string_dtype())
+f.close()
+)") == "");
+
+    storage::repack(folder / "f.nc", folder / "g.h5");
+
+    CHECK(python(folder / "g.h5", R"(
+f = h5py.File(path)
+i = np.arange(400 * 6).reshape(400, 6)
+assert f.attrs['title'] == b'some fields'
+assert f['g/x'].dtype == '<i2' and (f['g/x'][:] == i).all() and f['g/x'].chunks is None
+assert f['g/x'].attrs['scale_factor'] == 0.5 and f['g/x'].attrs['units'] == b'K'
+assert f['half'].dtype == 'f2' and (f['half'][:] == i.astype('f2')).all()
+assert (f['holes'][:] == 7.5).all() and f['t'][1] == b'three' and f['s'][()] == 4.5
+assert f['none'].shape == (0, 4) and 'vlen' not in f
+)") == "");
+    CHECK(storage::check_file(folder / "g.h5").problems.empty());
+    storage::write_bundle(folder / "m.h5", sample_bundle(3));
+    CHECK(error_of([&] { storage::repack(folder / "m.h5", folder / "n.h5"); }).starts_with("2|"));
+    CHECK(entries(folder.path()) == 3);
+}
+
+TEST_CASE("live codes stand under their own name, are refused until complete, and resumed",
+          "[whole][codes]") {
+    const Folder folder;
+    storage::CodesLayout layout;
+    layout.rows = 1000;
+    layout.columns = {{"/codes", Type::f32, Shape{4}}, {"/ids", Type::i64, {}}};
+    const auto fill = [&](storage::CodesWriter& writer, std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row) {
+            const float code[4] = {static_cast<float>(row), 1, 2, 3};
+            writer.write(0, row, 1, code);
+            writer.write(1, row, 1, &row);
+            writer.rows_written(row + 1);
+        }
+    };
+    {
+        storage::CodesWriter whole(folder / "plain.h5", layout, false);
+        fill(whole, 0, 1000);
+        whole.commit();
+    }
+    layout.live = true;
+    {
+        storage::CodesWriter live(folder / "z.h5", layout, false);
+        fill(live, 0, 400);
+        CHECK(std::filesystem::exists(folder / "z.h5"));
+        CHECK(error_of([&] { storage::look(folder / "z.h5"); }).find("is not complete") !=
+              std::string::npos);
+        CHECK(error_of([&] {
+                  storage::CodesWriter(folder / "z.h5", layout, false);
+              }).find("being written by another process") != std::string::npos);
+    }
+    {
+        // Without --live, too: what is there says how it is written.
+        storage::CodesLayout other = layout;
+        other.live = false;
+        storage::CodesWriter again(folder / "z.h5", other, true);
+        CHECK(again.done() == 400);
+        fill(again, 400, 1000);
+        again.commit();
+    }
+    CHECK(bytes_of(folder / "z.h5") == bytes_of(folder / "plain.h5"));
+    CHECK(storage::CodesWriter(folder / "z.h5", layout, true).done() == 1000);
+    CHECK(entries(folder.path()) == 2);
+}
