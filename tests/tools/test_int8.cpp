@@ -20,7 +20,7 @@ bool has_dataset(const Folder& folder, const std::string& file, const std::strin
 }
 
 std::vector<float> codes(const Folder& folder, const std::string& file) {
-    const auto spec = narrows::datasets::parse_data((folder.path() / file).string());
+    const auto spec = narrows::datasets::parse_data((folder.path() / "work" / file).string());
     const auto data = narrows::datasets::open({&spec, 1});
     std::vector<float> out(static_cast<std::size_t>(data->rows() * data->sample().elements()));
     data->read(0, data->rows(), out.data());
