@@ -190,8 +190,7 @@ void ChunkReader::read_chunk(std::size_t number, const hsize_t* corner, const Ro
     const bool whole = std::equal(chunk_.begin() + 1, chunk_.end(), extent_.begin() + 1) &&
                        static_cast<std::int64_t>(corner[0]) >= rows.first &&
                        static_cast<std::int64_t>(corner[0] + chunk_[0]) <= rows.last;
-    const auto scratch =
-        std::make_unique_for_overwrite<std::byte[]>(whole ? 0 : chunk_bytes_);
+    const auto scratch = std::make_unique_for_overwrite<std::byte[]>(whole ? 0 : chunk_bytes_);
     const std::span<std::byte> chunk(
         whole ? rows.out + (corner[0] - static_cast<hsize_t>(rows.first)) * row_bytes_
               : scratch.get(),
