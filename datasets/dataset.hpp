@@ -50,7 +50,8 @@ public:
 // Opens one or several DATA, concatenated in order. Throws Error{Fault::input} that lists what is
 // there when a dataset must be named.
 // `once`: rows will be read in order and once, so that compressed HDF5 is decoded as they come.
-NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64_t memory_budget = 192u << 20,
+NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs,
+                                                   std::uint64_t memory_budget = 192u << 20,
                                                    bool once = false);
 
 // Labels alone: an IDX, CSV, NPY or HDF5 file of one integer (or name) per row.

@@ -143,7 +143,8 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
         static_cast<std::uint64_t>(array.shape.elements()) * storage::size_of(array.type);
     const std::uint64_t row_size = rows > 0 ? bytes / static_cast<std::uint64_t>(rows) : 0;
     const bool as_it_comes =
-        once && (array.chunk.empty() || static_cast<std::uint64_t>(array.chunk[0]) * row_size <= most_chunk);
+        once && (array.chunk.empty() ||
+                 static_cast<std::uint64_t>(array.chunk[0]) * row_size <= most_chunk);
     if (!packed && !as_it_comes && bytes <= budget && rows > 0) {
         RowLayout layout;
         layout.name = name;

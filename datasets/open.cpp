@@ -45,7 +45,8 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
                     "check the name and the folder");
     const std::string format = spec.format.empty() ? recognise(spec) : spec.format;
     std::shared_ptr<const Dataset> data;
-    if (format == "hdf5") data = open_hdf5(spec, budget, once);
+    if (format == "hdf5")
+        data = open_hdf5(spec, budget, once);
     else if (format == "idx") data = open_idx(spec, budget);
     else if (format == "npy") data = open_npy(spec, budget);
     else if (format == "csv") data = open_csv(spec, budget);
@@ -73,7 +74,8 @@ std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs, std::uint64
                                     bool once) {
     if (specs.empty()) throw Error(Fault::usage, "no data was named");
     std::vector<std::shared_ptr<const Dataset>> parts;
-    for (const DataSpec& spec : specs) parts.push_back(open_one(spec, memory_budget / specs.size(), once));
+    for (const DataSpec& spec : specs)
+        parts.push_back(open_one(spec, memory_budget / specs.size(), once));
     return make_joined(std::move(parts));
 }
 

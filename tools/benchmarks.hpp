@@ -18,8 +18,8 @@ struct Benchmark {
 };
 std::vector<Benchmark> benchmarks();
 
-// Products of bytes over an encoder's layers, fp32 products' limit known: four byte products for each
-// fused multiply-add.
+// Products of bytes over an encoder's layers, fp32 products' limit known: four byte products for
+// each fused multiply-add.
 Figure int8_product(double fp32_peak);
 
 }  // namespace narrows::tools

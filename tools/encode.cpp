@@ -21,7 +21,10 @@ int encode(CommandLine& line) {
     finish_options(line.common(), options);
     refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read
     options.quantised = model_facts(options.model).quantised;
-    PipelineJob job{"encode", recipes::encode(options), "encode", {"sse", "mse", "model_sha256", "code_relative_error"}};
+    PipelineJob job{"encode",
+                    recipes::encode(options),
+                    "encode",
+                    {"sse", "mse", "model_sha256", "code_relative_error"}};
     return run_pipeline(line.common(), job);
 }
 

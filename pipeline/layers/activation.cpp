@@ -43,7 +43,9 @@ void ActivationLayer::backward(const Pass& pass, const float* x, const float* y,
     });
 }
 
-float ActivationLayer::alpha() const { return settings::alpha_of(*act_, alpha_); }
+float ActivationLayer::alpha() const {
+    return settings::alpha_of(*act_, alpha_);
+}
 
 std::optional<LayerSpec> ActivationLayer::mirror(const Shape&) const {
     LayerSpec spec;

@@ -129,9 +129,11 @@ public:
     virtual void prepare_update(std::span<const Trace>) {}
     // Gradient of each parameter over all traces, in order, handed to the rule tile by tile.
     virtual void update(const Loop&, std::span<const Trace>, const UpdateRule&) {}
-    // Outside training the layer is y = x * factor + offset, value by value: fills both, [values of a
-    // sample]. False: it is something else.
-    virtual bool affine(std::span<float> /*factor*/, std::span<float> /*offset*/) const { return false; }
+    // Outside training the layer is y = x * factor + offset, value by value: fills both, [values of
+    // a sample]. False: it is something else.
+    virtual bool affine(std::span<float> /*factor*/, std::span<float> /*offset*/) const {
+        return false;
+    }
     // The activation that ends the layer, which Pass::skip_activation leaves out.
     virtual std::optional<simd::Activation> activation() const { return std::nullopt; }
     // How an encoder's layer is mirrored: the decoder's layer; with an empty type: left out of the

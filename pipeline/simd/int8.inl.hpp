@@ -1,6 +1,7 @@
-// Products of bytes with signed bytes. Sums are exact in 32 bits, so their order is free; the epilogue
-// is one fused step and our own activation, alike at every level. A tile of rows x vectors stays in
-// registers while k runs by fours; its sums go through a block on the stack to the epilogue.
+// Products of bytes with signed bytes. Sums are exact in 32 bits, so their order is free; the
+// epilogue is one fused step and our own activation, alike at every level. A tile of rows x vectors
+// stays in registers while k runs by fours; its sums go through a block on the stack to the
+// epilogue.
 constexpr std::size_t int8_panel = panel_width * 4;  // bytes of four k
 constexpr int int8_panel_vectors = static_cast<int>(panel_width / width);
 static_assert(int8_panel_vectors % int8_vectors == 0);
@@ -17,7 +18,8 @@ NARROWS_INLINE std::uint32_t last_bytes(const std::uint8_t* p, std::size_t count
     return four;
 }
 
-// sums [rows][panel_width], the bits of 32-bit integers, = a [rows, depth] * (vectors from vector `at` of the panel)
+// sums [rows][panel_width], the bits of 32-bit integers, = a [rows, depth] * (vectors from vector
+// `at` of the panel)
 template <int rows>
 NARROWS_INLINE void int8_tile(const std::uint8_t* a, std::size_t stride, std::size_t depth,
                               const std::int8_t* panel, int at, float* sums) {
@@ -41,7 +43,8 @@ NARROWS_INLINE void int8_tile(const std::uint8_t* a, std::size_t stride, std::si
                 sum[r][v] = add_products(sum[r][v], values, weights[v]);
         }
     }
-    if (whole < depth) {  // straight code: any loop here, or a shared lambda, puts the sums in memory
+    if (whole <
+        depth) {  // straight code: any loop here, or a shared lambda, puts the sums in memory
         std::uint32_t last[rows];
         for (int r = 0; r < rows; ++r)
             last[r] = last_bytes(a + static_cast<std::size_t>(r) * stride + whole, depth - whole);
@@ -74,9 +77,9 @@ void int8_rows_of(const std::uint8_t* a, std::size_t stride, std::size_t depth,
 }
 using Int8Rows = void (*)(const std::uint8_t*, std::size_t, std::size_t, const std::int8_t*,
                           float*);
-constexpr Int8Rows int8_heights[] = {
-    int8_rows_of<1>, int8_rows_of<2>, int8_rows_of<3>, int8_rows_of<4>,
-    int8_rows_of<5>, int8_rows_of<6>, int8_rows_of<7>, int8_rows_of<8>};
+constexpr Int8Rows int8_heights[] = {int8_rows_of<1>, int8_rows_of<2>, int8_rows_of<3>,
+                                     int8_rows_of<4>, int8_rows_of<5>, int8_rows_of<6>,
+                                     int8_rows_of<7>, int8_rows_of<8>};
 static_assert(int8_rows <= 8);  // with more g++ 12 keeps sums on the stack
 
 // To the nearest of 0 ... 255, halves to even: the sum's last bits are the integer. NaN becomes 0.
@@ -88,8 +91,8 @@ NARROWS_INLINE I byte_of(F v) {
 
 // Rows of a panel's sums to values or bytes.
 template <Activation kind>
-void int8_epilogue(const Int8Product& p, const float* sums, std::size_t row,
-                   std::size_t rows, std::size_t column) {
+void int8_epilogue(const Int8Product& p, const float* sums, std::size_t row, std::size_t rows,
+                   std::size_t column) {
     const F alpha = set(p.alpha);
     for (std::size_t i = 0; i < panel_width && column + i < p.columns; i += width) {
         const std::size_t at = column + i, left = p.columns - at;
@@ -101,8 +104,10 @@ void int8_epilogue(const Int8Product& p, const float* sums, std::size_t row,
             const I sum = bits(load(sums + r * panel_width + i));
             const F y = activated<kind>(fused(converted(sum), scale, bias), alpha);
             const std::size_t to = (row + r) * p.c_stride + at;
-            if (bytes) store_bytes(p.bytes + to, byte_of(fused(y, factor, offset)), left);
-            else write(p.c + to, y, left);
+            if (bytes)
+                store_bytes(p.bytes + to, byte_of(fused(y, factor, offset)), left);
+            else
+                write(p.c + to, y, left);
         }
     }
 }

@@ -29,7 +29,8 @@ void Load::describe(Schema& schema) {
              "streaming bytes that a trained model scales: as they are stored")
         .out("labels", "i64[batch]", "their labels, where the data has any")
         .out("weight", "f32 like x", "1, and 0 where a value was missing (on_bad_row = \"mask\")")
-        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several", Need::required)
+        .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several",
+                             Need::required)
         .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
         .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png|pgn|epd|fen", "empty: by content")
         .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
@@ -58,8 +59,9 @@ void Load::describe(Schema& schema) {
                               "PGN: the position after so many half-moves", "half-moves")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
-        .choice<&Load::on_bad_row_>("on_bad_row", "stop", "stop|skip|mask",
-                                    "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0");
+        .choice<&Load::on_bad_row_>(
+            "on_bad_row", "stop", "stop|skip|mask",
+            "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0");
 }
 
 datasets::DataSpec Load::spec_of(const std::string& data) const {
@@ -254,8 +256,8 @@ void Load::open(OpenContext& context) {
     one_step_ = stored_ && context.connected("x") && !context.connected("weight") &&
                 scaling_->factor.size() == 1 && scaling_->shift[0] == 0;
     if (one_step_)
-        bytes_ = context.reserve(
-            static_cast<std::size_t>(context.batch() * data_->sample().elements()));
+        bytes_ =
+            context.reserve(static_cast<std::size_t>(context.batch() * data_->sample().elements()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
     // Weights come from values, also where only weights are read.
     if (context.connected("weight") && !context.connected("x"))
@@ -317,9 +319,10 @@ void Load::process(Context& context) {
     }
     const bool convert = one_step_ && context.wanted("x");
     if (stored_ && (context.wanted("stored") || convert)) {
-        std::uint8_t* bytes = context.wanted("stored")
-                                  ? context.out<std::uint8_t>("stored").data
-                                  : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
+        std::uint8_t* bytes =
+            context.wanted("stored")
+                ? context.out<std::uint8_t>("stored").data
+                : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
         data.read_stored(place.first, place.count, reinterpret_cast<std::byte*>(bytes));
         // (x - 0) * factor, rounded once, as apply_scaling() gives it
         if (convert)

@@ -20,7 +20,7 @@ bool has_dataset(const Folder& folder, const std::string& file, const std::strin
 }
 
 std::vector<float> codes(const Folder& folder, const std::string& file) {
-    const auto spec = narrows::datasets::parse_data((folder.path() / file).string());
+    const auto spec = narrows::datasets::parse_data((folder.path() / "work" / file).string());
     const auto data = narrows::datasets::open({&spec, 1});
     std::vector<float> out(static_cast<std::size_t>(data->rows() * data->sample().elements()));
     data->read(0, data->rows(), out.data());
@@ -92,10 +92,12 @@ TEST_CASE("codes of compressed data, decoded as it comes, are those of plain dat
 TEST_CASE("samples of floats are quantised by the range that calibration shows", "[tools]") {
     Folder folder;
     folder.must("generate waves -q -o waves.h5 -n 500");
-    folder.must("train waves.h5 --model undercomplete --latent 6 --scale standard --epochs 3 -q -o m.h5");
+    folder.must(
+        "train waves.h5 --model undercomplete --latent 6 --scale standard --epochs 3 -q -o m.h5");
 
     const auto results =
-        folder.must("encode waves.h5 -m m.h5 -o z.h5 --int8 --no-error --calibration 100 --json").json();
+        folder.must("encode waves.h5 -m m.h5 -o z.h5 --int8 --no-error --calibration 100 --json")
+            .json();
     folder.must("encode waves.h5 -m m.h5 -o f.h5 --no-error -q");
 
     CHECK(results.at("calibration_samples") == 100);
