@@ -68,10 +68,12 @@ struct DatasetWriter::Impl {
     template <class T>
     void put_column(hid_t to, const std::string& name, hid_t type, const Shape& shape,
                     const std::vector<T>& values) const {
-        const h5::Handle dataset =
+        h5::Handle dataset =
             h5::make_dataset(to, name, type, shape, h5::dataset_list(), target.path());
-        if (!values.empty() &&
-            H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+        // The library keeps small data back until the dataset is closed: that may fail, too.
+        if ((!values.empty() &&
+             H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) ||
+            !dataset.close())
             h5::fail_write(target.path(), "dataset " + name);
     }
 

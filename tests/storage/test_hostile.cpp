@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <random>
 
@@ -252,4 +253,25 @@ f.close()
     storage::trust_files(false);
 
     CHECK(rows[639] == 639.0f);
+}
+
+// The maintainers' files of known vulnerabilities are fetched, not stored: their folder stands in
+// NARROWS_HDF5_CVE.
+TEST_CASE("files of known vulnerabilities do not end this process", "[hostile]") {
+    const char* const folder = std::getenv("NARROWS_HDF5_CVE");
+    if (folder == nullptr) {
+        std::cerr << "NARROWS_HDF5_CVE is not set: files of known vulnerabilities were skipped\n";
+        return;
+    }
+    std::size_t files = 0, refused = 0, slow = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (!entry.is_regular_file()) continue;
+        std::string result;
+        slow += seconds_of([&] { result = read_all(entry.path()); }) > 2;
+        ++files;
+        refused += result.find('|') != std::string::npos;
+    }
+    std::cerr << files << " files of known vulnerabilities, " << refused << " refused\n";
+    CHECK(files > 0);
+    CHECK(slow == 0);
 }
