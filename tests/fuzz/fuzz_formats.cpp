@@ -6,7 +6,7 @@ using namespace narrows;
 
 namespace {
 
-constexpr const char* formats[] = {"idx", "npy", "csv", "raw", "ts", ""};
+constexpr const char* formats[] = {"idx", "npy", "csv", "raw", "ts", "", "pgn", "epd"};
 
 std::string npy(const std::string& descr = "'<f4'") {
     std::string header =
@@ -33,7 +33,11 @@ std::vector<std::string> fuzz::seeds() {
         "\4@problemName X\n@dimensions 2\n@classLabel true a b\n@data\n1,2,3:4,5,6:a\n7,8,9:1,1,1:b\n"s,
         "\5\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c\x4c\xe1\x02\0\xc2\xf5\x1e\x5f\x04\0\0\0"s,
         "\5"
-        "1;2\n3;4\n"s};
+        "1;2\n3;4\n"s,
+        "\6[Event \"x\"]\n[FEN \"r3k2r/1P6/8/3pP3/8/8/8/R3K2R w KQkq d6 0 1\"]\n\n"
+        "1. exd6 {ep} O-O 2. bxa8=Q $1 (2. O-O-O Rd8) Rxa8 1-0\n\n1. e4 e5 2. Nf3 *\n"s,
+        "\7r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - id \"a\";\n"
+        "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - -\n"s};
 }
 
 void fuzz::run(std::string_view input) {
@@ -46,6 +50,7 @@ void fuzz::run(std::string_view input) {
         spec.shape = {4};
         spec.type = "f32";
     }
+    spec.ply = 3;
     file.put(input.substr(1));
     try {
         const auto data = datasets::open({&spec, 1}, 1u << 20);
