@@ -38,9 +38,10 @@ def torch_train(work, batch, epochs, threads):
                 str(epochs), str(threads)], BEST | {"OMP_NUM_THREADS": str(threads)})
 
 
-def ours_encode(data, threads):
+def ours_encode(data, threads, *options):
+    """Codes alone, as the peer gives them: no error of each sample."""
     result = run([NARROWS, "encode", data, "-m", "a.h5", "-o", "codes.h5", "--threads", str(threads),
-                  "--json", "-q"])
+                  "--no-error", "--json", "-q", *options])
     return {"rate": result["samples_per_second"]}
 
 
@@ -112,6 +113,8 @@ def main():
         for threads in (1, 2):
             rows.append(compare(f"encode {name}, {threads} thread{'s' * (threads > 1)}",
                                 lambda: ours_encode(data, threads), lambda: torch_encode(data, threads)))
+        rows.append(compare(f"encode {name}, 2 threads, --int8", lambda: ours_encode(data, 2, "--int8"),
+                            lambda: torch_encode(data, 2)))
     with open(os.path.join(FOLDER, "peers.json"), "w") as file:
         json.dump(rows, file, indent=1)
 
