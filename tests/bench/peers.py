@@ -15,6 +15,7 @@ import numpy as np
 import works
 
 NARROWS, FOLDER = os.path.abspath(sys.argv[1]), sys.argv[2]
+WORKS = os.environ.get("WORKS", "abcde")   # "": encoding alone
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
@@ -68,10 +69,18 @@ def compare(name, ours, theirs):
     return row
 
 
-def subset(rows):
+def subset(rows, floats=False):
     with h5py.File(os.path.join(FOLDER, "all.h5")) as source, \
             h5py.File(os.path.join(FOLDER, "data.h5"), "w") as target:
-        target["samples"] = source["/samples"][:rows]
+        x = source["/samples"][:rows]
+        target["samples"] = x.astype(np.float32) / 255 if floats else x
+
+
+def model_for(floats):
+    """a.h5, trained on the type of data that it is to encode."""
+    subset(20000, floats)
+    ours_train("a", 128, 1, 2)
+    os.replace(os.path.join(FOLDER, "model.h5"), os.path.join(FOLDER, "a.h5"))
 
 
 def encode_files():
@@ -96,20 +105,18 @@ def main():
     print(f"{'work':<34}{'narrows':>12}{'PyTorch':>12}{'ratio':>10}   samples/s, median of {ROUNDS}")
     for threads in (1, 2):
         subset(20000)
-        for work in "abcde":
+        for work in WORKS:
             rows.append(compare(f"{work} batch 128, {threads} thread{'s' * (threads > 1)}",
                                 lambda: ours_train(work, 128, 3, threads),
                                 lambda: torch_train(work, 128, 3, threads)))
     subset(4000)
-    for work in "ab":
+    for work in (w for w in "ab" if w in WORKS):
         for batch in (16, 1):
             rows.append(compare(f"{work} batch {batch}, 2 threads",
                                 lambda: ours_train(work, batch, 2, 2),
                                 lambda: torch_train(work, batch, 2, 2)))
-    subset(20000)
-    ours_train("a", 128, 1, 2)
-    os.replace(os.path.join(FOLDER, "model.h5"), os.path.join(FOLDER, "a.h5"))
     for name, data in encode_files():
+        model_for(name.startswith("f32"))
         for threads in (1, 2):
             rows.append(compare(f"encode {name}, {threads} thread{'s' * (threads > 1)}",
                                 lambda: ours_encode(data, threads), lambda: torch_encode(data, threads)))
