@@ -167,9 +167,16 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
 void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                          const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
+    const float* moments[2];
+    for (int which = 0; which < 2; ++which)
+        moments[which] = weight_->state(which) ? weight_->state(which) : weight_->data();
     for (std::size_t row = first; row < last; row += tile_rows) {
         const std::size_t count = std::min(tile_rows, last - row);
-        simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data());
+        const std::size_t offset = (panel * inputs_ + row) * width;
+        const simd::Ahead ahead{{weight_->data() + offset, moments[0] + offset, moments[1] + offset},
+                                weight_->transposed() + row / width * outputs_ * width +
+                                    panel * width * width + row % width};
+        simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data(), &ahead);
         if (!pull_.empty()) {
             const float *factor = pull_.data() + panel * width,
                         *weight = weight_->data() + (panel * inputs_ + row) * width;
@@ -177,8 +184,8 @@ void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                 gradient[i] += factor[i % width] * weight[i];
         }
         UpdateBlock block;
-        block.offset = (panel * inputs_ + row) * width;
-        block.weight = weight_->data() + block.offset;
+        block.offset = offset;
+        block.weight = weight_->data() + offset;
         block.gradient = gradient.data();
         for (int which = 0; which < 2; ++which)
             if (float* state = weight_->state(which)) block.state[which] = state + block.offset;

@@ -35,7 +35,7 @@ NARROWS_INLINE I add_products(I sums, Four values, Four weights) {
 constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
 
-constexpr int tile_rows = 10;
+constexpr int tile_rows = 8;
 constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : rows <= 4 ? 4 : 2; }
 constexpr int gradient_rows = 8;
 constexpr int gradient_vectors = 2;

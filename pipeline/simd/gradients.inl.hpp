@@ -1,10 +1,19 @@
 // Weight gradients tile by tile, and the small passes around them. Nothing is packed: activations
 // are broadcast along their rows, output gradients are read in place.
 
+// Step n of 16: a sixteenth of what is asked for ahead.
+constexpr std::size_t ahead_steps = 16;
+NARROWS_INLINE void ask_ahead(const Ahead& ahead, std::size_t n) {
+    for (const float* run : ahead.runs) __builtin_prefetch(run + n * 16);
+    __builtin_prefetch(ahead.rows + 2 * n * panel_width);
+    __builtin_prefetch(ahead.rows + (2 * n + 1) * panel_width);
+}
+
 // `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms.
 template <int rows, int vectors, bool edge>
 NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, std::size_t first,
-                               std::size_t column, std::size_t columns, float* tile_out) {
+                               std::size_t column, std::size_t columns, float* tile_out,
+                               const Ahead* ahead) {
     F sums[rows][vectors];
     std::size_t left[vectors];
 #pragma GCC unroll 16
@@ -20,7 +29,7 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
         const OuterTerm& term = terms[t];
         const float* a = term.a + first;
         const float* b = term.b + column;
-        for (std::size_t n = 0; n < term.rows; ++n, a += term.a_stride, b += term.b_stride) {
+        const auto add_row = [&]() NARROWS_LAMBDA {
             F row[vectors];
 #pragma GCC unroll 16
             for (int v = 0; v < vectors; ++v) {
@@ -33,7 +42,16 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 #pragma GCC unroll 16
                 for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
             }
-        }
+            a += term.a_stride;
+            b += term.b_stride;
+        };
+        std::size_t n = 0;
+        if (ahead != nullptr && t == 0)
+            for (; n < ahead_steps && n < term.rows; ++n) {
+                ask_ahead(*ahead, n);
+                add_row();
+            }
+        for (; n < term.rows; ++n) add_row();
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r)
@@ -46,20 +64,20 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 
 template <int rows>
 void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t first,
-                std::size_t panel, std::size_t columns, float* tile_out) {
+                std::size_t panel, std::size_t columns, float* tile_out, const Ahead* ahead) {
     const std::size_t column = panel * panel_width;
     constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
     std::size_t at = 0;
     for (; at < panel_width && column + at + step <= columns; at += step)
         outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at, columns,
-                                                  tile_out + at);
+                                                  tile_out + at, at == 0 ? ahead : nullptr);
     for (; at < panel_width && column + at + step - width < columns; at += step)
         outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at, columns,
-                                                 tile_out + at);
+                                                 tile_out + at, at == 0 ? ahead : nullptr);
     for (; at < panel_width; at += width) {
         if (column + at < columns) {
             outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns,
-                                      tile_out + at);
+                                      tile_out + at, at == 0 ? ahead : nullptr);
             continue;
         }
         for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
@@ -67,16 +85,17 @@ void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t firs
     }
 }
 using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,
-                           float*);
+                           float*, const Ahead*);
 constexpr OuterRows outer_row_counts[] = {outer_rows<1>, outer_rows<2>, outer_rows<3>,
                                           outer_rows<4>, outer_rows<5>, outer_rows<6>,
                                           outer_rows<7>, outer_rows<8>};
 
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
-                     std::size_t panel, std::size_t columns, float* tile_out) {
+                     std::size_t panel, std::size_t columns, float* tile_out, const Ahead* ahead) {
     while (count > 0) {
         const std::size_t rows = count < gradient_rows ? count : gradient_rows;
-        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out);
+        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out, ahead);
+        ahead = nullptr;
         first += rows;
         tile_out += rows * panel_width;
         count -= rows;

@@ -79,6 +79,13 @@ struct OuterTerm {
     std::size_t rows = 0;
 };
 
+// Memory that the caller touches after a weight gradient, asked for while the sums run: whole runs of
+// 8 x 32 floats, and one line in each of 32 rows that lie 32 floats apart. Only a hint.
+struct Ahead {
+    const float* runs[3] = {};
+    const float* rows = nullptr;
+};
+
 struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter 2019
     float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
     float correction1 = 1, correction2 = 1;  // 1 / (1 - beta^t)
@@ -110,7 +117,7 @@ struct Kernels {
     // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
     // i < count <= 8; columns beyond `columns` give 0.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
-                            std::size_t panel, std::size_t columns, float* tile);
+                            std::size_t panel, std::size_t columns, float* tile, const Ahead* ahead);
     // Writes rows first ... first+count-1 (count <= 8) of panel `panel` of B [k, n], given as a
     // tile [count][32], into the panels of B^T [n, k].
     void (*transpose_tile)(const float* tile, std::size_t first, std::size_t count,

@@ -1,7 +1,4 @@
-// One pass over weights, gradient and state. The next block of each array is asked for ahead: the
-// caller's tiles follow each other in memory.
-NARROWS_INLINE void ask_ahead(const float* p) { __builtin_prefetch(p + 256); }
-
+// One pass over weights, gradient and state.
 void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {
     const F beta1 = set(step.beta1), beta2 = set(step.beta2), epsilon = set(step.epsilon);
     const F rest1 = set(1.0f - step.beta1), rest2 = set(1.0f - step.beta2);
@@ -10,9 +7,6 @@ void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, st
     const F keep = set(1.0f - step.rate * step.decoupled_decay);
     for (std::size_t i = 0; i < n; i += width) {
         const std::size_t left = n - i;
-        ask_ahead(w + i);
-        ask_ahead(m + i);
-        ask_ahead(v + i);
         const F weight = read(w + i, left);
         const F slope = fused(decay, weight, read(g + i, left) * clip);
         const F mean = fused(beta1, read(m + i, left), rest1 * slope);

@@ -150,7 +150,7 @@ TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
 
             each_level([&](const Kernels& kernels) {
                 std::vector<float> tile(count * 32, untouched);
-                kernels.weight_gradient(terms, first, count, panel, columns, tile.data());
+                kernels.weight_gradient(terms, first, count, panel, columns, tile.data(), nullptr);
 
                 INFO("panel " << panel << " count " << count);
                 REQUIRE(same_bits(tile, expected));
