@@ -117,7 +117,7 @@ Figure weight_gradient() {
             for (std::size_t panel = 0; panel < simd::panel_count(layers[l].out); ++panel)
                 for (std::size_t first = 0; first < layers[l].in; first += 8)
                     simd::kernels().weight_gradient({&term, 1}, first, std::min<std::size_t>(8, layers[l].in - first),
-                                                    panel, layers[l].out, tile, nullptr);
+                                                    panel, layers[l].out, tile);
         }
     });
 }

@@ -55,7 +55,7 @@ std::vector<double> scatter(const Matrix& x, const std::vector<float>& mean, con
                     const float* block = centred.data() + from * d;
                     const simd::OuterTerm term{block, d, block, d,
                                                std::min(chain_rows, rows - from)};
-                    kernels.weight_gradient({&term, 1}, i, height, panel, d, tile, nullptr);
+                    kernels.weight_gradient({&term, 1}, i, height, panel, d, tile);
                     for (std::size_t r = 0; r < height; ++r)
                         for (std::size_t j = 0; j < width; ++j)
                             sums[(i + r) * d + column + j] +=

@@ -125,7 +125,7 @@ private:
         for (std::size_t i = 0; i < x_.columns; i += tile_rows) {
             const std::size_t height = std::min(tile_rows, x_.columns - i);
             for (std::size_t panel = 0; panel < simd::panel_count(classes_); ++panel) {
-                kernels.weight_gradient({&term, 1}, i, height, panel, classes_, tile, nullptr);
+                kernels.weight_gradient({&term, 1}, i, height, panel, classes_, tile);
                 const std::size_t column = panel * simd::panel_width;
                 const std::size_t width = std::min(simd::panel_width, classes_ - column);
                 for (std::size_t r = 0; r < height; ++r)

@@ -80,7 +80,7 @@ void Convolution::weight_tile(const Tile& tile, float* values) const {
     const std::size_t groups = static_cast<std::size_t>(windows_.groups);
     if (groups == 1)
         return simd::kernels().weight_gradient(terms_[tile.tap], tile.channel, tile.count,
-                                               tile.panel, columns(), values, nullptr);
+                                               tile.panel, columns(), values);
     // Of a panel that groups share, each gives its columns.
     std::array<float, tile_rows * width> part;
     std::fill_n(values, tile.count * width, 0.0f);
@@ -88,7 +88,7 @@ void Convolution::weight_tile(const Tile& tile, float* values) const {
     const std::size_t right = std::min(left + width, columns());
     for (std::size_t group = left / group_columns; group * group_columns < right; ++group) {
         simd::kernels().weight_gradient(terms_[tile.tap * groups + group], tile.channel, tile.count,
-                                        tile.panel, columns(), part.data(), nullptr);
+                                        tile.panel, columns(), part.data());
         const std::size_t from = std::max(left, group * group_columns) - left;
         const std::size_t to = std::min(right, (group + 1) * group_columns) - left;
         for (std::size_t row = 0; row < tile.count; ++row)

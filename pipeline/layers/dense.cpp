@@ -167,16 +167,16 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
 void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                          const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
-    const float* moments[2];
-    for (int which = 0; which < 2; ++which)
-        moments[which] = weight_->state(which) ? weight_->state(which) : weight_->data();
+    if (const simd::AdamStep* step = rule.adam(weight_->decays()); step && pull_.empty()) {
+        simd::kernels().dense_adam({terms_, panel, first, last, inputs_, outputs_, weight_->data(),
+                                    weight_->state(0), weight_->state(1), weight_->transposed(),
+                                    *step});
+        return;
+    }
     for (std::size_t row = first; row < last; row += tile_rows) {
         const std::size_t count = std::min(tile_rows, last - row);
         const std::size_t offset = (panel * inputs_ + row) * width;
-        const simd::Ahead ahead{{weight_->data() + offset, moments[0] + offset, moments[1] + offset},
-                                weight_->transposed() + row / width * outputs_ * width +
-                                    panel * width * width + row % width};
-        simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data(), &ahead);
+        simd::kernels().weight_gradient(terms_, row, count, panel, outputs_, gradient.data());
         if (!pull_.empty()) {
             const float *factor = pull_.data() + panel * width,
                         *weight = weight_->data() + (panel * inputs_ + row) * width;

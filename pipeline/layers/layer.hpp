@@ -32,6 +32,8 @@ public:
     virtual ~UpdateRule();
     virtual int states() const = 0;        // arrays beside the weights: adam 2, momentum 1, sgd 0
     virtual void apply(const UpdateBlock& block) const = 0;  // called from many threads at once
+    // What apply() does, if it is just this step: a layer may then take it together with the gradient.
+    virtual const simd::AdamStep* adam(bool /*decays*/) const { return nullptr; }
 };
 
 // Zeroed floats at a 64-byte boundary. `stagger` moves the start by so many cache lines, so that a

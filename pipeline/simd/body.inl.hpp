@@ -7,10 +7,11 @@
 #include "pipeline/simd/elementwise.inl.hpp"
 #include "pipeline/simd/products.inl.hpp"
 #include "pipeline/simd/int8.inl.hpp"
+#include "pipeline/simd/optimisers.inl.hpp"
 #include "pipeline/simd/gradients.inl.hpp"
+#include "pipeline/simd/dense_step.inl.hpp"
 #include "pipeline/simd/losses.inl.hpp"
 #include "pipeline/simd/weighted_losses.inl.hpp"
-#include "pipeline/simd/optimisers.inl.hpp"
 #include "pipeline/simd/random.inl.hpp"
 
 constexpr Kernels the_table{
@@ -21,6 +22,7 @@ constexpr Kernels the_table{
     .quantise = quantise,
     .weight_gradient = weight_gradient,
     .transpose_tile = transpose_tile,
+    .dense_adam = dense_adam,
     .column_sums = column_sums,
     .activate = activate,
     .activation_gradient = activation_gradient,

@@ -1,19 +1,18 @@
 // Weight gradients tile by tile, and the small passes around them. Nothing is packed: activations
 // are broadcast along their rows, output gradients are read in place.
 
-// Step n of 16: a sixteenth of what is asked for ahead.
-constexpr std::size_t ahead_steps = 16;
-NARROWS_INLINE void ask_ahead(const Ahead& ahead, std::size_t n) {
-    for (const float* run : ahead.runs) __builtin_prefetch(run + n * 16);
-    __builtin_prefetch(ahead.rows + 2 * n * panel_width);
-    __builtin_prefetch(ahead.rows + (2 * n + 1) * panel_width);
-}
+// What is done between the sums of a tile, in so many shares: other work for the units that the sums
+// leave idle.
+struct NothingBetween {
+    static constexpr std::size_t shares = 0;
+    NARROWS_INLINE void operator()(std::size_t) const {}
+};
 
 // `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms.
-template <int rows, int vectors, bool edge>
+template <int rows, int vectors, bool edge, class Between>
 NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, std::size_t first,
                                std::size_t column, std::size_t columns, float* tile_out,
-                               const Ahead* ahead) {
+                               const Between& between) {
     F sums[rows][vectors];
     std::size_t left[vectors];
 #pragma GCC unroll 16
@@ -46,10 +45,11 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
             b += term.b_stride;
         };
         std::size_t n = 0;
-        if (ahead != nullptr && t == 0)
-            for (; n < ahead_steps && n < term.rows; ++n) {
-                ask_ahead(*ahead, n);
-                add_row();
+        if (Between::shares > 0 && t == 0)
+            for (std::size_t share = 0; share < Between::shares; ++share) {
+                between(share);
+                for (const std::size_t end = term.rows * (share + 1) / Between::shares; n < end; ++n)
+                    add_row();
             }
         for (; n < term.rows; ++n) add_row();
     }
@@ -64,20 +64,21 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 
 template <int rows>
 void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t first,
-                std::size_t panel, std::size_t columns, float* tile_out, const Ahead* ahead) {
+                std::size_t panel, std::size_t columns, float* tile_out) {
     const std::size_t column = panel * panel_width;
     constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
+    constexpr NothingBetween nothing;
     std::size_t at = 0;
     for (; at < panel_width && column + at + step <= columns; at += step)
         outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at, columns,
-                                                  tile_out + at, at == 0 ? ahead : nullptr);
+                                                  tile_out + at, nothing);
     for (; at < panel_width && column + at + step - width < columns; at += step)
         outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at, columns,
-                                                 tile_out + at, at == 0 ? ahead : nullptr);
+                                                 tile_out + at, nothing);
     for (; at < panel_width; at += width) {
         if (column + at < columns) {
             outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns,
-                                      tile_out + at, at == 0 ? ahead : nullptr);
+                                      tile_out + at, nothing);
             continue;
         }
         for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
@@ -85,17 +86,16 @@ void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t firs
     }
 }
 using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,
-                           float*, const Ahead*);
+                           float*);
 constexpr OuterRows outer_row_counts[] = {outer_rows<1>, outer_rows<2>, outer_rows<3>,
                                           outer_rows<4>, outer_rows<5>, outer_rows<6>,
                                           outer_rows<7>, outer_rows<8>};
 
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
-                     std::size_t panel, std::size_t columns, float* tile_out, const Ahead* ahead) {
+                     std::size_t panel, std::size_t columns, float* tile_out) {
     while (count > 0) {
         const std::size_t rows = count < gradient_rows ? count : gradient_rows;
-        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out, ahead);
-        ahead = nullptr;
+        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out);
         first += rows;
         tile_out += rows * panel_width;
         count -= rows;

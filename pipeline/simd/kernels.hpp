@@ -79,19 +79,22 @@ struct OuterTerm {
     std::size_t rows = 0;
 };
 
-// Memory that the caller touches after a weight gradient, asked for while the sums run: whole runs of
-// 8 x 32 floats, and one line in each of 32 rows that lie 32 floats apart. Only a hint.
-struct Ahead {
-    const float* runs[3] = {};
-    const float* rows = nullptr;
-};
-
 struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter 2019
     float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
     float correction1 = 1, correction2 = 1;  // 1 / (1 - beta^t)
     float decay = 0;                         // adds decay * w to the gradient (L2)
     float decoupled_decay = 0;               // w -= rate * decoupled_decay * w
     float gradient_scale = 1;                // clipping
+};
+// A step of Adam for rows first ... last-1 of one panel of a dense layer's weights [inputs, outputs]:
+// gradient over all terms (as weight_gradient), Adam, and the packed transpose. Same bits as the three
+// called one after the other.
+struct DenseStep {
+    std::span<const OuterTerm> terms;
+    std::size_t panel = 0, first = 0, last = 0, inputs = 0, outputs = 0;  // first: a multiple of 8
+    float *weight = nullptr, *mean = nullptr, *variance = nullptr;        // in panels, from the first
+    float* transposed = nullptr;                                          // panels of the transpose
+    AdamStep adam;
 };
 struct MomentumStep {
     float rate = 1e-2f, momentum = 0, decay = 0, gradient_scale = 1;
@@ -117,11 +120,12 @@ struct Kernels {
     // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
     // i < count <= 8; columns beyond `columns` give 0.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
-                            std::size_t panel, std::size_t columns, float* tile, const Ahead* ahead);
+                            std::size_t panel, std::size_t columns, float* tile);
     // Writes rows first ... first+count-1 (count <= 8) of panel `panel` of B [k, n], given as a
     // tile [count][32], into the panels of B^T [n, k].
     void (*transpose_tile)(const float* tile, std::size_t first, std::size_t count,
                            std::size_t panel, std::size_t k, std::size_t n, float* transposed);
+    void (*dense_adam)(const DenseStep&);
     // sums[j] = chain over r of x[r, j], for first <= j < last
     void (*column_sums)(const float* x, std::size_t stride, std::size_t rows, std::size_t first,
                         std::size_t last, float* sums);

@@ -1,20 +1,37 @@
+struct AdamConstants {
+    explicit AdamConstants(const AdamStep& step)
+        : beta1(set(step.beta1)),
+          beta2(set(step.beta2)),
+          epsilon(set(step.epsilon)),
+          rest1(set(1.0f - step.beta1)),
+          rest2(set(1.0f - step.beta2)),
+          correction2(set(step.correction2)),
+          decay(set(step.decay)),
+          clip(set(step.gradient_scale)),
+          rate(set(-step.rate * step.correction1)),
+          keep(set(1.0f - step.rate * step.decoupled_decay)) {}
+    F beta1, beta2, epsilon, rest1, rest2, correction2, decay, clip, rate, keep;
+};
+// One vector of weights, given its gradient; `weight`, `mean` and `variance` become the new ones.
+NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F& mean,
+                                F& variance) {
+    const F slope = fused(c.decay, weight, gradient * c.clip);
+    mean = fused(c.beta1, mean, c.rest1 * slope);
+    variance = fused(c.beta2, variance, c.rest2 * (slope * slope));
+    const F size = square_root(variance * c.correction2) + c.epsilon;
+    weight = fused(weight, c.keep, c.rate * mean / size);
+}
+
 // One pass over weights, gradient and state.
 void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {
-    const F beta1 = set(step.beta1), beta2 = set(step.beta2), epsilon = set(step.epsilon);
-    const F rest1 = set(1.0f - step.beta1), rest2 = set(1.0f - step.beta2);
-    const F correction2 = set(step.correction2), decay = set(step.decay);
-    const F clip = set(step.gradient_scale), rate = set(-step.rate * step.correction1);
-    const F keep = set(1.0f - step.rate * step.decoupled_decay);
+    const AdamConstants constants(step);
     for (std::size_t i = 0; i < n; i += width) {
         const std::size_t left = n - i;
-        const F weight = read(w + i, left);
-        const F slope = fused(decay, weight, read(g + i, left) * clip);
-        const F mean = fused(beta1, read(m + i, left), rest1 * slope);
-        const F variance = fused(beta2, read(v + i, left), rest2 * (slope * slope));
-        const F size = square_root(variance * correction2) + epsilon;
+        F weight = read(w + i, left), mean = read(m + i, left), variance = read(v + i, left);
+        adam_vector(constants, read(g + i, left), weight, mean, variance);
         write(m + i, mean, left);
         write(v + i, variance, left);
-        write(w + i, fused(weight, keep, rate * mean / size), left);
+        write(w + i, weight, left);
     }
 }
 

@@ -30,6 +30,7 @@ public:
         kernels().adam(block.decays ? matrices_ : vectors_, block.weight, block.gradient,
                        block.state[0], block.state[1], block.count);
     }
+    const AdamStep* adam(bool decays) const override { return decays ? &matrices_ : &vectors_; }
 
 private:
     AdamStep matrices_, vectors_;

@@ -30,6 +30,7 @@ TEST_CASE("every function of every table is there", "[dispatch]") {
     each_level([](const Kernels& k) {
         CHECK(k.product);
         CHECK(k.weight_gradient);
+        CHECK(k.dense_adam);
         CHECK(k.transpose_tile);
         CHECK(k.salt_and_pepper);
         CHECK(k.peak(10) > 0);

@@ -150,12 +150,54 @@ TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
 
             each_level([&](const Kernels& kernels) {
                 std::vector<float> tile(count * 32, untouched);
-                kernels.weight_gradient(terms, first, count, panel, columns, tile.data(), nullptr);
+                kernels.weight_gradient(terms, first, count, panel, columns, tile.data());
 
                 INFO("panel " << panel << " count " << count);
                 REQUIRE(same_bits(tile, expected));
             });
         }
+}
+
+TEST_CASE("a dense layer's step of Adam is gradient, rule and transpose, bit for bit", "[gradient]") {
+    Numbers numbers(9);
+    const std::size_t inputs = 45, outputs = 75;
+    simd::AdamStep adam;
+    adam.correction1 = 10, adam.correction2 = 1000, adam.decay = 0.01f, adam.decoupled_decay = 0.1f;
+    for (const std::size_t rows : {0, 1, 5, 16, 37}) {
+        const auto a = numbers.vector(rows * inputs + 1), b = numbers.vector(rows * outputs + 1);
+        const simd::OuterTerm terms[] = {{a.data(), inputs, b.data(), outputs, rows},
+                                         {a.data(), inputs, b.data(), outputs, rows / 2}};
+        const auto weight = packed(numbers.vector(inputs * outputs), inputs, outputs);
+        const auto mean = packed(numbers.vector(inputs * outputs), inputs, outputs);
+        auto variance = packed(numbers.vector(inputs * outputs), inputs, outputs);
+        for (float& v : variance) v *= v;
+        each_level([&](const Kernels& kernels) {
+            auto w = weight, m = mean, v = variance;
+            std::vector<float> t(simd::panels_size(outputs, inputs)), expected_t = t;
+            auto expected_w = weight, expected_m = mean, expected_v = variance;
+            for (std::size_t panel = 0; panel < simd::panel_count(outputs); ++panel)
+                for (std::size_t first = 0; first < inputs; first += 8) {
+                    const std::size_t count = std::min<std::size_t>(8, inputs - first);
+                    const std::size_t at = (panel * inputs + first) * 32;
+                    std::vector<float> tile(count * 32);
+                    kernels.weight_gradient({terms, 2}, first, count, panel, outputs, tile.data());
+                    kernels.adam(adam, &expected_w[at], tile.data(), &expected_m[at],
+                                 &expected_v[at], count * 32);
+                    kernels.transpose_tile(&expected_w[at], first, count, panel, inputs, outputs,
+                                           expected_t.data());
+                }
+            for (std::size_t panel = 0; panel < simd::panel_count(outputs); ++panel)
+                for (const auto& [first, last] : {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
+                    kernels.dense_adam({{terms, 2}, panel, first, last, inputs, outputs, w.data(),
+                                        m.data(), v.data(), t.data(), adam});
+
+            INFO("rows " << rows);
+            REQUIRE(same_bits(w, expected_w));
+            REQUIRE(same_bits(m, expected_m));
+            REQUIRE(same_bits(v, expected_v));
+            REQUIRE(same_bits(t, expected_t));
+        });
+    }
 }
 
 TEST_CASE("packing, its inverse and the transpose agree", "[pack]") {
