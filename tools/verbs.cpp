@@ -52,7 +52,7 @@ constexpr Verb table[] = {
      "narrows repack foreign.nc -o plain.h5", repack},
     {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",
      make_new},
-    {"bench", "[NAME]", "kernel figures on this machine", "narrows bench --json", bench},
+    {"bench", "[NAME]", "speed and memory against the limits of this machine", "narrows bench train-a", bench},
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 // The int8 product over the layers of 784-512-256-64 at 128 rows, with the epilogue to bytes.
 #include <algorithm>
 #include <array>
-#include <chrono>
 
 #include "pipeline/layers/layer.hpp"
-#include "tools/benchmarks.hpp"
+#include "pipeline/simd/kernels.hpp"
+#include "tools/benchmarks/measure.hpp"
 
-namespace narrows::tools {
+namespace narrows::tools::benchmarks {
 namespace {
 
 constexpr std::size_t rows = 128;
@@ -31,16 +31,15 @@ struct Buffers {
 
 }  // namespace
 
-Figure int8_product(double fp32_peak) {
-    static std::vector<Buffers> all;
-    if (all.empty())
-        for (std::size_t i = 0; i + 1 < widths.size(); ++i)
-            all.emplace_back(widths[i], widths[i + 1]);
+// Four byte products for each fused multiply-add.
+void product_int8(const Settings&, const Tell& tell) {
+    std::vector<Buffers> all;
     double operations = 0;
-    std::array<double, 9> seconds{};
-    for (std::size_t round = 0; round <= seconds.size(); ++round) {  // the first warms up
-        operations = 0;
-        const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+        all.emplace_back(widths[i], widths[i + 1]);
+        operations += 2.0 * static_cast<double>(rows * widths[i] * widths[i + 1]);
+    }
+    const double seconds = median_seconds([&] {
         for (std::size_t i = 0; i < all.size(); ++i) {
             simd::Int8Product product;
             product.a = all[i].x.data();
@@ -53,15 +52,13 @@ Figure int8_product(double fp32_peak) {
             product.activation = simd::Activation::relu;
             product.bytes = all[i].y.data();
             simd::kernels().int8_product(product);
-            operations += 2.0 * static_cast<double>(rows * widths[i] * widths[i + 1]);
         }
-        if (round > 0)
-            seconds[round - 1] =
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    }
-    std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
-    const double rate = operations / seconds[seconds.size() / 2];
-    return {1, rate / 1e9, rate / (4 * fp32_peak), std::string(simd::kernels().name)};
+    });
+    Figure figure = of_peak("product-int8", "784-512-256-64, 128 rows", operations, seconds);
+    figure.unit = "GOP/s";
+    figure.share_of_limit /= 4;
+    figure.note = "of four times the peak";
+    tell(figure);
 }
 
-}  // namespace narrows::tools
+}  // namespace narrows::tools::benchmarks

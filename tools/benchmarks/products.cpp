@@ -1,0 +1,151 @@
+#include "tools/benchmarks/products.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+
+#include "pipeline/simd/kernels.hpp"
+
+namespace narrows::tools::benchmarks {
+namespace {
+
+void multiply(std::size_t rows, const float* a, std::size_t depth, const float* panels,
+              std::size_t columns, float* c) {
+    simd::Product product;
+    product.a = a;
+    product.a_stride = product.depth = depth;
+    product.rows = rows;
+    product.panels = panels;
+    product.columns = product.c_stride = columns;
+    product.last_panel = simd::panel_count(columns);
+    product.c = c;
+    simd::kernels().product(product);
+}
+
+using Which = void (LayerProducts::*)();
+
+// All layers of 784-512-256-64 and back at batch 128, one after the other.
+void step(const char* name, Which which, const Tell& tell) {
+    constexpr std::array<std::size_t, 7> widths{784, 512, 256, 64, 256, 512, 784};
+    std::vector<std::unique_ptr<LayerProducts>> layers;
+    double operations = 0;
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+        layers.push_back(std::make_unique<LayerProducts>(128, widths[i], widths[i + 1]));
+        operations += layers.back()->operations();
+    }
+    const double seconds = median_seconds([&] {
+        for (auto& layer : layers) ((*layer).*which)();
+    });
+    tell(of_peak(name, "784-512-256-64 and back, 128 rows", operations, seconds));
+}
+
+}  // namespace
+
+LayerProducts::LayerProducts(std::size_t rows, std::size_t in, std::size_t out)
+    : rows_(rows),
+      in_(in),
+      out_(out),
+      x_(filled(rows * in)),
+      dz_(filled(rows * out)),
+      panels_(simd::panels_size(in, out)),
+      transposed_(simd::panels_size(out, in)),
+      y_(rows * out),
+      dx_(rows * in) {
+    const std::vector<float> weights = filled(in * out);
+    simd::pack(weights.data(), in, out, panels_.data());
+    simd::pack_transposed(weights.data(), in, out, transposed_.data());
+}
+
+void LayerProducts::forward() {
+    multiply(rows_, x_.data(), in_, panels_.data(), out_, y_.data());
+}
+
+void LayerProducts::input_gradient() {
+    multiply(rows_, dz_.data(), out_, transposed_.data(), in_, dx_.data());
+}
+
+void LayerProducts::weight_gradient() {
+    alignas(64) std::array<float, 8 * simd::panel_width> tile;
+    const simd::OuterTerm term{x_.data(), in_, dz_.data(), out_, rows_};
+    for (std::size_t panel = 0; panel < simd::panel_count(out_); ++panel)
+        for (std::size_t first = 0; first < in_; first += 8)
+            simd::kernels().weight_gradient(
+                {&term, 1}, first, std::min<std::size_t>(8, in_ - first), panel, out_, tile.data());
+}
+
+double LayerProducts::operations() const {
+    return 2.0 * static_cast<double>(rows_) * static_cast<double>(in_) * static_cast<double>(out_);
+}
+
+void product_forward(const Settings&, const Tell& tell) {
+    step("product-forward", &LayerProducts::forward, tell);
+}
+void product_input_gradient(const Settings&, const Tell& tell) {
+    step("product-input-gradient", &LayerProducts::input_gradient, tell);
+}
+void product_weight_gradient(const Settings&, const Tell& tell) {
+    step("product-weight-gradient", &LayerProducts::weight_gradient, tell);
+}
+
+// Five batches by nine layers: each product's geometric mean of its shares of the peak, and its
+// worst.
+void product_shapes(const Settings&, const Tell& tell) {
+    struct Layer {
+        std::size_t in, out;
+    };
+    constexpr std::array<std::size_t, 5> batches{32, 64, 128, 512, 1024};
+    constexpr std::array<Layer, 9> layers{{{784, 128},
+                                           {784, 512},
+                                           {512, 256},
+                                           {256, 64},
+                                           {64, 256},
+                                           {1024, 512},
+                                           {1024, 1024},
+                                           {2048, 512},
+                                           {4096, 1024}}};
+    struct Kind {
+        const char* name;
+        Which which;
+        double logs = 0, seconds = 0, operations = 0, worst = 1e9;
+        std::string worst_shape;
+    };
+    std::array<Kind, 3> kinds{
+        {{"shapes-forward", &LayerProducts::forward, 0, 0, 0, 1e9, {}},
+         {"shapes-input-gradient", &LayerProducts::input_gradient, 0, 0, 0, 1e9, {}},
+         {"shapes-weight-gradient", &LayerProducts::weight_gradient, 0, 0, 0, 1e9, {}}}};
+    for (const Layer& layer : layers)
+        for (const std::size_t rows : batches) {
+            LayerProducts products(rows, layer.in, layer.out);
+            for (Kind& kind : kinds) {
+                const double seconds = median_seconds([&] { (products.*kind.which)(); });
+                const double share = products.operations() / seconds / peak_flops();
+                kind.logs += std::log(share);
+                kind.seconds += seconds;
+                kind.operations += products.operations();
+                if (share < kind.worst) {
+                    kind.worst = share;
+                    kind.worst_shape = fmt::format("{} x {}, {} rows", layer.in, layer.out, rows);
+                }
+            }
+        }
+    constexpr double count = static_cast<double>(batches.size() * layers.size());
+    for (const Kind& kind : kinds) {
+        Figure figure = of_peak(kind.name, "45 shapes", kind.operations, kind.seconds);
+        figure.share_of_limit = std::exp(kind.logs / count);
+        figure.note = fmt::format("of the peak, geometric mean; least {:.0f} % ({})",
+                                  100 * kind.worst, kind.worst_shape);
+        tell(figure);
+    }
+}
+
+void peak(const Settings&, const Tell& tell) {
+    tell({"peak", "fused multiply-adds in registers", 0, peak_flops() / 1e9, "GFLOP/s", 1, 1,
+          "the limit of products"});
+    tell({"copy", "16 MiB, read and written", 0, copy_rate() / 1e9, "GB/s", 1, 1,
+          "the limit of passes"});
+}
+
+}  // namespace narrows::tools::benchmarks
