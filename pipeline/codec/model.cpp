@@ -1,0 +1,184 @@
+#include "pipeline/codec/model.hpp"
+
+#include <openssl/sha.h>
+
+#include <cmath>
+
+#include "pipeline/codec/zstandard.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+constexpr std::uint8_t row_kind = 1, stencil_kind = 2;
+constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
+constexpr std::size_t most_bytes = 64u << 20;
+
+std::int64_t units(double value, double unit) {
+    return static_cast<std::int64_t>(std::nearbyint(value / unit));
+}
+
+double finite(double value) {
+    if (!std::isfinite(value)) throw Damaged{"model"};
+    return value;
+}
+
+void put_means(ByteWriter& out, const std::vector<double>& mean, double unit) {
+    std::int64_t before = 0;
+    for (const double value : mean) {
+        const std::int64_t here = units(value, unit);
+        out.zigzag(here - before);
+        before = here;
+    }
+}
+
+std::vector<double> take_means(ByteReader& in, std::size_t count, double unit) {
+    if (count > in.left()) throw Damaged{"model"};
+    std::vector<double> mean(count);
+    std::int64_t before = 0;
+    for (double& value : mean) {
+        before = static_cast<std::int64_t>(static_cast<std::uint64_t>(before) +
+                                           static_cast<std::uint64_t>(in.zigzag()));
+        value = finite(static_cast<double>(before) * unit);
+    }
+    return mean;
+}
+
+void put(ByteWriter& out, const RowModel& model, double mean_unit, double weight_unit) {
+    out.put(row_kind);
+    out.varint(model.features);
+    out.varint(model.lags);
+    out.put(mean_unit);
+    out.put(weight_unit);
+    for (const std::uint32_t feature : model.order) out.put(static_cast<std::uint16_t>(feature));
+    put_means(out, model.mean, mean_unit);
+    for (const auto& terms : model.terms) out.put(static_cast<std::uint8_t>(terms.size()));
+    for (const auto& terms : model.terms)
+        for (const RowModel::Term& term : terms)
+            out.put(static_cast<std::uint16_t>(term.lag * model.features + term.feature));
+    for (const auto& terms : model.terms)
+        for (const RowModel::Term& term : terms) out.zigzag(units(term.weight, weight_unit));
+}
+
+RowModel take_rows(ByteReader& in) {
+    RowModel model;
+    model.features = static_cast<std::uint32_t>(in.count(most_features));
+    model.lags = static_cast<std::uint32_t>(in.count(most_lags));
+    const double mean_unit = finite(in.take<double>()), weight_unit = finite(in.take<double>());
+    std::vector<std::uint32_t> place(model.features, model.features);
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        const auto feature = in.take<std::uint16_t>();
+        if (feature >= model.features || place[feature] != model.features) throw Damaged{"model"};
+        place[feature] = k;
+        model.order.push_back(feature);
+    }
+    model.mean = take_means(in, model.features, mean_unit);
+    model.terms.resize(model.features);
+    for (auto& terms : model.terms) terms.resize(in.take<std::uint8_t>());
+    for (std::uint32_t k = 0; k < model.features; ++k)
+        for (RowModel::Term& term : model.terms[k]) {
+            const auto source = in.take<std::uint16_t>();
+            term.lag = source / model.features;
+            term.feature = source % model.features;
+            if (term.lag > model.lags || (term.lag == 0 && place[term.feature] >= k))
+                throw Damaged{"model"};
+        }
+    for (auto& terms : model.terms)
+        for (RowModel::Term& term : terms)
+            term.weight = finite(static_cast<double>(in.zigzag()) * weight_unit);
+    return model;
+}
+
+void put(ByteWriter& out, const StencilModel& model, double mean_unit, double) {
+    out.put(stencil_kind);
+    out.varint(model.terms.size());
+    for (const StencilModel::Term& term : model.terms) {
+        out.put(static_cast<std::int8_t>(term.plane));
+        out.put(static_cast<std::int8_t>(term.line));
+        out.put(static_cast<std::int8_t>(term.column));
+        out.put(static_cast<float>(term.weight));
+    }
+    out.varint(model.lines);
+    out.varint(model.columns);
+    out.put(mean_unit);
+    // Differences from the plane through the neighbours before: smooth patterns are small then.
+    const auto at = [&](std::size_t line, std::size_t column) {
+        return units(model.mean[(line - 1) * model.columns + column - 1], mean_unit);
+    };
+    for (std::size_t line = 1; line <= model.lines; ++line)
+        for (std::size_t column = 1; column <= model.columns; ++column) {
+            const std::int64_t left = column > 1 ? at(line, column - 1) : 0;
+            const std::int64_t up = line > 1 ? at(line - 1, column) : 0;
+            const std::int64_t both = column > 1 && line > 1 ? at(line - 1, column - 1) : 0;
+            out.zigzag(at(line, column) - left - up + both);
+        }
+}
+
+StencilModel take_stencil(ByteReader& in) {
+    StencilModel model;
+    model.terms.resize(in.count(most_terms));
+    for (StencilModel::Term& term : model.terms) {
+        term.plane = in.take<std::int8_t>();
+        term.line = in.take<std::int8_t>();
+        term.column = in.take<std::int8_t>();
+        term.weight = static_cast<double>(in.take<float>());
+        const bool before = term.plane < 0 || (term.plane == 0 && (term.line < 0 ||
+                                                                   (term.line == 0 && term.column < 0)));
+        const auto far = [](std::int32_t offset) { return offset > stencil_reach || offset < -stencil_reach; };
+        if (!before || far(term.plane) || far(term.line) || far(term.column)) throw Damaged{"model"};
+        finite(term.weight);
+    }
+    model.lines = static_cast<std::uint32_t>(in.count(most_bytes));
+    model.columns = static_cast<std::uint32_t>(in.count(most_bytes));
+    const double unit = finite(in.take<double>());
+    if (static_cast<std::uint64_t>(model.lines) * model.columns > in.left()) throw Damaged{"model"};
+    std::vector<std::uint64_t> whole(static_cast<std::size_t>(model.lines) * model.columns);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const bool left = i % model.columns > 0, up = i >= model.columns;
+        whole[i] = static_cast<std::uint64_t>(in.zigzag());
+        if (left) whole[i] += whole[i - 1];
+        if (up) whole[i] += whole[i - model.columns];
+        if (left && up) whole[i] -= whole[i - model.columns - 1];
+        model.mean.push_back(finite(static_cast<double>(static_cast<std::int64_t>(whole[i])) * unit));
+    }
+    return model;
+}
+
+}  // namespace
+
+Bytes write_model(const Model& model, double mean_unit, double weight_unit) {
+    ByteWriter out;
+    std::visit([&](const auto& one) { put(out, one, mean_unit, weight_unit); }, model);
+    ByteWriter packed;
+    packed.varint(out.bytes().size());
+    packed.append(compress(out.bytes(), 19));
+    return packed.take();
+}
+
+std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
+    ByteReader packed(bytes);
+    const std::size_t size = packed.count(std::min(most_bytes, packed.left() * 1024));
+    const Bytes plain = decompress(packed.take_bytes(packed.left()), size);
+    ByteReader in(plain);
+    const auto kind = in.take<std::uint8_t>();
+    std::shared_ptr<const Model> model;
+    if (kind == row_kind)
+        model = std::make_shared<const Model>(take_rows(in));
+    else if (kind == stencil_kind)
+        model = std::make_shared<const Model>(take_stencil(in));
+    if (model == nullptr || in.left() != 0) throw Damaged{"model"};
+    return model;
+}
+
+std::string hash_of(std::span<const std::byte> bytes) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+    std::string text;
+    for (const unsigned char part : digest) {
+        text += "0123456789abcdef"[part >> 4];
+        text += "0123456789abcdef"[part & 15];
+    }
+    return text;
+}
+
+}  // namespace narrows::codec
