@@ -192,7 +192,8 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
     if (!(largest > 0) || !std::isfinite(largest)) return {};
     const auto rows = static_cast<double>(sample.rows);
     const double noise = std::max(rows * sample.bound * sample.bound / 3, largest * 1e-13);
-    const double mean_unit = std::max(sample.bound, std::sqrt(largest / rows) * 1e-4);
+    // An error here shifts every prediction.
+    const double mean_unit = std::max(sample.bound / 16, std::sqrt(largest / rows) * 1e-6);
 
     std::vector<FittedModel> fitted;
     for (const bool natural : {false, true}) {
