@@ -1,4 +1,4 @@
-// A distribution over 32 symbols that follows what it sees, and the mean of two of them as the
+// A distribution over 32 symbols that follows what it sees, and a mean of three of them as the
 // coder's probabilities. Integers only: the decoder's distributions are the encoder's.
 #pragma once
 
@@ -37,20 +37,29 @@ struct Share {
     std::uint32_t start, size;
 };
 
-inline Share share_of(const Distribution& a, const Distribution& b, std::uint32_t symbol) {
-    const auto at = [&](std::uint32_t s) {
-        return s == symbol_count ? rans_total
-                                 : static_cast<std::uint32_t>(a.low[s] + b.low[s]) >> 1;
-    };
-    const std::uint32_t start = at(symbol);
-    return {start, at(symbol + 1) - start};
-}
+// Three views of the next symbol, the first one twice: shares of rans_total, none of them 0.
+struct Views {
+    Distribution &a, &b, &c;
 
-inline std::uint32_t symbol_at(const Distribution& a, const Distribution& b, std::uint32_t slot) {
-    std::uint32_t symbol = 0;
-    const auto twice = static_cast<std::int32_t>(2 * slot + 1);  // (a + b) / 2 <= slot
-    for (std::uint32_t s = 1; s < symbol_count; ++s) symbol += a.low[s] + b.low[s] <= twice;
-    return symbol;
-}
+    std::int32_t sum(std::uint32_t s) const { return 2 * a.low[s] + b.low[s] + c.low[s]; }
+    Share share_of(std::uint32_t symbol) const {
+        const auto at = [&](std::uint32_t s) {
+            return s == symbol_count ? rans_total : static_cast<std::uint32_t>(sum(s)) >> 2;
+        };
+        const std::uint32_t start = at(symbol);
+        return {start, at(symbol + 1) - start};
+    }
+    std::uint32_t symbol_at(std::uint32_t slot) const {
+        std::uint32_t symbol = 0;
+        const auto limit = static_cast<std::int32_t>(4 * slot + 3);  // sum / 4 <= slot
+        for (std::uint32_t s = 1; s < symbol_count; ++s) symbol += sum(s) <= limit;
+        return symbol;
+    }
+    void learn(std::uint32_t symbol) {
+        a.learn(symbol, 7);
+        b.learn(symbol, 7);
+        c.learn(symbol, 7);
+    }
+};
 
 }  // namespace narrows::codec

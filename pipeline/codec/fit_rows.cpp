@@ -239,6 +239,10 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
                                               weight * size.weight_unit});
                 }
             }
+            for (auto& terms : model.terms)
+                std::sort(terms.begin(), terms.end(), [](const RowModel::Term& a, const RowModel::Term& b) {
+                    return a.lag != b.lag ? a.lag < b.lag : a.feature < b.feature;
+                });
             FittedModel one;
             one.bytes = write_model(model, mean_unit, size.weight_unit);
             one.model = read_model(one.bytes);

@@ -2,8 +2,10 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/zstandard.hpp"
 
 namespace narrows::codec {
@@ -23,69 +25,106 @@ double finite(double value) {
     return value;
 }
 
-void put_means(ByteWriter& out, const std::vector<double>& mean, double unit) {
-    std::int64_t before = 0;
-    for (const double value : mean) {
-        const std::int64_t here = units(value, unit);
-        out.zigzag(here - before);
-        before = here;
+// What a list of whole numbers is coded by: how large those before were. Lists do not share views.
+class Following {
+public:
+    explicit Following(std::uint32_t list) : list_(list) {}
+    Context context() const { return {size_, 16 * list_, 16 * list_ + std::min(15u, level_of(size_) / 4)}; }
+    void saw(std::int64_t value) {
+        const auto size = static_cast<std::uint32_t>(std::min<std::int64_t>(value < 0 ? -value : value, 1 << 20)) << 8;
+        size_ += static_cast<std::uint32_t>((static_cast<std::int64_t>(size) - static_cast<std::int64_t>(size_)) * 24 >> 8);
     }
-}
 
-std::vector<double> take_means(ByteReader& in, std::size_t count, double unit) {
-    if (count > in.left()) throw Damaged{"model"};
-    std::vector<double> mean(count);
-    std::int64_t before = 0;
-    for (double& value : mean) {
-        before = static_cast<std::int64_t>(static_cast<std::uint64_t>(before) +
-                                           static_cast<std::uint64_t>(in.zigzag()));
-        value = finite(static_cast<double>(before) * unit);
-    }
-    return mean;
-}
+private:
+    std::uint32_t list_, size_ = 2048;
+};
 
+struct Lists {
+    Following means{1}, counts{2}, gaps{3}, same{4}, before{5};
+};
+
+unsigned bits_for(std::uint32_t count) { return static_cast<unsigned>(std::bit_width(count - 1)); }
+
+// Terms are in the order of their sources, lag * features + feature.
 void put(ByteWriter& out, const RowModel& model, double mean_unit, double weight_unit) {
     out.put(row_kind);
     out.varint(model.features);
     out.varint(model.lags);
     out.put(mean_unit);
     out.put(weight_unit);
-    for (const std::uint32_t feature : model.order) out.put(static_cast<std::uint16_t>(feature));
-    put_means(out, model.mean, mean_unit);
-    for (const auto& terms : model.terms) out.put(static_cast<std::uint8_t>(terms.size()));
-    for (const auto& terms : model.terms)
-        for (const RowModel::Term& term : terms)
-            out.put(static_cast<std::uint16_t>(term.lag * model.features + term.feature));
-    for (const auto& terms : model.terms)
-        for (const RowModel::Term& term : terms) out.zigzag(units(term.weight, weight_unit));
+    Lists lists;
+    ResidualEncoder coder;
+    const auto code = [&](Following& list, std::int64_t value) {
+        coder.put(value, list.context());
+        list.saw(value);
+    };
+    const bool natural = std::is_sorted(model.order.begin(), model.order.end());
+    coder.uniform(natural, 1);
+    if (!natural)
+        for (const std::uint32_t feature : model.order) coder.uniform(feature, bits_for(model.features));
+    std::int64_t before = 0;
+    for (const double mean : model.mean) {
+        const std::int64_t here = units(mean, mean_unit);
+        code(lists.means, here - before);
+        before = here;
+    }
+    for (const auto& terms : model.terms) {
+        code(lists.counts, static_cast<std::int64_t>(terms.size()));
+        std::int64_t source = -1;
+        for (const RowModel::Term& term : terms) {
+            const std::int64_t next = term.lag * model.features + term.feature;
+            code(lists.gaps, next - source - 1);
+            source = next;
+            code(term.lag == 0 ? lists.same : lists.before, units(term.weight, weight_unit));
+        }
+    }
+    out.append(coder.finish());
 }
 
 RowModel take_rows(ByteReader& in) {
     RowModel model;
     model.features = static_cast<std::uint32_t>(in.count(most_features));
     model.lags = static_cast<std::uint32_t>(in.count(most_lags));
+    if (model.features == 0) throw Damaged{"model"};
     const double mean_unit = finite(in.take<double>()), weight_unit = finite(in.take<double>());
+    Lists lists;
+    ResidualDecoder coder(in.take_bytes(in.left()));
+    const auto code = [&](Following& list) {
+        const std::int64_t value = coder.take(list.context());
+        list.saw(value);
+        return value;
+    };
     std::vector<std::uint32_t> place(model.features, model.features);
+    const bool natural = coder.uniform(1) != 0;
     for (std::uint32_t k = 0; k < model.features; ++k) {
-        const auto feature = in.take<std::uint16_t>();
+        const std::uint32_t feature = natural ? k : coder.uniform(bits_for(model.features));
         if (feature >= model.features || place[feature] != model.features) throw Damaged{"model"};
         place[feature] = k;
         model.order.push_back(feature);
     }
-    model.mean = take_means(in, model.features, mean_unit);
+    std::int64_t before = 0;
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        before += code(lists.means);
+        model.mean.push_back(finite(static_cast<double>(before) * mean_unit));
+    }
     model.terms.resize(model.features);
-    for (auto& terms : model.terms) terms.resize(in.take<std::uint8_t>());
-    for (std::uint32_t k = 0; k < model.features; ++k)
-        for (RowModel::Term& term : model.terms[k]) {
-            const auto source = in.take<std::uint16_t>();
-            term.lag = source / model.features;
-            term.feature = source % model.features;
-            if (term.lag > model.lags || (term.lag == 0 && place[term.feature] >= k))
-                throw Damaged{"model"};
+    const std::int64_t sources = static_cast<std::int64_t>(model.features) * (model.lags + 1);
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        const std::int64_t count = code(lists.counts);
+        if (count < 0 || count > static_cast<std::int64_t>(most_terms)) throw Damaged{"model"};
+        std::int64_t source = -1;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t gap = code(lists.gaps);
+            if (gap < 0 || gap >= sources - source - 1) throw Damaged{"model"};
+            source += gap + 1;
+            RowModel::Term term{static_cast<std::uint32_t>(source / model.features),
+                                static_cast<std::uint32_t>(source % model.features), 0};
+            if (term.lag == 0 && place[term.feature] >= k) throw Damaged{"model"};
+            term.weight = finite(static_cast<double>(code(term.lag == 0 ? lists.same : lists.before)) * weight_unit);
+            model.terms[k].push_back(term);
         }
-    for (auto& terms : model.terms)
-        for (RowModel::Term& term : terms)
-            term.weight = finite(static_cast<double>(in.zigzag()) * weight_unit);
+    }
+    coder.end();
     return model;
 }
 

@@ -31,10 +31,11 @@ void through_rows(const RowModel& model, std::size_t rows, Coder& coder) {
         first.push_back(static_cast<std::uint32_t>(steps.size()));
     }
     std::vector<std::uint32_t> activity(features, 0);
+    std::vector<std::uint32_t> last(features, 0), second(features, 0);  // magnitudes of the rows before
     const bool by_feature = features <= side_count && rows >= 256;
     for (std::size_t row = 0; row < rows; ++row) {
         double* const here = centred.data() + (row + lags) * features;
-        std::uint32_t before = 0, earlier = 0;  // magnitudes in this row, in 1/256
+        std::uint32_t before = 0, between = 0, earlier = 0;  // magnitudes in this row, in 1/256
         for (std::size_t k = 0; k < features; ++k) {
             const std::uint32_t feature = model.order[k];
             double prediction = 0;
@@ -47,15 +48,20 @@ void through_rows(const RowModel& model, std::size_t rows, Coder& coder) {
             const std::uint32_t side =
                 by_feature ? static_cast<std::uint32_t>(k)
                            : 8 * std::min(7u, (before + 255) >> 8) + std::min(7u, (activity[k] + 64) >> 7);
+            const std::uint32_t pattern = 64 * std::min(3u, before >> 8) + 16 * std::min(3u, between >> 8) +
+                                          4 * std::min(3u, last[k]) + std::min(3u, second[k]);
             std::uint32_t magnitude = 0;
             here[feature] =
-                coder.value(row * features + feature, prediction + mean, {scale, side}, magnitude) - mean;
+                coder.value(row * features + feature, prediction + mean, {scale, side, pattern}, magnitude) - mean;
             const std::uint32_t fixed = std::min(magnitude, largest_magnitude) << 8;
             activity[k] += static_cast<std::uint32_t>(
                 (static_cast<std::int64_t>(fixed) - static_cast<std::int64_t>(activity[k])) * 38 >> 8);
             earlier += static_cast<std::uint32_t>(
                 (static_cast<std::int64_t>(fixed) - static_cast<std::int64_t>(earlier)) * 77 >> 8);
+            between = before;
             before = fixed;
+            second[k] = last[k];
+            last[k] = std::min(magnitude, largest_magnitude);
         }
     }
 }
@@ -70,7 +76,8 @@ void through_field(const StencilModel& model, std::size_t planes, std::size_t li
     constexpr std::size_t kept = reach + 1;
     std::vector<double> centred(kept * plane_size, 0.0);
     std::vector<std::uint32_t> magnitudes(2 * plane_size, 0);
-    const bool pattern = model.mean.size() > 1;
+    std::vector<std::uint32_t> activity(lines * columns, 0);  // of a place over planes, in 1/256
+    const bool has_mean = model.mean.size() > 1;
     const double constant = model.mean.size() == 1 ? model.mean[0] : 0.0;
     std::vector<std::ptrdiff_t> offset(model.terms.size());
     std::vector<const double*> source(model.terms.size());
@@ -92,19 +99,26 @@ void through_field(const StencilModel& model, std::size_t planes, std::size_t li
                 double prediction = 0;
                 for (std::size_t i = 0; i < weight.size(); ++i)
                     prediction = prediction + weight[i] * source[i][at];
-                const double mean = pattern ? model.mean[line * columns + column] : constant;
+                const double mean = has_mean ? model.mean[line * columns + column] : constant;
                 const std::uint64_t left = sizes[at - 1], further = sizes[at - 2], up = sizes[at - wide],
                                     corner = sizes[at - wide + 1], past = sizes_before[at];
+                std::uint32_t& busy = activity[line * columns + column];
                 const auto scale = static_cast<std::uint32_t>(
-                    planes > 1 ? left * 70 + further * 26 + up * 60 + corner * 30 + past * 70
+                    planes > 1 ? left * 56 + further * 20 + up * 48 + corner * 24 + past * 20 +
+                                     (static_cast<std::uint64_t>(busy) * 88 >> 8)
                                : left * 90 + further * 40 + up * 80 + corner * 46);
-                const std::uint32_t side = static_cast<std::uint32_t>(
+                const std::uint32_t side = std::min(
+                    side_count - 1, 16 * level_of(static_cast<std::uint32_t>(256 * std::max(left, up))) / 2 +
+                                        level_of(busy) / 4);
+                const std::uint32_t pattern = static_cast<std::uint32_t>(
                     64 * std::min<std::uint64_t>(3, past) + 16 * std::min<std::uint64_t>(3, left) +
                     4 * std::min<std::uint64_t>(3, up) + std::min<std::uint64_t>(3, corner));
                 std::uint32_t magnitude = 0;
                 now[at] = coder.value((plane * lines + line) * columns + column, prediction + mean,
-                                      {scale, side}, magnitude) - mean;
+                                      {scale, side, pattern}, magnitude) - mean;
                 sizes[at] = std::min(magnitude, largest_magnitude);
+                busy += static_cast<std::uint32_t>(
+                    (static_cast<std::int64_t>(sizes[at] << 8) - static_cast<std::int64_t>(busy)) * 24 >> 8);
             }
     }
 }

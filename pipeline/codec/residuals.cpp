@@ -20,9 +20,11 @@ Distribution two_sided() {
 
 ResidualModel::ResidualModel()
     : levels_(std::make_unique<std::array<Distribution, level_count>>()),
-      sides_(std::make_unique<std::array<Distribution, side_count>>()) {
+      sides_(std::make_unique<std::array<Distribution, side_count>>()),
+      patterns_(std::make_unique<std::array<Distribution, side_count>>()) {
     levels_->fill(two_sided());
     sides_->fill(two_sided());
+    patterns_->fill(two_sided());
 }
 
 }  // namespace narrows::codec

@@ -12,10 +12,10 @@ namespace narrows::codec {
 
 inline constexpr std::int64_t largest_residual = std::int64_t{1} << 40;
 
-// What is known about the next residual: the expected magnitude in 1/256, and a second view (the
-// feature, or a pattern of neighbours) below side_count.
+// What is known about the next residual: the expected magnitude in 1/256, and two other views (the
+// feature, a pattern of neighbours), each below side_count.
 struct Context {
-    std::uint32_t scale, side;
+    std::uint32_t scale, side, pattern;
 };
 inline constexpr std::uint32_t level_count = 72, side_count = 256;
 
@@ -31,13 +31,13 @@ inline unsigned shift_of(std::uint32_t level) { return level < 16 ? 0 : (level -
 class ResidualModel {
 public:
     ResidualModel();
-    Distribution& by_level(std::uint32_t level) { return (*levels_)[level]; }
-    Distribution& by_side(std::uint32_t side) { return (*sides_)[side]; }
-    static constexpr unsigned level_rate = 7, side_rate = 7;
+    Views views(std::uint32_t level, const Context& context) {
+        return {(*levels_)[level], (*sides_)[context.side], (*patterns_)[context.pattern]};
+    }
 
 private:
     std::unique_ptr<std::array<Distribution, level_count>> levels_;
-    std::unique_ptr<std::array<Distribution, side_count>> sides_;
+    std::unique_ptr<std::array<Distribution, side_count>> sides_, patterns_;
 };
 
 inline constexpr std::int64_t middle = 16;  // the symbol of coarse part 0; 0 and 31: beyond
@@ -51,16 +51,16 @@ public:
         const std::int64_t coarse = (residual + half) >> shift;
         const std::int64_t wanted = std::clamp<std::int64_t>(coarse + middle, 0, symbol_count - 1);
         const auto symbol = static_cast<std::uint32_t>(wanted);
-        Distribution& a = model_.by_level(level);
-        Distribution& b = model_.by_side(context.side);
-        const Share share = share_of(a, b, symbol);
+        Views views = model_.views(level, context);
+        const Share share = views.share_of(symbol);
         coder_.put(share.start, share.size);
-        a.learn(symbol, ResidualModel::level_rate);
-        b.learn(symbol, ResidualModel::side_rate);
+        views.learn(symbol);
         if (symbol == 0) beyond(static_cast<std::uint64_t>(-middle - coarse));
         if (symbol == symbol_count - 1) beyond(static_cast<std::uint64_t>(coarse + middle + 1 - symbol_count));
         raw(static_cast<std::uint64_t>(residual + half) & ((std::uint64_t{1} << shift) - 1), shift);
     }
+    // Below 2^bits, each value as likely as not.
+    void uniform(std::uint32_t value, unsigned bits) { raw(value, bits); }
     Bytes finish() const { return coder_.finish(); }
 
 private:
@@ -86,18 +86,17 @@ public:
         const std::uint32_t level = level_of(context.scale);
         const unsigned shift = shift_of(level);
         const std::int64_t half = shift == 0 ? 0 : std::int64_t{1} << (shift - 1);
-        Distribution& a = model_.by_level(level);
-        Distribution& b = model_.by_side(context.side);
-        const std::uint32_t symbol = symbol_at(a, b, coder_.slot());
-        const Share share = share_of(a, b, symbol);
+        Views views = model_.views(level, context);
+        const std::uint32_t symbol = views.symbol_at(coder_.slot());
+        const Share share = views.share_of(symbol);
         coder_.advance(share.start, share.size);
-        a.learn(symbol, ResidualModel::level_rate);
-        b.learn(symbol, ResidualModel::side_rate);
+        views.learn(symbol);
         std::int64_t coarse = static_cast<std::int64_t>(symbol) - middle;
         if (symbol == 0) coarse -= beyond();
         if (symbol == symbol_count - 1) coarse += beyond();
         return coarse * (std::int64_t{1} << shift) + static_cast<std::int64_t>(raw(shift)) - half;
     }
+    std::uint32_t uniform(unsigned bits) { return static_cast<std::uint32_t>(raw(bits)); }
     void end() const { coder_.end(); }
 
 private:
