@@ -184,7 +184,8 @@ private:
         layout.type = input.info.type;
         layout.shape = input.info.shape;
         layout.chunk_rows = chunk_rows_;
-        layout.filter_values = {1, static_cast<unsigned>(input.info.type)};
+        layout.filter_values = {1, static_cast<unsigned>(input.info.type),
+                                static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
         for (const auto& attribute : input.info.attributes)
             if (!is_ours(attribute.first)) layout.attributes.push_back(attribute);
         layout.attributes.emplace_back("narrows_bound", fmt::format("{} {:.17g}", result.bound_text, result.bound));
