@@ -63,7 +63,7 @@ void explain(const std::vector<ArrayResult>& arrays) {
 int compress(CommandLine& line) {
     recipes::Source source;
     std::string output;
-    std::optional<double> absolute, range, pointwise, psnr;
+    std::optional<double> absolute, range, pointwise, psnr, budget;
     bool lossless = false, explained = false;
     codec::Job job;
     line.data(source);
@@ -75,11 +75,15 @@ int compress(CommandLine& line) {
     line.option("--psnr", psnr, "peak signal to noise ratio in dB, at least");
     line.flag("--lossless", lossless, "every bit; what integers get unless a bound is given");
     line.flag("--explain", explained, "print what each way of coding would have taken");
+    line.option("--budget", budget, "seconds that fitting a dataset may take on two ordinary cores, roughly; 60");
     line.option("--chunk-rows", job.chunk_rows, "rows of a chunk; about 4 MiB otherwise");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
     job.wanted = wanted_of(absolute, range, pointwise, psnr, lossless);
+    job.budget = budget.value_or(job.budget);
+    if (!(job.budget >= 0 && job.budget <= 1e6))
+        throw Error(Fault::usage, fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
     if (job.chunk_rows < 0) throw Error(Fault::usage, fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));
     const PackedInputs inputs = open_packed_inputs(source);
     refuse_outputs(common, {inputs.files, {output}});

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pipeline/codec/fit.hpp"
+#include "pipeline/codec/fit_net.hpp"
 #include "pipeline/codec/stream.hpp"
 
 namespace narrows::codec {
@@ -11,6 +12,7 @@ namespace narrows::codec {
 namespace {
 
 constexpr std::size_t sample_chunks = 3;
+constexpr std::int64_t sample_values = 300'000;   // of a chunk: enough to tell ways of coding apart
 constexpr std::size_t fit_bytes = 48u << 20;   // of sample values in double
 
 // As doubles; what is not finite, or fill, becomes the middle of the range.
@@ -52,11 +54,47 @@ Sample draw(const Source& source, const Plan& plan) {
     return sample;
 }
 
+constexpr double steps_a_second = 150;       // of the causal network, two cores
+constexpr double passes = 2.4;              // over the pixels, at most
+constexpr std::size_t fewest_pixels = 100'000;
+
+// A network for images of bytes that are many enough to pay for it.
+std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, double budget, const Loop& loop) {
+    const double half = plan.bound.kind == Bound::Kind::absolute ? std::floor(plan.bound.value) : 0;
+    if (source.type != Numeric::u8 || source.shape.rank() != 3 || source.shape[1] < 4 || source.shape[2] < 4 ||
+        source.shape[1] > 1024 || source.shape[2] > 1024 || plan.bound.kind == Bound::Kind::pointwise || half > 100)
+        return std::nullopt;
+    const auto pixels = static_cast<double>(source.shape.elements());
+    const double steps = std::min(budget * steps_a_second, passes * pixels / 2048);
+    if (pixels < static_cast<double>(fewest_pixels) || steps < 100) return std::nullopt;
+    NetSample sample;
+    sample.lines = static_cast<std::size_t>(source.shape[1]);
+    sample.columns = static_cast<std::size_t>(source.shape[2]);
+    const std::int64_t image = source.shape[1] * source.shape[2];
+    const std::int64_t most = std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes) / image);
+    const std::int64_t blocks = source.shape[0] <= most ? 1 : std::min<std::int64_t>(16, most);
+    const std::int64_t block = source.shape[0] <= most ? source.shape[0] : most / blocks;
+    sample.images = static_cast<std::size_t>(blocks * block);
+    sample.values.resize(sample.images * static_cast<std::size_t>(image));
+    for (std::int64_t i = 0; i < blocks; ++i)
+        source.read(blocks == 1 ? 0 : (source.shape[0] - block) * i / (blocks - 1), block,
+                    reinterpret_cast<std::byte*>(sample.values.data() + i * block * image));
+    sample.step = static_cast<std::uint32_t>(2 * half + 1);
+    sample.levels = static_cast<std::int32_t>(image_levels(sample.step));
+    for (std::uint8_t& value : sample.values) value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
+    const NetSize size = pixels < 1e6 ? NetSize{32, 16} : NetSize{64, 32};
+    FittedModel one;
+    one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0, 0);
+    one.model = read_model(one.bytes);
+    one.name = std::to_string(size.first) + " and " + std::to_string(size.second) + " units";
+    return one;
+}
+
 bool is_whole(Numeric type) { return type < Numeric::f16; }
 
 }  // namespace
 
-Choice choose(const Source& source, const Plan& base, const Loop& loop) {
+Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop) {
     Choice choice;
     const std::int64_t rows = source.shape[0];
     const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
@@ -75,7 +113,9 @@ Choice choose(const Source& source, const Plan& base, const Loop& loop) {
     std::vector<Block> blocks;
     std::int64_t sampled = 0;
     for (const std::int64_t place : places) {
-        const std::int64_t first = place * source.chunk_rows, count = std::min(source.chunk_rows, rows - first);
+        const std::int64_t first = place * source.chunk_rows;
+        const std::int64_t enough = sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
+        const std::int64_t count = std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
         Block block{source.shape, Bytes(static_cast<std::size_t>(count) * row_bytes)};
         block.shape[0] = count;
         source.read(first, count, block.values.data());
@@ -120,6 +160,11 @@ Choice choose(const Source& source, const Plan& base, const Loop& loop) {
             learn(Method::field, "stencil", fit_field(sample, source.shape.rank() == 1 ? 1 : field.lines, field.columns, loop));
             if (source.shape.rank() >= 2)
                 learn(Method::rows, "linear autoencoder", fit_rows(sample, static_cast<double>(rows), loop));
+            if (std::optional<FittedModel> net = fit_images(source, base, budget, loop)) {
+                std::vector<FittedModel> one;
+                one.push_back(std::move(*net));
+                learn(Method::images, "causal network", std::move(one));
+            }
         }
     }
     for (Trial& trial : trials) trial.plan.guard = false;

@@ -28,6 +28,8 @@ struct Source {
 };
 
 // `plan` has bound, range and fill; the same choice for any thread count.
-NARROWS_PUBLIC Choice choose(const Source& source, const Plan& plan, const Loop& loop);
+// `budget`: seconds that fitting may take on two ordinary cores, roughly (it is work, not time, that
+// is counted).
+NARROWS_PUBLIC Choice choose(const Source& source, const Plan& plan, double budget, const Loop& loop);
 
 }  // namespace narrows::codec

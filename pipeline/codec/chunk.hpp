@@ -17,6 +17,7 @@ enum class Method : std::uint8_t {
     grid = 2,     // whole multiples of the step, differences, as packed
     field = 3,    // stencil over the last three axes
     rows = 4,     // causal linear autoencoder over rows
+    images = 5,   // causal network over images of bytes
 };
 std::string to_string(Method method);
 

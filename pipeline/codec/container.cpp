@@ -99,7 +99,7 @@ public:
         row_bytes_ = row_bytes(info);
         const Plan plan = plan_for(input);
         Source source{info.type, info.shape, chunk_rows_, input.read};
-        const Choice choice = choose(source, plan, loop_);
+        const Choice choice = choose(source, plan, job_.budget, loop_);
 
         ArrayResult result;
         result.path = info.path;

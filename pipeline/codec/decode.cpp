@@ -106,6 +106,24 @@ void decode_grid(ByteReader& in, std::span<std::byte> present) {
     }
 }
 
+void decode_net(ByteReader& in, const Model* model, std::span<std::byte> present) {
+    const auto* net = model == nullptr ? nullptr : std::get_if<NetModel>(model);
+    if (net == nullptr) throw Damaged{"model"};
+    ImageShape shape{};
+    shape.images = in.count(present.size());
+    shape.lines = in.count(present.size());
+    shape.columns = in.count(present.size());
+    shape.step = static_cast<std::uint32_t>(in.count(255));
+    __extension__ using Wide = unsigned __int128;
+    if (shape.step == 0 || Wide{shape.images} * shape.lines * shape.columns != present.size()) throw Damaged{"shape"};
+    if (present.empty()) return;
+    if (shape.lines > most_image_side || shape.columns > most_image_side) throw Damaged{"shape"};
+    shape.levels = image_levels(shape.step);
+    const std::span<std::uint8_t> values(reinterpret_cast<std::uint8_t*>(present.data()), present.size());
+    decode_images(*net, shape, in.take_bytes(in.left()), values);
+    for (std::uint8_t& value : values) value = static_cast<std::uint8_t>(std::min(255u, value * shape.step));
+}
+
 }  // namespace
 
 std::string to_string(Method method) {
@@ -114,6 +132,7 @@ std::string to_string(Method method) {
         case Method::grid: return "grid+zstd";
         case Method::field: return "field";
         case Method::rows: return "linear-autoencoder";
+        case Method::images: return "causal-network";
     }
     return "unknown";
 }
@@ -143,6 +162,10 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
             }
             case Method::grid:
                 return with_type(type, [&]<class T>() { decode_grid<T>(in, present); });
+            case Method::images:
+                if (type != Numeric::u8) return false;
+                decode_net(in, model, present);
+                return true;
             case Method::field:
             case Method::rows:
                 return with_type(type, [&]<class T>() {

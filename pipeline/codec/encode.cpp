@@ -217,6 +217,28 @@ std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const
     return sealed(out);
 }
 
+// Rows are images of lines and columns.
+std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> bytes, double step) {
+    if (type != Numeric::u8 || shape.rank() != 3 || !(step >= 1) || step > 255) return std::nullopt;
+    ImageShape images{};
+    images.images = static_cast<std::size_t>(shape[0]);
+    images.lines = static_cast<std::size_t>(shape[1]);
+    images.columns = static_cast<std::size_t>(shape[2]);
+    images.step = static_cast<std::uint32_t>(step);
+    images.levels = image_levels(images.step);
+    if (images.lines > most_image_side || images.columns > most_image_side) return std::nullopt;
+    std::vector<std::uint8_t> values(bytes.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<std::uint8_t>((std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
+    ByteWriter out = begin(Method::images, type, 0, 0, values.size());
+    out.varint(images.images);
+    out.varint(images.lines);
+    out.varint(images.columns);
+    out.varint(images.step);
+    out.append(encode_images(std::get<NetModel>(*plan.model), images, values));
+    return sealed(out);
+}
+
 template <class T>
 void compare_values(std::span<const T> original, std::span<const T> decoded, const Bound& bound,
                     std::optional<double> fill, ChunkReport& report) {
@@ -247,6 +269,7 @@ std::optional<ChunkReport> checked(const Plan& plan, Numeric type, std::span<con
 template <class T>
 std::optional<Bytes> encode_lossy(const Plan& plan, Numeric type, const Shape& shape,
                                   std::span<const T> values, double step) {
+    if (plan.method == Method::images) return encode_net(plan, type, shape, std::as_bytes(values), step);
     return plan.method == Method::grid ? encode_grid<T>(plan, type, values, step)
                                        : encode_predicted<T>(plan, type, shape, values, step);
 }

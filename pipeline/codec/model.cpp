@@ -12,7 +12,10 @@ namespace narrows::codec {
 
 namespace {
 
-constexpr std::uint8_t row_kind = 1, stencil_kind = 2;
+constexpr std::uint8_t row_kind = 1, stencil_kind = 2, net_kind = 3;
+// Sums of so many products of 12 and 12 bits, and a bias, stay within 32 bits.
+constexpr std::uint64_t most_units = 100;
+constexpr std::int64_t bias_unit = 64, most_bias = 1 << 18;
 constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
 constexpr std::size_t most_bytes = 64u << 20;
 
@@ -183,6 +186,48 @@ StencilModel take_stencil(ByteReader& in) {
     return model;
 }
 
+void put(ByteWriter& out, const NetModel& model, double, double) {
+    out.put(net_kind);
+    out.varint(model.layers[0].outputs);
+    out.varint(model.layers[1].outputs);
+    ResidualEncoder coder;
+    for (std::uint32_t l = 0; l < 3; ++l) {
+        Following weights(2 * l), biases(2 * l + 1);
+        const auto code = [&](Following& list, std::int64_t value) {
+            coder.put(value, list.context());
+            list.saw(value);
+        };
+        for (const std::int32_t weight : model.layers[l].weights) code(weights, weight);
+        for (const std::int32_t bias : model.layers[l].bias) code(biases, bias / bias_unit);
+    }
+    out.append(coder.finish());
+}
+
+NetModel take_net(ByteReader& in) {
+    NetModel model;
+    const std::size_t first = in.count(most_units), second = in.count(most_units);
+    if (first == 0 || second == 0) throw Damaged{"model"};
+    const std::size_t sizes[] = {net_inputs(), first, second, net_outputs};
+    ResidualDecoder coder(in.take_bytes(in.left()));
+    for (std::uint32_t l = 0; l < 3; ++l) {
+        NetLayer& layer = model.layers[l];
+        layer.inputs = sizes[l];
+        layer.outputs = sizes[l + 1];
+        Following weights(2 * l), biases(2 * l + 1);
+        const auto code = [&](Following& list, std::int64_t most) {
+            const std::int64_t value = coder.take(list.context());
+            if (value > most || value < -most) throw Damaged{"model"};
+            list.saw(value);
+            return static_cast<std::int32_t>(value);
+        };
+        for (std::size_t i = 0; i < layer.inputs * layer.outputs; ++i) layer.weights.push_back(code(weights, net_most));
+        for (std::size_t i = 0; i < layer.outputs; ++i)
+            layer.bias.push_back(code(biases, most_bias) * static_cast<std::int32_t>(bias_unit));
+    }
+    coder.end();
+    return model;
+}
+
 }  // namespace
 
 Bytes write_model(const Model& model, double mean_unit, double weight_unit) {
@@ -205,6 +250,8 @@ std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
         model = std::make_shared<const Model>(take_rows(in));
     else if (kind == stencil_kind)
         model = std::make_shared<const Model>(take_stencil(in));
+    else if (kind == net_kind)
+        model = std::make_shared<const Model>(take_net(in));
     if (model == nullptr || in.left() != 0) throw Damaged{"model"};
     return model;
 }

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "pipeline/codec/bytes.hpp"
+#include "pipeline/codec/causal_net.hpp"
 
 namespace narrows::codec {
 
@@ -37,7 +38,7 @@ struct StencilModel {
 };
 inline constexpr std::int32_t stencil_reach = 4;
 
-using Model = std::variant<RowModel, StencilModel>;
+using Model = std::variant<RowModel, StencilModel, NetModel>;
 
 Bytes write_model(const Model& model, double mean_unit, double weight_unit);
 // Throws Damaged.

@@ -33,4 +33,8 @@ FieldShape field_of(const Shape& shape);
 StencilModel differences(std::uint8_t axes);
 inline constexpr std::uint8_t along_rows = 4;  // as `axes`
 
+// Images: bytes as multiples of an odd step, the nearest one.
+inline constexpr std::size_t most_image_side = 4096;
+inline std::uint32_t image_levels(std::uint32_t step) { return (255 + step / 2) / step + 1; }
+
 }  // namespace narrows::codec
