@@ -42,7 +42,7 @@ using Model = std::variant<RowModel, StencilModel, NetModel>;
 
 Bytes write_model(const Model& model, double mean_unit, double weight_unit);
 // Throws Damaged.
-std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes);
+NARROWS_PUBLIC std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes);
 
 // SHA-256 as 64 hexadecimal digits.
 NARROWS_PUBLIC std::string hash_of(std::span<const std::byte> bytes);
