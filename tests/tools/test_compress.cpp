@@ -86,7 +86,7 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
                  "assert c.chunks[0] == 128 and (c[...] == d[...]).all() and (c[200:210] == d[200:210]).all()\n"
                  "with h5py.File('n.h5', 'w') as f: f.create_dataset('x', data=d[...], chunks=(50,) + d.shape[1:], compression=310)\n"
                  "assert (h5py.File('n.h5', 'r')['x'][...] == d[...]).all()\n");
-    const std::string command = "cd '" + folder.path().string() +
+    const std::string command = "cd '" + (folder.path() / "work").string() +
                                 "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 read.py";
     CHECK(std::system(command.c_str()) == 0);
     // A model that was left behind: an error, no wrong values.
@@ -100,7 +100,7 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
                  "except OSError as e:\n"
                  "    raise SystemExit(0)\n"
                  "raise SystemExit(1)\n");
-    const std::string lost = "cd '" + folder.path().string() +
+    const std::string lost = "cd '" + (folder.path() / "work").string() +
                              "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 lost.py";
     CHECK(std::system(lost.c_str()) == 0);
 }
