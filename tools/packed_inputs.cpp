@@ -60,7 +60,7 @@ void whole_file(const DataSpec& spec, PackedInputs& out) {
         throw Error(Fault::usage, fmt::format("\"{}\" is a {}", spec.file, info.format), "compress datasets");
     for (const auto& [name, value] : info.attributes) {
         const bool identity = name == "format" || name == "format_version" || name == "created_by";
-        out.attributes.emplace_back(identity ? "source_" + name : name, value);
+        out.attributes.emplace_back(identity ? "narrows_source_" + name : name, value);
     }
     for (const ArrayInfo& array : info.arrays) {
         std::shared_ptr<storage::ArrayReader> reader = file.open(array.path);

@@ -42,7 +42,7 @@ struct Plan {
 
 struct ChunkReport {
     double max_error = 0, squared_error = 0;   // pointwise: relative; over finite values
-    std::uint64_t values = 0, violations = 0, exceptions = 0;
+    std::uint64_t values = 0, violations = 0;
     Method method = Method::packed;
 };
 

@@ -33,6 +33,15 @@ bool is_packed(const ArrayInfo& info) {
     return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0;
 }
 
+// Coordinates and their bounds say where values are: they stay exact beside data that does not.
+bool is_scale(const ArrayInfo& info) {
+    if (!info.bounds_of.empty()) return true;
+    return std::any_of(info.attributes.begin(), info.attributes.end(), [](const auto& attribute) {
+        const auto* text = std::get_if<std::string>(&attribute.second);
+        return attribute.first == "CLASS" && text != nullptr && *text == "DIMENSION_SCALE";
+    });
+}
+
 bool is_real(Numeric type) { return type >= Numeric::f16; }
 
 std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
@@ -88,8 +97,8 @@ Range range_of(Numeric type, std::span<const std::byte> stored, std::optional<do
 
 class Compressor {
 public:
-    Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop)
-        : out_(out), job_(job), loop_(loop) {}
+    Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop, std::vector<std::string>& models)
+        : out_(out), job_(job), loop_(loop), models_(models) {}
 
     ArrayResult run(const Input& input) {
         const ArrayInfo& info = input.info;
@@ -144,7 +153,7 @@ private:
         plan.low = range.low;
         plan.high = range.high;
         const double width = range.low <= range.high ? range.high - range.low : 0;
-        switch (job_.wanted.kind) {
+        switch (is_scale(info) ? Wanted::Kind::lossless : job_.wanted.kind) {
             case Wanted::Kind::unsaid:
                 if (is_real(info.type))
                     throw Error(Fault::usage, info.path + " holds " + storage::to_string(info.type) + " values: how far may they be off?",
@@ -221,7 +230,6 @@ private:
                        result.bytes_out += stored[slot].size();
                        result.values += report.values;
                        result.violations += report.violations;
-                       result.exceptions += report.exceptions;
                        result.max_error = std::max(result.max_error, report.max_error);
                        squared_error_ += report.squared_error;
                        const std::int64_t count = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
@@ -241,7 +249,7 @@ private:
     std::int64_t rows_ = 0, chunk_rows_ = 1, chunks_ = 0;
     std::size_t row_bytes_ = 0;
     double squared_error_ = 0;
-    std::vector<std::string> models_;
+    std::vector<std::string>& models_;   // that are in the file
 };
 
 // As it is; what is large goes through in one piece, which files of text and scales are.
@@ -275,8 +283,9 @@ std::vector<ArrayResult> compress_file(const std::filesystem::path& path, const 
                                        const Job& job, const Loop& loop) {
     storage::CompressedWriter out(path, "narrows-compressed", attributes);
     std::vector<ArrayResult> results;
+    std::vector<std::string> models;
     for (const Input& input : inputs) {
-        if (is_packed(input.info)) results.push_back(Compressor(out, job, loop).run(input));
+        if (is_packed(input.info)) results.push_back(Compressor(out, job, loop, models).run(input));
         else carry_over(out, input);
     }
     out.commit();

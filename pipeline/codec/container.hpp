@@ -41,13 +41,13 @@ struct ArrayResult {
     std::string path, method, bound_text;
     Numeric type = Numeric::f32;
     std::uint64_t values = 0, bytes_in = 0, bytes_out = 0, model_bytes = 0;
-    std::uint64_t violations = 0, exceptions = 0;
+    std::uint64_t violations = 0;
     double max_error = 0, bound = 0, psnr = 0;   // bound: absolute, or of each value
     std::vector<Candidate> tried;
     std::size_t winner = 0;
 };
 
-// Writes `path` (narrows-compressed). Throws Error{Fault::usage}: floating-point numbers without a
+// Writes `path` (narrows-compressed). Dimension scales and CF bounds stay exact. Throws Error{Fault::usage}: floating-point numbers without a
 // bound, rows that do not fit a chunk.
 NARROWS_PUBLIC std::vector<ArrayResult> compress_file(const std::filesystem::path& path,
                                                       const std::vector<Input>& inputs,

@@ -68,7 +68,7 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
     // The source's own identity, where it had one.
     std::vector<std::pair<std::string, storage::Attribute>> attributes;
     for (const auto& [name, value] : info.attributes)
-        if (name.starts_with("source_")) attributes.emplace_back(name.substr(7), value);
+        if (name.starts_with("narrows_source_")) attributes.emplace_back(name.substr(15), value);
         else if (name != "format" && name != "format_version" && name != "created_by") attributes.emplace_back(name, value);
     info.attributes = attributes;
     storage::RestoredWriter out(to, info);
