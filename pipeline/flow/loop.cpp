@@ -1,9 +1,11 @@
 #include "pipeline/flow/loop.hpp"
 
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include "pipeline/flow/handoff.hpp"
+#include "pipeline/flow/run.hpp"
 
 namespace narrows::flow {
 
@@ -28,6 +30,13 @@ void ParallelLoop::each(std::size_t tasks, FunctionRef<void(std::size_t)> body) 
             tbb::static_partitioner());
     });
     taken_over(&call);
+}
+
+void with_loop(std::size_t threads, FunctionRef<void(const Loop&)> body) {
+    const std::size_t count = threads > 0 ? threads : usable_threads();
+    const tbb::global_control control(tbb::global_control::max_allowed_parallelism, count);
+    tbb::task_arena arena(static_cast<int>(count));
+    arena.execute([&] { body(ParallelLoop(count)); });
 }
 
 }  // namespace narrows::flow

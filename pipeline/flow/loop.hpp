@@ -17,4 +17,8 @@ private:
     std::size_t threads_;
 };
 
+// Calls body with a loop that no graph stands around, with so many threads (0: what the process may
+// use).
+NARROWS_PUBLIC void with_loop(std::size_t threads, FunctionRef<void(const Loop&)> body);
+
 }  // namespace narrows::flow

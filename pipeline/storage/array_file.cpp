@@ -13,11 +13,19 @@ namespace narrows::storage {
 namespace {
 
 std::atomic<bool> trusted{false};
+std::atomic<ChunkDecoderMaker> decoder_maker{nullptr};
+constexpr std::int64_t largest_model = 64 << 20;  // bytes
 
 }  // namespace
 
 void trust_files(bool trust) {
     trusted = trust;
+}
+
+ChunkDecoder::~ChunkDecoder() = default;
+
+void set_chunk_decoder(ChunkDecoderMaker maker) {
+    decoder_maker = maker;
 }
 
 ArrayFile::ArrayFile(const std::filesystem::path& path) : path_(path) {
@@ -50,7 +58,26 @@ std::unique_ptr<ArrayReader> ArrayFile::open(const std::string& dataset) const {
     check_layout(layout, file_bytes(file_->number(), path_), path_);
     if (layout.kind == ArrayLayout::Kind::contiguous)
         return std::make_unique<ContiguousReader>(path_, layout, file_);
-    return std::make_unique<ChunkedReader>(path_, layout, file_, source_);
+    std::shared_ptr<const ChunkDecoder> decoder;
+    if (layout.kind == ArrayLayout::Kind::chunks && layout.filters.size() == 1 &&
+        layout.filters[0] == Filter::codec) {
+        const ChunkDecoderMaker maker = decoder_maker;
+        if (maker == nullptr)
+            throw Error(Fault::input, quoted(path_) + ": " + dataset + " is compressed by narrows",
+                        "link the codec");
+        decoder = maker(layout.info, [&](const std::string& name) {
+            const std::unique_ptr<ArrayReader> reader = open(name);
+            const ArrayInfo& info = reader->info();
+            if (info.shape.rank() != 1 || info.value_bytes != 1 || info.shape[0] > largest_model ||
+                info.filters == "narrows")
+                throw Error(Fault::input, quoted(path_) + ": " + name + " is no model",
+                            "the file may be damaged: copy or make it again");
+            std::vector<std::byte> bytes(static_cast<std::size_t>(info.shape[0]));
+            reader->read(0, info.shape[0], bytes.data());
+            return bytes;
+        });
+    }
+    return std::make_unique<ChunkedReader>(path_, layout, file_, source_, std::move(decoder));
 }
 
 FileInfo look(const std::filesystem::path& path) {

@@ -75,6 +75,19 @@ private:
 NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
 NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path, const std::string& dataset);
 
+// Chunks of the compressing filter (pipeline/codec): its room says how they are decoded.
+inline constexpr int codec_filter = 310;  // of HDF5's range for testing
+class NARROWS_PUBLIC ChunkDecoder {
+public:
+    virtual ~ChunkDecoder();
+    // Fills `chunk`; false: damaged. Thread-safe.
+    virtual bool decode(std::span<const std::byte> stored, std::span<std::byte> chunk) const = 0;
+};
+// `fetch` gives the bytes of another dataset of the same file. Throws Error{Fault::input}.
+using ChunkDecoderMaker = std::shared_ptr<const ChunkDecoder> (*)(
+    const ArrayInfo& info, FunctionRef<std::vector<std::byte>(const std::string& dataset)> fetch);
+NARROWS_PUBLIC void set_chunk_decoder(ChunkDecoderMaker maker);
+
 // From now on HDF5 itself opens foreign files in this process, with any filter and without limits:
 // for files of people one knows (`--trust`).
 NARROWS_PUBLIC void trust_files(bool trust);

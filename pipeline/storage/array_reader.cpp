@@ -97,10 +97,11 @@ void ContiguousReader::fetch(std::int64_t first, std::int64_t count, std::byte* 
 // ----------------------------------------------------------------------------------- chunked
 
 ChunkedReader::ChunkedReader(std::filesystem::path path, const ArrayLayout& layout, SharedFile file,
-                             std::shared_ptr<Source> source)
+                             std::shared_ptr<Source> source,
+                             std::shared_ptr<const ChunkDecoder> decoder)
     : RowReader(std::move(path), layout.info, layout.value_bytes), source_(std::move(source)) {
     if (layout.kind == ArrayLayout::Kind::chunks) {
-        chunks_ = std::make_unique<ChunkReader>(path_, std::move(file), layout);
+        chunks_ = std::make_unique<ChunkReader>(path_, std::move(file), layout, std::move(decoder));
         source_.reset();  // its process, if it has one, is not needed any more
     } else {
         layout_ = layout;

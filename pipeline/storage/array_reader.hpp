@@ -56,7 +56,8 @@ class ChunkedReader final : public RowReader {
 public:
     static constexpr std::size_t cache_bytes = 64u << 20;
     ChunkedReader(std::filesystem::path path, const ArrayLayout& layout, SharedFile file,
-                  std::shared_ptr<Source> source);
+                  std::shared_ptr<Source> source,
+                  std::shared_ptr<const ChunkDecoder> decoder = nullptr);
     ~ChunkedReader() override;
 
 protected:

@@ -5,10 +5,12 @@
 
 namespace narrows::storage {
 
-ChunkReader::ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout)
+ChunkReader::ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout,
+                         std::shared_ptr<const ChunkDecoder> decoder)
     : path_(std::move(path)),
       file_(std::move(file)),
       layout_(layout),
+      decoder_(std::move(decoder)),
       rank_(layout.info.shape.rank()),
       chunk_bytes_(layout.value_bytes),
       row_bytes_(static_cast<std::size_t>(layout.row_bytes())) {
@@ -47,8 +49,10 @@ void ChunkReader::unpack_into(std::span<std::byte> chunk, const ChunkPlace& plac
     if (whole) {
         std::byte* const stored = scratch.stored(place.bytes);
         read_at(file_->number(), stored, place.bytes, place.address, path_);
-        whole = unpack(layout_.filters, place.mask, {stored, place.bytes}, layout_.value_bytes,
-                       scratch, chunk);
+        whole = decoder_ != nullptr
+                    ? decoder_->decode({stored, place.bytes}, chunk)
+                    : unpack(layout_.filters, place.mask, {stored, place.bytes},
+                             layout_.value_bytes, scratch, chunk);
     }
     if (whole) return;
     const std::uint64_t last = std::min(corner[0] + chunk_[0], extent_[0]) - 1;

@@ -13,7 +13,8 @@ using SharedFile = std::shared_ptr<const Descriptor>;
 class ChunkReader {
 public:
     // `layout` has been checked.
-    ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout);
+    ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout,
+                std::shared_ptr<const ChunkDecoder> decoder = nullptr);
     ~ChunkReader();
 
     // Rows [first, first + count) as stored. Thread-safe.
@@ -35,6 +36,7 @@ private:
     const std::filesystem::path path_;
     const SharedFile file_;
     const ArrayLayout layout_;
+    const std::shared_ptr<const ChunkDecoder> decoder_;  // of the codec's chunks
     std::size_t rank_, chunk_bytes_, row_bytes_;
     std::vector<std::uint64_t> extent_, chunk_, grid_;  // grid: chunks along each axis
     mutable std::mutex mutex_;                          // of what follows

@@ -29,6 +29,8 @@ std::string filters_of(hid_t creation_list) {
             text += "shuffle";
         else if (filter == H5Z_FILTER_FLETCHER32)
             text += "fletcher32";
+        else if (filter == codec_filter)
+            text += "narrows";
         else
             text += "filter-" + std::to_string(filter);
     }

@@ -89,6 +89,8 @@ bool unpack(std::span<const Filter> filters, std::uint32_t mask, std::span<const
             deflated = deflated || (active(j) && filters[j] == Filter::deflate);
         }
         switch (filters[i]) {
+            case Filter::codec:  // only ever alone, and undone by its decoder
+                return false;
             case Filter::fletcher32: {
                 if (data.size() < 4) return false;
                 data = data.first(data.size() - 4);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/hash.hpp"
+#include "pipeline/storage/restored_writer.hpp"
 
 namespace narrows::storage {
 
@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t bytes_at_once = 8u << 20;
 constexpr std::size_t most_problems = 100;
 constexpr std::int64_t check_rows = 4096;  // under one hash of /check/samples
-constexpr hsize_t page_bytes = 4096;
 
 std::int64_t rows_of(const ArrayInfo& info) {
     return info.shape.rank() == 0 ? 1 : info.shape[0];
@@ -94,50 +93,6 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
              });
 }
 
-// ------------------------------------------------------------------------------------- repack
-
-struct Copied {
-    ArrayInfo info;
-    std::uint64_t offset = 0;
-};
-
-h5::Handle type_of(const ArrayInfo& info) {
-    if (info.numeric) return h5::Handle(H5Tcopy(h5::stored_type(info.type)));
-    h5::Handle type(H5Tcopy(H5T_C_S1));
-    H5Tset_size(type, info.value_bytes);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
-// The empty datasets at their places.
-std::vector<Copied> lay_out(const AtomicFile& target, int file, const FileInfo& info) {
-    const h5::Library library;
-    h5::Handle made = h5::create(target.temporary(), {.alignment = page_bytes});
-    std::vector<Copied> copies;
-    try {
-        std::uint64_t bytes = 1u << 20;
-        for (const ArrayInfo& array : info.arrays)
-            bytes += static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) + 2 * page_bytes;
-        reserve(file, bytes, target.path());
-        for (const auto& [name, value] : info.attributes) h5::put(made, name, value, target.path());
-        const h5::Handle list = h5::dataset_list();
-        H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
-        for (const ArrayInfo& array : info.arrays) {
-            const h5::Handle dataset = h5::make_dataset(made, array.path, type_of(array),
-                                                        array.shape, list, target.path());
-            for (const auto& [name, value] : array.attributes)
-                h5::put(dataset, name, value, target.path());
-            copies.push_back({array, h5::place_of(dataset).offset});
-        }
-    } catch (...) {
-        made.abandon();
-        throw;
-    }
-    if (!made.close()) h5::fail_write(target.path(), "HDF5 could not lay out the file");
-    return copies;
-}
-
 }  // namespace
 
 FileCheck check_file(const fs::path& path) {
@@ -157,23 +112,21 @@ void repack(const fs::path& from, const fs::path& to) {
         throw Error(Fault::usage,
                     quoted(from) + " is a " + info.format + ": its checksum is of the whole file",
                     "copy it as it is");
-    AtomicFile target(to);
-    const Descriptor out = open_to_write(target.temporary());
+    RestoredWriter out(to, info);
     std::vector<std::byte> bytes;
-    for (const Copied& copy : lay_out(target, out.number(), info)) {
-        const std::size_t row = row_bytes(copy.info);
+    for (std::size_t number = 0; number < info.arrays.size(); ++number) {
+        const ArrayInfo& array = info.arrays[number];
+        const std::size_t row = row_bytes(array);
         if (row == 0) continue;
-        const std::unique_ptr<ArrayReader> reader = source.open(copy.info.path);
-        for_rows(copy.info, copy.info.chunk.empty() ? 1 : copy.info.chunk[0],
+        const std::unique_ptr<ArrayReader> reader = source.open(array.path);
+        for_rows(array, array.chunk.empty() ? 1 : array.chunk[0],
                  [&](std::int64_t first, std::int64_t count) {
                      bytes.resize(static_cast<std::size_t>(count) * row);
                      reader->read(first, count, bytes.data());
-                     write_at(out.number(), bytes.data(), bytes.size(),
-                              copy.offset + static_cast<std::uint64_t>(first) * row, target.path());
+                     out.write(number, first, bytes);
                  });
     }
-    release_surplus(out.number());
-    target.commit();
+    out.commit();
 }
 
 }  // namespace narrows::storage

@@ -1,0 +1,198 @@
+#include "pipeline/codec/choose.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "pipeline/codec/fit.hpp"
+#include "pipeline/codec/fit_net.hpp"
+#include "pipeline/codec/stream.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+constexpr std::size_t sample_chunks = 3;
+constexpr std::int64_t sample_values = 300'000;   // of a chunk: enough to tell ways of coding apart
+constexpr std::size_t fit_bytes = 48u << 20;   // of sample values in double
+
+// As doubles; what is not finite, or fill, becomes the middle of the range.
+void to_double(Numeric type, std::span<const std::byte> stored, const Plan& plan, double* out) {
+    const double middle_value = plan.low / 2 + plan.high / 2;
+    with_type(type, [&]<class T>() {
+        const auto* from = reinterpret_cast<const T*>(stored.data());
+        for (std::size_t i = 0; i < stored.size() / sizeof(T); ++i) {
+            const auto value = static_cast<double>(from[i]);
+            out[i] = std::isfinite(value) && !(plan.fill && value == *plan.fill) ? value : middle_value;
+        }
+    });
+}
+
+// Blocks of rows spread over the dataset.
+Sample draw(const Source& source, const Plan& plan) {
+    Sample sample;
+    const std::int64_t rows = source.shape[0];
+    sample.columns = static_cast<std::size_t>(source.shape.elements() / rows);
+    const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes / (8 * sample.columns)));
+    const std::int64_t blocks = rows <= most ? 1 : std::min<std::int64_t>(8, most);
+    const std::int64_t block = rows <= most ? rows : most / blocks;
+    sample.rows = static_cast<std::size_t>(blocks * block);
+    sample.values.resize(sample.rows * sample.columns);
+    const std::size_t row_bytes = sample.columns * storage::size_of(source.type);
+    Bytes stored(static_cast<std::size_t>(block) * row_bytes);
+    for (std::int64_t i = 0; i < blocks; ++i) {
+        const std::int64_t first = blocks == 1 ? 0 : (rows - block) * i / (blocks - 1);
+        source.read(first, block, stored.data());
+        to_double(source.type, stored, plan,
+                  sample.values.data() + static_cast<std::size_t>(i * block) * sample.columns);
+        sample.breaks.push_back(static_cast<std::size_t>(i * block));
+    }
+    switch (plan.bound.kind) {
+        case Bound::Kind::absolute: sample.bound = plan.bound.value; break;
+        case Bound::Kind::exact: sample.bound = 0.5; break;
+        case Bound::Kind::pointwise: break;
+    }
+    return sample;
+}
+
+constexpr double steps_a_second = 150;       // of the causal network, two cores
+constexpr double passes = 2.4;              // over the pixels, at most
+constexpr std::size_t fewest_pixels = 100'000;
+
+// A network for images of bytes that are many enough to pay for it.
+std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, double budget, const Loop& loop) {
+    const double half = plan.bound.kind == Bound::Kind::absolute ? std::floor(plan.bound.value) : 0;
+    if (source.type != Numeric::u8 || source.shape.rank() != 3 || source.shape[1] < 4 || source.shape[2] < 4 ||
+        source.shape[1] > 1024 || source.shape[2] > 1024 || plan.bound.kind == Bound::Kind::pointwise || half > 100)
+        return std::nullopt;
+    const auto pixels = static_cast<double>(source.shape.elements());
+    const double steps = std::min(budget * steps_a_second, passes * pixels / 2048);
+    if (pixels < static_cast<double>(fewest_pixels) || steps < 100) return std::nullopt;
+    NetSample sample;
+    sample.lines = static_cast<std::size_t>(source.shape[1]);
+    sample.columns = static_cast<std::size_t>(source.shape[2]);
+    const std::int64_t image = source.shape[1] * source.shape[2];
+    const std::int64_t most = std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes) / image);
+    const std::int64_t blocks = source.shape[0] <= most ? 1 : std::min<std::int64_t>(16, most);
+    const std::int64_t block = source.shape[0] <= most ? source.shape[0] : most / blocks;
+    sample.images = static_cast<std::size_t>(blocks * block);
+    sample.values.resize(sample.images * static_cast<std::size_t>(image));
+    for (std::int64_t i = 0; i < blocks; ++i)
+        source.read(blocks == 1 ? 0 : (source.shape[0] - block) * i / (blocks - 1), block,
+                    reinterpret_cast<std::byte*>(sample.values.data() + i * block * image));
+    sample.step = static_cast<std::uint32_t>(2 * half + 1);
+    sample.levels = static_cast<std::int32_t>(image_levels(sample.step));
+    for (std::uint8_t& value : sample.values) value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
+    const NetSize size = pixels < 1e6 ? NetSize{32, 16} : NetSize{64, 32};
+    FittedModel one;
+    one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0, 0);
+    one.model = read_model(one.bytes);
+    one.name = std::to_string(size.first) + " and " + std::to_string(size.second) + " units";
+    return one;
+}
+
+bool is_whole(Numeric type) { return type < Numeric::f16; }
+
+}  // namespace
+
+Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop) {
+    Choice choice;
+    const std::int64_t rows = source.shape[0];
+    const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
+    const std::size_t row_bytes =
+        storage::size_of(source.type) * static_cast<std::size_t>(source.shape.elements() / rows);
+    // Samples: first, middle and last whole chunks.
+    std::vector<std::int64_t> places;
+    for (std::size_t i = 0; i < sample_chunks; ++i) {
+        const std::int64_t place = (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(sample_chunks - 1);
+        if (places.empty() || places.back() != place) places.push_back(place);
+    }
+    struct Block {
+        Shape shape;
+        Bytes values;
+    };
+    std::vector<Block> blocks;
+    std::int64_t sampled = 0;
+    for (const std::int64_t place : places) {
+        const std::int64_t first = place * source.chunk_rows;
+        const std::int64_t enough = sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
+        const std::int64_t count = std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
+        Block block{source.shape, Bytes(static_cast<std::size_t>(count) * row_bytes)};
+        block.shape[0] = count;
+        source.read(first, count, block.values.data());
+        sampled += count;
+        blocks.push_back(std::move(block));
+    }
+    const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
+
+    struct Trial {
+        Plan plan;
+        Bytes model;
+        std::string name;
+    };
+    std::vector<Trial> trials;
+    const auto add = [&](Method method, std::uint8_t axes, const std::string& name) {
+        Plan plan = base;
+        plan.method = method;
+        plan.axes = axes;
+        trials.push_back({plan, {}, name});
+    };
+    add(Method::packed, 0, "shuffle + zstd");
+    const bool predicts = source.type != Numeric::f16 && base.low <= base.high &&
+                          (is_whole(source.type) || base.bound.kind != Bound::Kind::exact);
+    if (predicts) {
+        if (base.bound.kind == Bound::Kind::absolute && !is_whole(source.type))
+            add(Method::grid, 0, "grid + shuffle + zstd");
+        const FieldShape field = field_of(source.shape);
+        add(Method::field, 1, "Lorenzo, 1 axis");
+        if (field.lines > 1) add(Method::field, 2, "Lorenzo, 2 axes");
+        if (field.planes > 1) add(Method::field, 3, "Lorenzo, 3 axes");
+        if (source.shape.rank() >= 3) add(Method::field, along_rows, "difference to the row before");
+        if (base.bound.kind != Bound::Kind::pointwise) {
+            const Sample sample = draw(source, base);
+            const auto learn = [&](Method method, const char* what, std::vector<FittedModel> models) {
+                for (FittedModel& one : models) {
+                    Plan plan = base;
+                    plan.method = method;
+                    plan.model = one.model;
+                    trials.push_back({plan, std::move(one.bytes), what + (": " + one.name)});
+                }
+            };
+            learn(Method::field, "stencil", fit_field(sample, source.shape.rank() == 1 ? 1 : field.lines, field.columns, loop));
+            if (source.shape.rank() >= 2)
+                learn(Method::rows, "linear autoencoder", fit_rows(sample, static_cast<double>(rows), loop));
+            if (std::optional<FittedModel> net = fit_images(source, base, budget, loop)) {
+                std::vector<FittedModel> one;
+                one.push_back(std::move(*net));
+                learn(Method::images, "causal network", std::move(one));
+            }
+        }
+    }
+    for (Trial& trial : trials) trial.plan.guard = false;
+    std::vector<double> bytes(trials.size() * blocks.size());
+    std::vector<Method> used(bytes.size());
+    loop.each(bytes.size(), [&](std::size_t task) {
+        const Trial& trial = trials[task / blocks.size()];
+        const Block& block = blocks[task % blocks.size()];
+        ChunkReport report;
+        bytes[task] = static_cast<double>(encode_chunk(trial.plan, source.type, block.shape, block.values, report).size());
+        used[task] = report.method;
+    });
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+        Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
+        for (std::size_t b = 0; b < blocks.size(); ++b) {
+            candidate.bytes += bytes[i * blocks.size() + b] * scale;
+            candidate.possible = candidate.possible || used[i * blocks.size() + b] == trials[i].plan.method;
+        }
+        candidate.bytes += static_cast<double>(candidate.model_bytes);
+        choice.tried.push_back(candidate);
+        if (candidate.bytes < choice.tried[choice.winner].bytes) choice.winner = i;
+    }
+    choice.plan = trials[choice.winner].plan;
+    choice.model = trials[choice.winner].model;
+    // Chunks that the samples did not show may suit the plain ways better.
+    const double plain = std::min(choice.tried[0].bytes, choice.tried.size() > 1 ? choice.tried[1].bytes : choice.tried[0].bytes);
+    choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && choice.tried[choice.winner].bytes * 2 > plain;
+    return choice;
+}
+
+}  // namespace narrows::codec

@@ -1,0 +1,295 @@
+#include "pipeline/codec/container.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "pipeline/storage/compressed_writer.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+using storage::ArrayInfo;
+
+constexpr std::size_t chunk_goal = 4u << 20, largest_chunk = 64u << 20, most_chunks = 4096;
+constexpr std::size_t plain_at_once = 64u << 20;   // datasets that are carried over as they are
+constexpr std::string_view ours[] = {"narrows_bound", "narrows_method", "narrows_model"};
+
+bool is_ours(const std::string& name) {
+    return std::find(std::begin(ours), std::end(ours), name) != std::end(ours);
+}
+
+std::size_t row_bytes(const ArrayInfo& info) {
+    std::size_t bytes = info.value_bytes;
+    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) bytes *= static_cast<std::size_t>(info.shape[axis]);
+    return bytes;
+}
+
+std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
+
+bool is_packed(const ArrayInfo& info) {
+    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0;
+}
+
+// Coordinates and their bounds say where values are: they stay exact beside data that does not.
+bool is_scale(const ArrayInfo& info) {
+    if (!info.bounds_of.empty()) return true;
+    return std::any_of(info.attributes.begin(), info.attributes.end(), [](const auto& attribute) {
+        const auto* text = std::get_if<std::string>(&attribute.second);
+        return attribute.first == "CLASS" && text != nullptr && *text == "DIMENSION_SCALE";
+    });
+}
+
+bool is_real(Numeric type) { return type >= Numeric::f16; }
+
+std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
+    const std::size_t row = row_bytes(info);
+    const auto rows = static_cast<std::size_t>(rows_of(info));
+    if (row > largest_chunk)
+        throw Error(Fault::usage, fmt::format("{}: a row has {} bytes, chunks hold at most {}", info.path, row, largest_chunk),
+                    "store the data with more, smaller rows");
+    std::size_t wanted = job.chunk_rows > 0 ? static_cast<std::size_t>(job.chunk_rows) : std::max<std::size_t>(1, chunk_goal / row);
+    wanted = std::max(wanted, (rows + most_chunks - 1) / most_chunks);
+    wanted = std::min({wanted, rows, largest_chunk / row});
+    if ((rows + wanted - 1) / wanted > 8192)
+        throw Error(Fault::usage, fmt::format("{} needs {} chunks, files hold at most 8192", info.path, (rows + wanted - 1) / wanted),
+                    "compress it in parts: FILE:/NAME@A:B");
+    return static_cast<std::int64_t>(wanted);
+}
+
+// Calls body(chunk) for all chunks, some at a time, and then take(chunk) in order.
+template <class Body, class Take>
+void in_batches(std::int64_t chunks, const Loop& loop, const Body& body, const Take& take) {
+    const auto together = static_cast<std::int64_t>(std::clamp<std::size_t>(2 * loop.threads(), 1, 16));
+    for (std::int64_t first = 0; first < chunks; first += together) {
+        const std::int64_t count = std::min(together, chunks - first);
+        loop.each(static_cast<std::size_t>(count), [&](std::size_t i) {
+            body(first + static_cast<std::int64_t>(i), i);
+        });
+        for (std::int64_t i = 0; i < count; ++i) take(first + i, static_cast<std::size_t>(i));
+    }
+}
+constexpr std::size_t most_together = 16;
+
+struct Range {
+    double low = std::numeric_limits<double>::max(), high = -std::numeric_limits<double>::max();
+    void add(const Range& other) {
+        low = std::min(low, other.low);
+        high = std::max(high, other.high);
+    }
+};
+
+Range range_of(Numeric type, std::span<const std::byte> stored, std::optional<double> fill) {
+    Range range;
+    with_type(type, [&]<class T>() {
+        const auto* values = reinterpret_cast<const T*>(stored.data());
+        for (std::size_t i = 0; i < stored.size() / sizeof(T); ++i) {
+            const auto value = static_cast<double>(values[i]);
+            if (!std::isfinite(value) || (fill && value == *fill)) continue;
+            range.low = std::min(range.low, value);
+            range.high = std::max(range.high, value);
+        }
+    });
+    return range;
+}
+
+class Compressor {
+public:
+    Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop, std::vector<std::string>& models)
+        : out_(out), job_(job), loop_(loop), models_(models) {}
+
+    ArrayResult run(const Input& input) {
+        const ArrayInfo& info = input.info;
+        rows_ = rows_of(info);
+        chunk_rows_ = chunk_rows_of(info, job_);
+        chunks_ = (rows_ + chunk_rows_ - 1) / chunk_rows_;
+        row_bytes_ = row_bytes(info);
+        const Plan plan = plan_for(input);
+        Source source{info.type, info.shape, chunk_rows_, input.read};
+        const Choice choice = choose(source, plan, job_.budget, loop_);
+
+        ArrayResult result;
+        result.path = info.path;
+        result.type = info.type;
+        result.method = choice.tried[choice.winner].name;
+        result.bound_text = to_string(job_.wanted);
+        if (plan.bound.kind == Bound::Kind::exact) result.bound_text = "lossless";
+        result.bound = plan.bound.value;
+        result.tried = choice.tried;
+        result.winner = choice.winner;
+        result.model_bytes = choice.model.size();
+        begin(input, choice, result);
+        pack(input, choice.plan, result);
+        const double range = plan.high - plan.low;
+        const double mse = squared_error_ / static_cast<double>(std::max<std::uint64_t>(1, result.values));
+        result.psnr = mse > 0 && range > 0 ? 10 * std::log10(range * range / mse) : std::numeric_limits<double>::infinity();
+        return result;
+    }
+
+private:
+    Range scan(const Input& input) {
+        Range range;
+        Range parts[most_together];
+        in_batches(chunks_, loop_,
+                   [&](std::int64_t chunk, std::size_t slot) {
+                       const Bytes values = read(input, chunk);
+                       parts[slot] = range_of(input.info.type, values, input.info.fill_value);
+                   },
+                   [&](std::int64_t, std::size_t slot) {
+                       range.add(parts[slot]);
+                       check_stop();
+                   });
+        return range;
+    }
+
+    Plan plan_for(const Input& input) {
+        const ArrayInfo& info = input.info;
+        Plan plan;
+        plan.zstd_level = job_.zstd_level;
+        plan.fill = info.fill_value;
+        const Range range = scan(input);
+        plan.low = range.low;
+        plan.high = range.high;
+        const double width = range.low <= range.high ? range.high - range.low : 0;
+        switch (is_scale(info) ? Wanted::Kind::lossless : job_.wanted.kind) {
+            case Wanted::Kind::unsaid:
+                if (is_real(info.type))
+                    throw Error(Fault::usage, info.path + " holds " + storage::to_string(info.type) + " values: how far may they be off?",
+                                "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
+                break;
+            case Wanted::Kind::lossless: break;
+            case Wanted::Kind::absolute: plan.bound = {Bound::Kind::absolute, job_.wanted.value}; break;
+            case Wanted::Kind::range: plan.bound = {Bound::Kind::absolute, job_.wanted.value * width}; break;
+            case Wanted::Kind::pointwise: plan.bound = {Bound::Kind::pointwise, job_.wanted.value}; break;
+            case Wanted::Kind::psnr: {
+                // Errors spread evenly over a step have a mean square of bound^2 / 3; each chunk that
+                // does worse takes smaller steps.
+                const double root = width * std::pow(10.0, -job_.wanted.value / 20);
+                plan.bound = {Bound::Kind::absolute, root * std::sqrt(3.0)};
+                plan.largest_mse = root * root;
+                break;
+            }
+        }
+        // A bound under a half (or none at all) leaves whole numbers as they are.
+        if (!is_real(info.type) && plan.bound.kind == Bound::Kind::absolute && plan.bound.value < 1) plan.bound = {};
+        if (!(plan.bound.value > 0) || !std::isfinite(plan.bound.value) || info.type == Numeric::f16 ||
+            (plan.bound.kind == Bound::Kind::pointwise && !is_real(info.type)))
+            plan.bound = {};
+        return plan;
+    }
+
+    Bytes read(const Input& input, std::int64_t chunk) const {
+        const std::int64_t first = chunk * chunk_rows_, count = std::min(chunk_rows_, rows_ - first);
+        Bytes values(static_cast<std::size_t>(count) * row_bytes_);
+        input.read(first, count, values.data());
+        return values;
+    }
+
+    void begin(const Input& input, const Choice& choice, const ArrayResult& result) {
+        storage::PackedLayout layout;
+        layout.path = input.info.path;
+        layout.type = input.info.type;
+        layout.shape = input.info.shape;
+        layout.chunk_rows = chunk_rows_;
+        layout.filter_values = {1, static_cast<unsigned>(input.info.type),
+                                static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
+        for (const auto& attribute : input.info.attributes)
+            if (!is_ours(attribute.first)) layout.attributes.push_back(attribute);
+        layout.attributes.emplace_back("narrows_bound", fmt::format("{} {:.17g}", result.bound_text, result.bound));
+        layout.attributes.emplace_back("narrows_method", result.method);
+        if (!choice.model.empty()) {
+            const std::string hash = hash_of(choice.model);
+            ArrayInfo model;
+            model.path = "/.models/" + hash;
+            model.type = Numeric::u8;
+            model.shape = Shape{static_cast<std::int64_t>(choice.model.size())};
+            if (std::find(models_.begin(), models_.end(), hash) == models_.end()) out_.put(model, choice.model);
+            models_.push_back(hash);
+            layout.attributes.emplace_back("narrows_model", hash);
+            for (std::size_t word = 0; word < 8; ++word)
+                layout.filter_values.push_back(static_cast<unsigned>(std::stoul(hash.substr(8 * word, 8), nullptr, 16)));
+        }
+        out_.begin(layout);
+    }
+
+    void pack(const Input& input, const Plan& plan, ArrayResult& result) {
+        Bytes stored[most_together];
+        ChunkReport reports[most_together];
+        in_batches(chunks_, loop_,
+                   [&](std::int64_t chunk, std::size_t slot) {
+                       const Bytes values = read(input, chunk);
+                       Shape shape = input.info.shape;
+                       shape[0] = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
+                       stored[slot] = encode_chunk(plan, input.info.type, shape, values, reports[slot]);
+                   },
+                   [&](std::int64_t chunk, std::size_t slot) {
+                       out_.chunk(chunk * chunk_rows_, stored[slot]);
+                       const ChunkReport& report = reports[slot];
+                       result.bytes_out += stored[slot].size();
+                       result.values += report.values;
+                       result.violations += report.violations;
+                       result.max_error = std::max(result.max_error, report.max_error);
+                       squared_error_ += report.squared_error;
+                       const std::int64_t count = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
+                       result.bytes_in += static_cast<std::uint64_t>(count) * row_bytes_;
+                       if (job_.progress) job_.progress(static_cast<std::uint64_t>(count) * row_bytes_);
+                       check_stop();
+                   });
+    }
+
+    void check_stop() const {
+        if (job_.stop && job_.stop()) throw Error(Fault::run, "stopped before the file was whole");
+    }
+
+    storage::CompressedWriter& out_;
+    const Job& job_;
+    const Loop& loop_;
+    std::int64_t rows_ = 0, chunk_rows_ = 1, chunks_ = 0;
+    std::size_t row_bytes_ = 0;
+    double squared_error_ = 0;
+    std::vector<std::string>& models_;   // that are in the file
+};
+
+// As it is; what is large goes through in one piece, which files of text and scales are.
+void carry_over(storage::CompressedWriter& out, const Input& input) {
+    ArrayInfo info = input.info;
+    const std::size_t bytes = static_cast<std::size_t>(rows_of(info)) * row_bytes(info);
+    if (bytes > plain_at_once * 16)
+        throw Error(Fault::usage, info.path + " is too large to be carried over", "name the datasets to compress");
+    std::erase_if(info.attributes, [](const auto& attribute) { return is_ours(attribute.first); });
+    Bytes values(bytes);
+    if (bytes > 0) input.read(0, rows_of(info), values.data());
+    out.put(info, values);
+}
+
+}  // namespace
+
+std::string to_string(const Wanted& wanted) {
+    switch (wanted.kind) {
+        case Wanted::Kind::absolute: return "absolute";
+        case Wanted::Kind::range: return "of the range";
+        case Wanted::Kind::pointwise: return "pointwise";
+        case Wanted::Kind::psnr: return "psnr";
+        case Wanted::Kind::unsaid:
+        case Wanted::Kind::lossless: break;
+    }
+    return "lossless";
+}
+
+std::vector<ArrayResult> compress_file(const std::filesystem::path& path, const std::vector<Input>& inputs,
+                                       const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
+                                       const Job& job, const Loop& loop) {
+    storage::CompressedWriter out(path, "narrows-compressed", attributes);
+    std::vector<ArrayResult> results;
+    std::vector<std::string> models;
+    for (const Input& input : inputs) {
+        if (is_packed(input.info)) results.push_back(Compressor(out, job, loop, models).run(input));
+        else carry_over(out, input);
+    }
+    out.commit();
+    return results;
+}
+
+}  // namespace narrows::codec

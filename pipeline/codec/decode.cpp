@@ -1,0 +1,181 @@
+#include "pipeline/codec/stream.hpp"
+#include "pipeline/codec/zstandard.hpp"
+#include "pipeline/simd/scalar.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+template <class T>
+struct Decoder {
+    Grid grid;
+    bool log = false;
+    std::span<const std::uint8_t> mask, negative;
+    T* out;
+    ResidualDecoder residuals;
+
+    double value(std::size_t index, double prediction, Context context, std::uint32_t& magnitude) {
+        prediction = grid.inside(prediction);
+        if (mask[index] != 0) return prediction;
+        const std::int64_t residual = residuals.take(context);
+        const std::uint64_t size = static_cast<std::uint64_t>(residual < 0 ? -residual : residual);
+        magnitude = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, largest_magnitude));
+        if (log) {
+            const double value = prediction + static_cast<double>(residual) * grid.step;
+            const double plain = simd::exponential(value);
+            if constexpr (std::is_floating_point_v<T>)
+                out[index] = static_cast<T>(restore<T>({}, negative[index] != 0 ? -plain : plain, 0));
+            return value;
+        }
+        const double value = restore<T>(grid, prediction, static_cast<double>(residual));
+        out[index] = static_cast<T>(value);
+        return value;
+    }
+};
+
+template <class T>
+void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::uint8_t axes,
+                      const Model* model, std::span<std::byte> present) {
+    const std::size_t count = present.size() / sizeof(T);
+    Grid grid;
+    grid.step = in.take<double>();
+    grid.low = in.take<double>();
+    grid.high = in.take<double>();
+    // Whole numbers stay inside their type, whatever the header says.
+    bool right = std::isfinite(grid.step) && std::isfinite(grid.low) && std::isfinite(grid.high) &&
+                 grid.low <= grid.high;
+    if constexpr (std::is_integral_v<T>)
+        right = right && flags == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
+                grid.high <= static_cast<double>(std::numeric_limits<T>::max()) &&
+                std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
+    if (!right) throw Damaged{"grid"};
+    FieldShape field;
+    if (method == Method::field) {
+        field.planes = in.count(count);
+        field.lines = in.count(count);
+        field.columns = in.count(count);
+        __extension__ using Wide = unsigned __int128;
+        if (Wide{field.planes} * field.lines * field.columns != count) throw Damaged{"shape"};
+    }
+    std::vector<std::uint8_t> mask(count, 0), negative;
+    take_exceptions(in, mask, present, sizeof(T));
+    if ((flags & logarithmic) != 0) {
+        negative.resize(count);
+        take_flags(in, negative);
+    }
+    Decoder<T> decoder{grid, (flags & logarithmic) != 0, mask, negative,
+                       reinterpret_cast<T*>(present.data()),
+                       ResidualDecoder(in.take_bytes(in.left()))};
+    if (method == Method::rows) {
+        const auto* rows = model == nullptr ? nullptr : std::get_if<RowModel>(model);
+        if (rows == nullptr || rows->features == 0 || count % rows->features != 0) throw Damaged{"model"};
+        through_rows(*rows, count / rows->features, decoder);
+    } else {
+        const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
+        const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
+        const StencilModel* stencil = axes > 0 ? &plain : given;
+        if (stencil == nullptr) throw Damaged{"model"};
+        if (stencil->mean.size() > 1 &&
+            (stencil->lines != field.lines || stencil->columns != field.columns))
+            throw Damaged{"model"};
+        through_field(*stencil, field.planes, field.lines, field.columns, decoder);
+    }
+    decoder.residuals.end();
+}
+
+// Whole multiples of the step, as differences from the one before.
+template <class T>
+void decode_grid(ByteReader& in, std::span<std::byte> present) {
+    const std::size_t count = present.size() / sizeof(T);
+    const double step = in.take<double>();
+    std::vector<std::uint8_t> mask(count, 0);
+    take_exceptions(in, mask, present, sizeof(T));
+    const Bytes shuffled = decompress(in.take_bytes(in.left()), count * 4);
+    Bytes plain(shuffled.size());
+    unshuffle(shuffled, 4, plain);
+    auto* const out = reinterpret_cast<T*>(present.data());
+    std::uint32_t whole = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint32_t difference;
+        std::memcpy(&difference, plain.data() + 4 * i, 4);
+        whole += (difference >> 1) ^ (0u - (difference & 1u));
+        if (mask[i] != 0) continue;
+        if constexpr (std::is_floating_point_v<T>)
+            out[i] = static_cast<T>(
+                restore<T>({step, 0, 0}, 0, static_cast<double>(static_cast<std::int32_t>(whole))));
+    }
+}
+
+void decode_net(ByteReader& in, const Model* model, std::span<std::byte> present) {
+    const auto* net = model == nullptr ? nullptr : std::get_if<NetModel>(model);
+    if (net == nullptr) throw Damaged{"model"};
+    ImageShape shape{};
+    shape.images = in.count(present.size());
+    shape.lines = in.count(present.size());
+    shape.columns = in.count(present.size());
+    shape.step = static_cast<std::uint32_t>(in.count(255));
+    __extension__ using Wide = unsigned __int128;
+    if (shape.step == 0 || Wide{shape.images} * shape.lines * shape.columns != present.size()) throw Damaged{"shape"};
+    if (present.empty()) return;
+    if (shape.lines > most_image_side || shape.columns > most_image_side) throw Damaged{"shape"};
+    shape.levels = image_levels(shape.step);
+    const std::span<std::uint8_t> values(reinterpret_cast<std::uint8_t*>(present.data()), present.size());
+    decode_images(*net, shape, in.take_bytes(in.left()), values);
+    for (std::uint8_t& value : values) value = static_cast<std::uint8_t>(std::min(255u, value * shape.step));
+}
+
+}  // namespace
+
+std::string to_string(Method method) {
+    switch (method) {
+        case Method::packed: return "zstd";
+        case Method::grid: return "grid+zstd";
+        case Method::field: return "field";
+        case Method::rows: return "linear-autoencoder";
+        case Method::images: return "causal-network";
+    }
+    return "unknown";
+}
+
+bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* model,
+                  std::span<std::byte> out) {
+    try {
+        ByteReader in(stored);
+        if (in.take<std::uint32_t>() != magic) return false;
+        const auto sum = in.take<std::uint64_t>();
+        if (checksum(stored.subspan(12)) != sum) return false;
+        const auto method = static_cast<Method>(in.take<std::uint8_t>());
+        if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(type)) return false;
+        const auto flags = in.take<std::uint8_t>();
+        const auto axes = in.take<std::uint8_t>();
+        if (flags > logarithmic || axes > along_rows) return false;
+        const std::size_t value_bytes = storage::size_of(type);
+        const std::size_t count = in.count(out.size() / value_bytes);
+        const auto present = out.first(count * value_bytes);
+        std::fill(out.begin() + static_cast<std::ptrdiff_t>(present.size()), out.end(), std::byte{0});
+        switch (method) {
+            case Method::packed: {
+                Bytes shuffled(present.size());
+                decompress_into(in.take_bytes(in.left()), shuffled);
+                unshuffle(shuffled, value_bytes, present);
+                return true;
+            }
+            case Method::grid:
+                return with_type(type, [&]<class T>() { decode_grid<T>(in, present); });
+            case Method::images:
+                if (type != Numeric::u8) return false;
+                decode_net(in, model, present);
+                return true;
+            case Method::field:
+            case Method::rows:
+                return with_type(type, [&]<class T>() {
+                    decode_predicted<T>(in, method, flags, axes, model, present);
+                });
+        }
+        return false;
+    } catch (const Damaged&) {
+        return false;
+    }
+}
+
+}  // namespace narrows::codec

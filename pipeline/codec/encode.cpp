@@ -1,0 +1,342 @@
+#include "pipeline/codec/stream.hpp"
+#include "pipeline/codec/zstandard.hpp"
+#include "pipeline/simd/scalar.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+template <class T>
+bool is_finite(T value) {
+    if constexpr (std::is_floating_point_v<T>) return std::isfinite(value);
+    return true;
+}
+
+// |a - b| in double; exact for whole numbers below 2^53 and nearly so for the others.
+template <class T>
+double distance(T a, T b) {
+    if constexpr (std::is_integral_v<T> && sizeof(T) == 8) {
+        const std::uint64_t apart = a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
+                                          : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
+        return static_cast<double>(apart);
+    } else {
+        return std::abs(static_cast<double>(a) - static_cast<double>(b));
+    }
+}
+
+template <class T>
+bool holds(T original, T decoded, const Bound& bound) {
+    switch (bound.kind) {
+        case Bound::Kind::exact: return std::memcmp(&original, &decoded, sizeof original) == 0;
+        case Bound::Kind::absolute: return distance(original, decoded) <= bound.value;
+        case Bound::Kind::pointwise:
+            return distance(original, decoded) <= bound.value * std::abs(static_cast<double>(original));
+    }
+    return false;
+}
+
+template <class T>
+bool is_fill(T value, std::optional<double> fill) {
+    return fill && static_cast<double>(value) == *fill;
+}
+
+template <class T>
+struct Encoder {
+    const Bound& bound;
+    Grid grid;
+    bool log = false;
+    const T* values;
+    const double* wanted;            // what is predicted: values, or their logarithms
+    std::vector<std::uint8_t>& mask; // grows where a value misses its bound
+    ResidualEncoder residuals;
+
+    double value(std::size_t index, double prediction, Context context, std::uint32_t& magnitude) {
+        prediction = grid.inside(prediction);
+        if (mask[index] != 0) return prediction;
+        const double base = std::is_integral_v<T> ? to_whole(prediction) : prediction;
+        const double exact = (wanted[index] - base) / grid.step;
+        if (!(std::abs(exact) < static_cast<double>(largest_residual))) return missed(index, prediction);
+        const double residual = to_whole(exact);
+        double decoded;
+        T stored{};
+        if (log) {
+            decoded = prediction + residual * grid.step;
+            const double plain = simd::exponential(decoded);
+            if constexpr (std::is_floating_point_v<T>)
+                stored = static_cast<T>(restore<T>({}, values[index] < 0 ? -plain : plain, 0));
+        } else {
+            decoded = restore<T>(grid, prediction, residual);
+            stored = static_cast<T>(decoded);
+        }
+        if (!holds(values[index], stored, bound)) return missed(index, prediction);
+        const auto whole = static_cast<std::int64_t>(residual);
+        magnitude = static_cast<std::uint32_t>(
+            std::min<std::int64_t>(whole < 0 ? -whole : whole, largest_magnitude));
+        residuals.put(whole, context);
+        return decoded;
+    }
+    double missed(std::size_t index, double prediction) {
+        mask[index] = 1;
+        return prediction;
+    }
+};
+
+ByteWriter begin(Method method, Numeric type, std::uint8_t flags, std::uint8_t axes, std::size_t count) {
+    ByteWriter out;
+    out.put(static_cast<std::uint8_t>(method));
+    out.put(static_cast<std::uint8_t>(type));
+    out.put(flags);
+    out.put(axes);
+    out.varint(count);
+    return out;
+}
+
+Bytes sealed(const ByteWriter& body) {
+    ByteWriter out;
+    out.put(magic);
+    out.put(checksum(body.bytes()));
+    out.append(body.bytes());
+    return out.take();
+}
+
+Bytes encode_packed(const Plan& plan, Numeric type, std::span<const std::byte> values) {
+    ByteWriter out = begin(Method::packed, type, 0, 0, values.size() / storage::size_of(type));
+    Bytes shuffled(values.size());
+    shuffle(values, storage::size_of(type), shuffled);
+    out.append(compress(shuffled, plan.zstd_level));
+    return sealed(out);
+}
+
+// NaN, infinities and fill values; zeros too where logarithms are taken.
+template <class T>
+std::vector<std::uint8_t> odd_values(std::span<const T> values, const Plan& plan) {
+    std::vector<std::uint8_t> mask(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+        mask[i] = !is_finite(values[i]) || is_fill(values[i], plan.fill) ||
+                  (plan.bound.kind == Bound::Kind::pointwise && !(std::abs(static_cast<double>(values[i])) >=
+                                                                   static_cast<double>(std::numeric_limits<T>::min())));
+    return mask;
+}
+
+// The largest step whose grid surely holds the bound; 0 where rounding eats it up.
+template <class T>
+double step_of(const Plan& plan) {
+    const double most = std::max(std::abs(plan.low), std::abs(plan.high));
+    if (plan.bound.kind == Bound::Kind::pointwise) {
+        const double rounding = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
+        return plan.bound.value > 8 * rounding ? 2 * simd::logarithm(1 + plan.bound.value - rounding) * (1 - 1e-9) : 0;
+    }
+    if constexpr (std::is_integral_v<T>) {
+        return plan.bound.kind == Bound::Kind::exact ? 1 : 2 * std::floor(std::min(plan.bound.value, 0x1p40)) + 1;
+    } else {
+        if (plan.bound.kind == Bound::Kind::exact) return 0;
+        const double rounding = most * static_cast<double>(std::numeric_limits<T>::epsilon());
+        const double step = 2 * (plan.bound.value - rounding) * (1 - 0x1p-40);
+        return plan.bound.value > 2 * rounding && std::isfinite(step) ? step : 0;
+    }
+}
+
+template <class T>
+std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shape& shape,
+                                      std::span<const T> values, double step) {
+    const bool log = plan.bound.kind == Bound::Kind::pointwise;
+    Grid grid{step, plan.low, plan.high};
+    if (!(step > 0) || !(plan.low <= plan.high)) return std::nullopt;
+    if constexpr (std::is_integral_v<T>)
+        if (log || std::max(std::abs(plan.low), std::abs(plan.high)) > 0x1p50) return std::nullopt;
+    std::vector<std::uint8_t> mask = odd_values(values, plan), negative;
+    std::vector<double> wanted(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto value = static_cast<double>(values[i]);
+        wanted[i] = log && mask[i] == 0 ? simd::logarithm(std::abs(value)) : value;
+    }
+    if (log) {
+        negative.resize(values.size());
+        grid.low = std::numeric_limits<double>::max();
+        grid.high = -grid.low;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            // Runs over what is masked, so that it costs nothing.
+            negative[i] = mask[i] != 0 ? (i == 0 ? 0 : negative[i - 1]) : values[i] < T{};
+            if (mask[i] != 0) continue;
+            grid.low = std::min(grid.low, wanted[i]);
+            grid.high = std::max(grid.high, wanted[i]);
+        }
+        if (grid.low > grid.high) return std::nullopt;
+    }
+    Encoder<T> encoder{plan.bound, grid, log, values.data(), wanted.data(), mask, {}};
+    const FieldShape field = field_of(shape);
+    ByteWriter out = begin(plan.method, type, log ? logarithmic : 0, plan.axes, values.size());
+    out.put(grid.step);
+    out.put(grid.low);
+    out.put(grid.high);
+    if (plan.method == Method::rows) {
+        const auto& rows = std::get<RowModel>(*plan.model);
+        if (rows.features == 0 || values.size() % rows.features != 0) return std::nullopt;
+        through_rows(rows, values.size() / rows.features, encoder);
+    } else {
+        out.varint(field.planes);
+        out.varint(field.lines);
+        out.varint(field.columns);
+        const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
+        through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
+                      field.lines, field.columns, encoder);
+    }
+    put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
+    if (log) put_flags(out, negative);
+    out.append(encoder.residuals.finish());
+    return sealed(out);
+}
+
+template <class T>
+std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const T> values, double step) {
+    if (std::is_integral_v<T> || plan.bound.kind != Bound::Kind::absolute || !(step > 0)) return std::nullopt;
+    std::vector<std::uint8_t> mask = odd_values(values, plan);
+    Bytes plain(values.size() * 4), shuffled(values.size() * 4);
+    std::int32_t before = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        std::int32_t whole = before;
+        const double exact = static_cast<double>(values[i]) / step;
+        if (mask[i] == 0 && std::abs(exact) < 0x1p30) {
+            const auto near = static_cast<std::int32_t>(to_whole(exact));
+            const auto decoded = static_cast<T>(restore<T>({step, 0, 0}, 0, static_cast<double>(near)));
+            if (holds(values[i], decoded, plan.bound)) whole = near;
+            else mask[i] = 1;
+        } else {
+            mask[i] = 1;
+        }
+        const std::uint32_t difference = static_cast<std::uint32_t>(whole) - static_cast<std::uint32_t>(before);
+        const std::uint32_t folded = difference << 1 ^ (0u - (difference >> 31));
+        std::memcpy(plain.data() + 4 * i, &folded, 4);
+        before = whole;
+    }
+    ByteWriter out = begin(Method::grid, type, 0, 0, values.size());
+    out.put(step);
+    put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
+    shuffle(plain, 4, shuffled);
+    out.append(compress(shuffled, plan.zstd_level));
+    return sealed(out);
+}
+
+// Rows are images of lines and columns.
+std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> bytes, double step) {
+    if (type != Numeric::u8 || shape.rank() != 3 || !(step >= 1) || step > 255) return std::nullopt;
+    ImageShape images{};
+    images.images = static_cast<std::size_t>(shape[0]);
+    images.lines = static_cast<std::size_t>(shape[1]);
+    images.columns = static_cast<std::size_t>(shape[2]);
+    images.step = static_cast<std::uint32_t>(step);
+    images.levels = image_levels(images.step);
+    if (images.lines > most_image_side || images.columns > most_image_side) return std::nullopt;
+    std::vector<std::uint8_t> values(bytes.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<std::uint8_t>((std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
+    ByteWriter out = begin(Method::images, type, 0, 0, values.size());
+    out.varint(images.images);
+    out.varint(images.lines);
+    out.varint(images.columns);
+    out.varint(images.step);
+    out.append(encode_images(std::get<NetModel>(*plan.model), images, values));
+    return sealed(out);
+}
+
+template <class T>
+void compare_values(std::span<const T> original, std::span<const T> decoded, const Bound& bound,
+                    std::optional<double> fill, ChunkReport& report) {
+    for (std::size_t i = 0; i < original.size(); ++i) {
+        ++report.values;
+        const bool odd = !is_finite(original[i]) || is_fill(original[i], fill);
+        if (!holds(original[i], decoded[i], odd ? Bound{} : bound)) ++report.violations;
+        if (odd) continue;
+        double error = distance(original[i], decoded[i]);
+        report.squared_error += error * error;
+        if (bound.kind == Bound::Kind::pointwise && original[i] != T{})
+            error /= std::abs(static_cast<double>(original[i]));
+        report.max_error = error > report.max_error || error != error ? error : report.max_error;
+    }
+}
+
+// Decodes what was encoded; does it hold?
+std::optional<ChunkReport> checked(const Plan& plan, Numeric type, std::span<const std::byte> values,
+                                   const Bytes& stored) {
+    Bytes decoded(values.size());
+    if (!decode_chunk(stored, type, plan.model.get(), decoded)) return std::nullopt;
+    ChunkReport report;
+    compare(type, values, decoded, plan.bound, plan.fill, report);
+    if (report.violations > 0) return std::nullopt;
+    return report;
+}
+
+template <class T>
+std::optional<Bytes> encode_lossy(const Plan& plan, Numeric type, const Shape& shape,
+                                  std::span<const T> values, double step) {
+    if (plan.method == Method::images) return encode_net(plan, type, shape, std::as_bytes(values), step);
+    return plan.method == Method::grid ? encode_grid<T>(plan, type, values, step)
+                                       : encode_predicted<T>(plan, type, shape, values, step);
+}
+
+}  // namespace
+
+void compare(Numeric type, std::span<const std::byte> original, std::span<const std::byte> decoded,
+             const Bound& bound, std::optional<double> fill, ChunkReport& report) {
+    const bool known = with_type(type, [&]<class T>() {
+        const std::size_t count = original.size() / sizeof(T);
+        compare_values<T>({reinterpret_cast<const T*>(original.data()), count},
+                          {reinterpret_cast<const T*>(decoded.data()), count}, bound, fill, report);
+    });
+    if (known) return;
+    const std::size_t width = storage::size_of(type);
+    for (std::size_t at = 0; at + width <= original.size(); at += width) {
+        ++report.values;
+        report.violations += std::memcmp(original.data() + at, decoded.data() + at, width) != 0;
+    }
+}
+
+Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
+                   std::span<const std::byte> values, ChunkReport& report) {
+    Bytes best;
+    ChunkReport found;
+    const auto offer = [&](const Plan& tried, Bytes stored) {
+        if (!best.empty() && stored.size() >= best.size()) return;
+        std::optional<ChunkReport> held = checked(tried, type, values, stored);
+        if (!held) return;
+        held->method = tried.method;
+        found = *held;
+        best = std::move(stored);
+    };
+    const auto lossy = [&](const Plan& tried) {
+        with_type(type, [&]<class T>() {
+            const std::span<const T> typed(reinterpret_cast<const T*>(values.data()),
+                                           values.size() / sizeof(T));
+            double step = step_of<T>(tried);
+            // A mean squared error is asked for: smaller steps until it holds.
+            for (int attempt = 0; attempt < 12; ++attempt) {
+                std::optional<Bytes> stored = encode_lossy<T>(tried, type, shape, typed, step);
+                if (!stored) return;
+                if (tried.largest_mse > 0) {
+                    const std::optional<ChunkReport> held = checked(tried, type, values, *stored);
+                    const double mse = held ? held->squared_error / static_cast<double>(std::max<std::uint64_t>(1, held->values)) : 0;
+                    if (held && mse > tried.largest_mse) {
+                        step *= std::min(0.97, std::sqrt(tried.largest_mse / mse) * 0.995);
+                        continue;
+                    }
+                }
+                return offer(tried, std::move(*stored));
+            }
+        });
+    };
+    if (plan.method != Method::packed) lossy(plan);
+    if (plan.guard || best.empty()) {
+        Plan grid = plan;
+        grid.method = Method::grid;
+        grid.model = nullptr;
+        if (plan.method != Method::grid && plan.bound.kind == Bound::Kind::absolute) lossy(grid);
+        Plan packed = plan;
+        packed.method = Method::packed;
+        offer(packed, encode_packed(plan, type, values));
+    }
+    if (best.empty()) throw Error(Fault::run, "a chunk could not be decoded after it was encoded");
+    report = found;
+    return best;
+}
+
+}  // namespace narrows::codec

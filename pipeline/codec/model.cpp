@@ -1,0 +1,270 @@
+#include "pipeline/codec/model.hpp"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "pipeline/codec/residuals.hpp"
+#include "pipeline/codec/zstandard.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+constexpr std::uint8_t row_kind = 1, stencil_kind = 2, net_kind = 3;
+// Sums of so many products of 12 and 12 bits, and a bias, stay within 32 bits.
+constexpr std::uint64_t most_units = 100;
+constexpr std::int64_t bias_unit = 64, most_bias = 1 << 18;
+constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
+constexpr std::size_t most_bytes = 64u << 20;
+
+std::int64_t units(double value, double unit) {
+    return static_cast<std::int64_t>(std::nearbyint(value / unit));
+}
+
+double finite(double value) {
+    if (!std::isfinite(value)) throw Damaged{"model"};
+    return value;
+}
+
+// What a list of whole numbers is coded by: how large those before were. Lists do not share views.
+class Following {
+public:
+    explicit Following(std::uint32_t list) : list_(list) {}
+    Context context() const { return {size_, 16 * list_, 16 * list_ + std::min(15u, level_of(size_) / 4)}; }
+    void saw(std::int64_t value) {
+        const auto size = static_cast<std::uint32_t>(std::min<std::int64_t>(value < 0 ? -value : value, 1 << 20)) << 8;
+        size_ += static_cast<std::uint32_t>((static_cast<std::int64_t>(size) - static_cast<std::int64_t>(size_)) * 24 >> 8);
+    }
+
+private:
+    std::uint32_t list_, size_ = 2048;
+};
+
+struct Lists {
+    Following means{1}, counts{2}, gaps{3}, same{4}, before{5};
+};
+
+unsigned bits_for(std::uint32_t count) { return static_cast<unsigned>(std::bit_width(count - 1)); }
+
+// Terms are in the order of their sources, lag * features + feature.
+void put(ByteWriter& out, const RowModel& model, double mean_unit, double weight_unit) {
+    out.put(row_kind);
+    out.varint(model.features);
+    out.varint(model.lags);
+    out.put(mean_unit);
+    out.put(weight_unit);
+    Lists lists;
+    ResidualEncoder coder;
+    const auto code = [&](Following& list, std::int64_t value) {
+        coder.put(value, list.context());
+        list.saw(value);
+    };
+    const bool natural = std::is_sorted(model.order.begin(), model.order.end());
+    coder.uniform(natural, 1);
+    if (!natural)
+        for (const std::uint32_t feature : model.order) coder.uniform(feature, bits_for(model.features));
+    std::int64_t before = 0;
+    for (const double mean : model.mean) {
+        const std::int64_t here = units(mean, mean_unit);
+        code(lists.means, here - before);
+        before = here;
+    }
+    for (const auto& terms : model.terms) {
+        code(lists.counts, static_cast<std::int64_t>(terms.size()));
+        std::int64_t source = -1;
+        for (const RowModel::Term& term : terms) {
+            const std::int64_t next = term.lag * model.features + term.feature;
+            code(lists.gaps, next - source - 1);
+            source = next;
+            code(term.lag == 0 ? lists.same : lists.before, units(term.weight, weight_unit));
+        }
+    }
+    out.append(coder.finish());
+}
+
+RowModel take_rows(ByteReader& in) {
+    RowModel model;
+    model.features = static_cast<std::uint32_t>(in.count(most_features));
+    model.lags = static_cast<std::uint32_t>(in.count(most_lags));
+    if (model.features == 0) throw Damaged{"model"};
+    const double mean_unit = finite(in.take<double>()), weight_unit = finite(in.take<double>());
+    Lists lists;
+    ResidualDecoder coder(in.take_bytes(in.left()));
+    const auto code = [&](Following& list) {
+        const std::int64_t value = coder.take(list.context());
+        list.saw(value);
+        return value;
+    };
+    std::vector<std::uint32_t> place(model.features, model.features);
+    const bool natural = coder.uniform(1) != 0;
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        const std::uint32_t feature = natural ? k : coder.uniform(bits_for(model.features));
+        if (feature >= model.features || place[feature] != model.features) throw Damaged{"model"};
+        place[feature] = k;
+        model.order.push_back(feature);
+    }
+    std::int64_t before = 0;
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        before += code(lists.means);
+        model.mean.push_back(finite(static_cast<double>(before) * mean_unit));
+    }
+    model.terms.resize(model.features);
+    const std::int64_t sources = static_cast<std::int64_t>(model.features) * (model.lags + 1);
+    for (std::uint32_t k = 0; k < model.features; ++k) {
+        const std::int64_t count = code(lists.counts);
+        if (count < 0 || count > static_cast<std::int64_t>(most_terms)) throw Damaged{"model"};
+        std::int64_t source = -1;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t gap = code(lists.gaps);
+            if (gap < 0 || gap >= sources - source - 1) throw Damaged{"model"};
+            source += gap + 1;
+            RowModel::Term term{static_cast<std::uint32_t>(source / model.features),
+                                static_cast<std::uint32_t>(source % model.features), 0};
+            if (term.lag == 0 && place[term.feature] >= k) throw Damaged{"model"};
+            term.weight = finite(static_cast<double>(code(term.lag == 0 ? lists.same : lists.before)) * weight_unit);
+            model.terms[k].push_back(term);
+        }
+    }
+    coder.end();
+    return model;
+}
+
+void put(ByteWriter& out, const StencilModel& model, double mean_unit, double) {
+    out.put(stencil_kind);
+    out.varint(model.terms.size());
+    for (const StencilModel::Term& term : model.terms) {
+        out.put(static_cast<std::int8_t>(term.plane));
+        out.put(static_cast<std::int8_t>(term.line));
+        out.put(static_cast<std::int8_t>(term.column));
+        out.put(static_cast<float>(term.weight));
+    }
+    out.varint(model.lines);
+    out.varint(model.columns);
+    out.put(mean_unit);
+    // Differences from the plane through the neighbours before: smooth patterns are small then.
+    const auto at = [&](std::size_t line, std::size_t column) {
+        return units(model.mean[(line - 1) * model.columns + column - 1], mean_unit);
+    };
+    for (std::size_t line = 1; line <= model.lines; ++line)
+        for (std::size_t column = 1; column <= model.columns; ++column) {
+            const std::int64_t left = column > 1 ? at(line, column - 1) : 0;
+            const std::int64_t up = line > 1 ? at(line - 1, column) : 0;
+            const std::int64_t both = column > 1 && line > 1 ? at(line - 1, column - 1) : 0;
+            out.zigzag(at(line, column) - left - up + both);
+        }
+}
+
+StencilModel take_stencil(ByteReader& in) {
+    StencilModel model;
+    model.terms.resize(in.count(most_terms));
+    for (StencilModel::Term& term : model.terms) {
+        term.plane = in.take<std::int8_t>();
+        term.line = in.take<std::int8_t>();
+        term.column = in.take<std::int8_t>();
+        term.weight = static_cast<double>(in.take<float>());
+        const bool before = term.plane < 0 || (term.plane == 0 && (term.line < 0 ||
+                                                                   (term.line == 0 && term.column < 0)));
+        const auto far = [](std::int32_t offset) { return offset > stencil_reach || offset < -stencil_reach; };
+        if (!before || far(term.plane) || far(term.line) || far(term.column)) throw Damaged{"model"};
+        finite(term.weight);
+    }
+    model.lines = static_cast<std::uint32_t>(in.count(most_bytes));
+    model.columns = static_cast<std::uint32_t>(in.count(most_bytes));
+    const double unit = finite(in.take<double>());
+    if (static_cast<std::uint64_t>(model.lines) * model.columns > in.left()) throw Damaged{"model"};
+    std::vector<std::uint64_t> whole(static_cast<std::size_t>(model.lines) * model.columns);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const bool left = i % model.columns > 0, up = i >= model.columns;
+        whole[i] = static_cast<std::uint64_t>(in.zigzag());
+        if (left) whole[i] += whole[i - 1];
+        if (up) whole[i] += whole[i - model.columns];
+        if (left && up) whole[i] -= whole[i - model.columns - 1];
+        model.mean.push_back(finite(static_cast<double>(static_cast<std::int64_t>(whole[i])) * unit));
+    }
+    return model;
+}
+
+void put(ByteWriter& out, const NetModel& model, double, double) {
+    out.put(net_kind);
+    out.varint(model.layers[0].outputs);
+    out.varint(model.layers[1].outputs);
+    ResidualEncoder coder;
+    for (std::uint32_t l = 0; l < 3; ++l) {
+        Following weights(2 * l), biases(2 * l + 1);
+        const auto code = [&](Following& list, std::int64_t value) {
+            coder.put(value, list.context());
+            list.saw(value);
+        };
+        for (const std::int32_t weight : model.layers[l].weights) code(weights, weight);
+        for (const std::int32_t bias : model.layers[l].bias) code(biases, bias / bias_unit);
+    }
+    out.append(coder.finish());
+}
+
+NetModel take_net(ByteReader& in) {
+    NetModel model;
+    const std::size_t first = in.count(most_units), second = in.count(most_units);
+    if (first == 0 || second == 0) throw Damaged{"model"};
+    const std::size_t sizes[] = {net_inputs(), first, second, net_outputs};
+    ResidualDecoder coder(in.take_bytes(in.left()));
+    for (std::uint32_t l = 0; l < 3; ++l) {
+        NetLayer& layer = model.layers[l];
+        layer.inputs = sizes[l];
+        layer.outputs = sizes[l + 1];
+        Following weights(2 * l), biases(2 * l + 1);
+        const auto code = [&](Following& list, std::int64_t most) {
+            const std::int64_t value = coder.take(list.context());
+            if (value > most || value < -most) throw Damaged{"model"};
+            list.saw(value);
+            return static_cast<std::int32_t>(value);
+        };
+        for (std::size_t i = 0; i < layer.inputs * layer.outputs; ++i) layer.weights.push_back(code(weights, net_most));
+        for (std::size_t i = 0; i < layer.outputs; ++i)
+            layer.bias.push_back(code(biases, most_bias) * static_cast<std::int32_t>(bias_unit));
+    }
+    coder.end();
+    return model;
+}
+
+}  // namespace
+
+Bytes write_model(const Model& model, double mean_unit, double weight_unit) {
+    ByteWriter out;
+    std::visit([&](const auto& one) { put(out, one, mean_unit, weight_unit); }, model);
+    ByteWriter packed;
+    packed.varint(out.bytes().size());
+    packed.append(compress(out.bytes(), 19));
+    return packed.take();
+}
+
+std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
+    ByteReader packed(bytes);
+    const std::size_t size = packed.count(std::min(most_bytes, packed.left() * 1024));
+    const Bytes plain = decompress(packed.take_bytes(packed.left()), size);
+    ByteReader in(plain);
+    const auto kind = in.take<std::uint8_t>();
+    std::shared_ptr<const Model> model;
+    if (kind == row_kind)
+        model = std::make_shared<const Model>(take_rows(in));
+    else if (kind == stencil_kind)
+        model = std::make_shared<const Model>(take_stencil(in));
+    else if (kind == net_kind)
+        model = std::make_shared<const Model>(take_net(in));
+    if (model == nullptr || in.left() != 0) throw Damaged{"model"};
+    return model;
+}
+
+std::string hash_of(std::span<const std::byte> bytes) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+    std::string text;
+    for (const unsigned char part : digest) {
+        text += "0123456789abcdef"[part >> 4];
+        text += "0123456789abcdef"[part & 15];
+    }
+    return text;
+}
+
+}  // namespace narrows::codec

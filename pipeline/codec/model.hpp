@@ -1,0 +1,50 @@
+// What a codec learned from data, as bytes that lie once in the file, under their hash. One rule:
+// whatever bytes come, parsing gives a model whose indices are inside what it says, or Damaged.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "pipeline/codec/bytes.hpp"
+#include "pipeline/codec/causal_net.hpp"
+
+namespace narrows::codec {
+
+// A causal (masked) linear autoencoder over rows of `features` values: each value is predicted from
+// values that come before it in coding order, in its own row or in one of the `lags` rows before.
+//   prediction of feature order[k] = mean + sum over terms of weight * (value(row - lag, feature) - mean)
+struct RowModel {
+    struct Term {
+        std::uint32_t lag, feature;
+        double weight;
+    };
+    std::uint32_t features = 0, lags = 0;
+    std::vector<std::uint32_t> order;        // [features], a permutation: coding order
+    std::vector<double> mean;                // [features]
+    std::vector<std::vector<Term>> terms;    // [features], by place in the coding order
+};
+
+// The same weights at every place of a field: offsets back along the last three axes (others are
+// taken together with the first of them).
+struct StencilModel {
+    struct Term {
+        std::int32_t plane, line, column;    // offset; the first one that is not 0 is below 0
+        double weight;
+    };
+    std::vector<Term> terms;
+    std::uint32_t columns = 0, lines = 0;    // of the mean pattern below; 1, 1: one number
+    std::vector<double> mean;                // [lines, columns]
+};
+inline constexpr std::int32_t stencil_reach = 4;
+
+using Model = std::variant<RowModel, StencilModel, NetModel>;
+
+Bytes write_model(const Model& model, double mean_unit, double weight_unit);
+// Throws Damaged.
+NARROWS_PUBLIC std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes);
+
+// SHA-256 as 64 hexadecimal digits.
+NARROWS_PUBLIC std::string hash_of(std::span<const std::byte> bytes);
+
+}  // namespace narrows::codec

@@ -1,0 +1,172 @@
+// From compressed files back to plain ones, and whether they hold what they promise.
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "pipeline/codec/container.hpp"
+#include "pipeline/storage/restored_writer.hpp"
+
+namespace narrows::codec {
+
+namespace {
+
+using storage::ArrayInfo;
+
+bool is_model(const ArrayInfo& info) { return info.path.starts_with("/.models/"); }
+
+std::size_t row_bytes(const ArrayInfo& info) {
+    std::size_t bytes = info.value_bytes;
+    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) bytes *= static_cast<std::size_t>(info.shape[axis]);
+    return bytes;
+}
+
+std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
+
+// Rows that are decoded together.
+std::int64_t block_rows(const ArrayInfo& info) {
+    const std::int64_t rows = std::max<std::int64_t>(1, rows_of(info));
+    if (!info.chunk.empty()) return std::min(rows, info.chunk[0]);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>((4u << 20) / std::max<std::size_t>(1, row_bytes(info))), 1, rows);
+}
+
+storage::FileInfo look(const storage::ArrayFile& file) {
+    storage::FileInfo info = file.look();
+    if (info.format != "narrows-compressed")
+        throw Error(Fault::input, "'" + file.path().string() + "' is not a compressed file of narrows",
+                    "narrows compress makes one");
+    return info;
+}
+
+std::optional<std::string> text_of(const ArrayInfo& info, std::string_view name) {
+    for (const auto& [key, value] : info.attributes)
+        if (key == name)
+            if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    return std::nullopt;
+}
+
+// "of the range 0.001": kind and number, as compress wrote them.
+Bound bound_of(const ArrayInfo& info) {
+    const std::string text = text_of(info, "narrows_bound").value_or("lossless 0");
+    const double value = std::strtod(text.substr(text.rfind(' ') + 1).c_str(), nullptr);
+    if (text.starts_with("lossless") || !(value > 0)) return {};
+    return {text.starts_with("pointwise") ? Bound::Kind::pointwise : Bound::Kind::absolute, value};
+}
+
+}  // namespace
+
+std::uint64_t decompress_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                              const Job& job, const Loop& loop) {
+    const storage::ArrayFile file(from);
+    storage::FileInfo info = look(file);
+    std::erase_if(info.arrays, is_model);
+    for (ArrayInfo& array : info.arrays)
+        std::erase_if(array.attributes, [](const auto& attribute) {
+            return attribute.first == "narrows_bound" || attribute.first == "narrows_method" || attribute.first == "narrows_model";
+        });
+    // The source's own identity, where it had one.
+    std::vector<std::pair<std::string, storage::Attribute>> attributes;
+    for (const auto& [name, value] : info.attributes)
+        if (name.starts_with("narrows_source_")) attributes.emplace_back(name.substr(15), value);
+        else if (name != "format" && name != "format_version" && name != "created_by") attributes.emplace_back(name, value);
+    info.attributes = attributes;
+    storage::RestoredWriter out(to, info);
+    std::uint64_t total = 0;
+    for (std::size_t number = 0; number < info.arrays.size(); ++number) {
+        const ArrayInfo& array = info.arrays[number];
+        const std::size_t row = row_bytes(array);
+        const std::int64_t rows = rows_of(array), block = block_rows(array);
+        if (row == 0 || rows == 0) continue;
+        const std::unique_ptr<storage::ArrayReader> reader = file.open(array.path);
+        const auto blocks = static_cast<std::size_t>((rows + block - 1) / block);
+        const std::size_t together = std::clamp<std::size_t>(2 * loop.threads(), 1, 16);
+        for (std::size_t first = 0; first < blocks; first += together) {
+            loop.each(std::min(together, blocks - first), [&](std::size_t i) {
+                const std::int64_t begin = static_cast<std::int64_t>(first + i) * block;
+                const std::int64_t count = std::min(block, rows - begin);
+                Bytes bytes(static_cast<std::size_t>(count) * row);
+                reader->read(begin, count, bytes.data());
+                out.write(number, begin, bytes);
+            });
+            const std::int64_t done = std::min<std::int64_t>(rows, static_cast<std::int64_t>(first + together) * block);
+            const auto bytes = static_cast<std::uint64_t>(done - static_cast<std::int64_t>(first) * block) * row;
+            total += bytes;
+            if (job.progress) job.progress(bytes);
+            if (job.stop && job.stop()) throw Error(Fault::run, "stopped before the file was whole");
+        }
+    }
+    out.commit();
+    return total;
+}
+
+Verification verify_file(const std::filesystem::path& path, const std::vector<Input>& against, const Loop& loop) {
+    const storage::ArrayFile file(path);
+    Verification result;
+    for (const ArrayInfo& array : look(file).arrays) {
+        if (is_model(array)) continue;
+        ++result.datasets;
+        const Input* original = nullptr;
+        for (const Input& input : against)
+            if (input.info.path == array.path) original = &input;
+        if (!against.empty() && original == nullptr) {
+            result.problems.push_back(array.path + " is not in the data to compare with");
+            continue;
+        }
+        if (original != nullptr && (!(original->info.shape == array.shape) || original->info.type != array.type ||
+                                    original->info.value_bytes != array.value_bytes)) {
+            result.problems.push_back(array.path + " has another shape or type in the data to compare with");
+            continue;
+        }
+        std::unique_ptr<storage::ArrayReader> reader;
+        try {
+            reader = file.open(array.path);
+        } catch (const Error& error) {
+            result.problems.push_back(error.what());
+            continue;
+        }
+        const std::int64_t rows = rows_of(array), block = block_rows(array);
+        const auto blocks = static_cast<std::size_t>((rows + block - 1) / block);
+        const bool packed = array.filters == "narrows";
+        const Bound bound = packed ? bound_of(array) : Bound{};
+        struct Part {
+            ChunkReport report;
+            std::string problem;
+        };
+        const std::size_t together = std::clamp<std::size_t>(2 * loop.threads(), 1, 16);
+        std::vector<Part> parts(together);
+        for (std::size_t first = 0; first < blocks; first += together) {
+            const std::size_t count_here = std::min(together, blocks - first);
+            loop.each(count_here, [&](std::size_t i) {
+                Part& part = parts[i];
+                part = {};
+                const std::int64_t begin = static_cast<std::int64_t>(first + i) * block;
+                const std::int64_t count = std::min(block, rows - begin);
+                Bytes decoded(static_cast<std::size_t>(count) * row_bytes(array)), wanted(decoded.size());
+                try {
+                    reader->read(begin, count, decoded.data());
+                } catch (const Error& error) {
+                    part.problem = error.what();
+                    return;
+                }
+                if (original == nullptr) {
+                    part.report.values = decoded.size() / std::max<std::size_t>(1, array.value_bytes);
+                } else {
+                    original->read(begin, count, wanted.data());
+                    if (array.numeric) compare(array.type, wanted, decoded, bound, array.fill_value, part.report);
+                    else part.report.violations = decoded != wanted;
+                }
+            });
+            for (std::size_t i = 0; i < count_here; ++i) {
+                result.chunks += packed;
+                result.values += parts[i].report.values;
+                result.violations += parts[i].report.violations;
+                result.max_error = std::max(result.max_error, parts[i].report.max_error);
+                if (!parts[i].problem.empty() && result.problems.size() < 100) result.problems.push_back(parts[i].problem);
+            }
+        }
+    }
+    return result;
+}
+
+}  // namespace narrows::codec

@@ -1,0 +1,131 @@
+#include "pipeline/storage/compressed_writer.hpp"
+
+#include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/dataset_writer.hpp"
+
+namespace narrows::storage {
+
+namespace {
+
+// HDF5 makes a dataset only where it knows the filter; chunks are packed before it sees them.
+std::size_t never(unsigned, std::size_t, const unsigned*, std::size_t, std::size_t*, void**) {
+    return 0;
+}
+
+void register_filter() {
+    if (H5Zfilter_avail(codec_filter) > 0) return;
+    const H5Z_class2_t filter{H5Z_CLASS_T_VERS, codec_filter, 1,       0,
+                              "narrows",        nullptr,      nullptr, never};
+    H5Zregister(&filter);
+}
+
+}  // namespace
+
+struct CompressedWriter::Impl {
+    explicit Impl(const std::filesystem::path& path)
+        : target(path), out(open_to_write(target.temporary())) {}
+    ~Impl() {
+        const h5::Library library;
+        dataset.abandon();  // unfinished: the library must not touch the file again
+        file.abandon();
+    }
+
+    void make_room(std::uint64_t more) {
+        constexpr std::uint64_t step = 32u << 20;
+        end += more;
+        const std::uint64_t needed = end + library_slack;
+        if (needed <= reserved) return;
+        try {
+            reserve(out.number(), needed + step, target.path());
+            reserved = needed + step;
+        } catch (const Error&) {
+            reserve(out.number(), needed, target.path());
+            reserved = needed;
+        }
+    }
+
+    void end_dataset() {
+        if (!dataset.valid()) return;
+        if (!dataset.close()) h5::fail_write(target.path(), "a dataset could not be closed");
+    }
+
+    AtomicFile target;
+    Descriptor out;
+    std::uint64_t end = 0, reserved = 0;
+    h5::Handle file, dataset;
+    std::size_t rank = 0;
+};
+
+CompressedWriter::CompressedWriter(const std::filesystem::path& path, const std::string& format,
+                                   const std::vector<std::pair<std::string, Attribute>>& attributes)
+    : impl_(std::make_unique<Impl>(path)) {
+    const h5::Library library;
+    register_filter();
+    impl_->file = h5::create(impl_->target.temporary(), {});
+    impl_->make_room(0);
+    if (format.empty()) {
+        for (const auto& [name, value] : attributes) h5::put(impl_->file, name, value, path);
+    } else {
+        h5::put_identity(impl_->file, format, attributes, path);
+    }
+}
+
+CompressedWriter::~CompressedWriter() = default;
+
+void CompressedWriter::put(const ArrayInfo& info, std::span<const std::byte> values) {
+    const h5::Library library;
+    const std::filesystem::path& path = impl_->target.path();
+    impl_->end_dataset();
+    impl_->make_room(values.size() + 4096);
+    h5::Handle type(H5Tcopy(info.numeric ? h5::stored_type(info.type) : H5T_C_S1));
+    if (!info.numeric) {
+        H5Tset_size(type, info.value_bytes);
+        H5Tset_strpad(type, H5T_STR_NULLPAD);
+        H5Tset_cset(type, H5T_CSET_UTF8);
+    }
+    const h5::Handle list = h5::dataset_list();
+    const h5::Handle made = h5::make_dataset(impl_->file, info.path, type, info.shape, list, path);
+    for (const auto& [name, value] : info.attributes) h5::put(made, name, value, path);
+    if (!values.empty() && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+        h5::fail_write(path, "dataset " + info.path);
+}
+
+void CompressedWriter::begin(const PackedLayout& layout) {
+    const h5::Library library;
+    const std::filesystem::path& path = impl_->target.path();
+    impl_->end_dataset();
+    impl_->make_room(4096);
+    const h5::Handle list = h5::dataset_list();
+    hsize_t chunk[Shape::max_rank] = {};
+    std::copy(layout.shape.begin(), layout.shape.end(), chunk);
+    chunk[0] = static_cast<hsize_t>(layout.chunk_rows);
+    impl_->rank = layout.shape.rank();
+    H5Pset_chunk(list, static_cast<int>(impl_->rank), chunk);
+    H5Pset_alloc_time(list, H5D_ALLOC_TIME_INCR);
+    if (H5Pset_filter(list, codec_filter, H5Z_FLAG_MANDATORY, layout.filter_values.size(),
+                      layout.filter_values.data()) < 0)
+        h5::fail_write(path, "the filter of " + layout.path);
+    impl_->dataset = h5::make_dataset(impl_->file, layout.path, h5::stored_type(layout.type),
+                                      layout.shape, list, path);
+    for (const auto& [name, value] : layout.attributes) h5::put(impl_->dataset, name, value, path);
+}
+
+void CompressedWriter::chunk(std::int64_t first_row, std::span<const std::byte> stored) {
+    impl_->make_room(stored.size() + 64);
+    const h5::Library library;
+    hsize_t place[Shape::max_rank] = {static_cast<hsize_t>(first_row)};
+    if (H5Dwrite_chunk(impl_->dataset, H5P_DEFAULT, 0, place, stored.size(), stored.data()) < 0)
+        h5::fail_write(impl_->target.path(), "rows from " + std::to_string(first_row));
+}
+
+void CompressedWriter::commit() {
+    {
+        const h5::Library library;
+        impl_->end_dataset();
+        if (!impl_->file.close()) h5::fail_write(impl_->target.path(), "the end of the file");
+    }
+    release_surplus(impl_->out.number());
+    impl_->target.commit();
+}
+
+}  // namespace narrows::storage

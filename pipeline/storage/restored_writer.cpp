@@ -1,0 +1,94 @@
+#include "pipeline/storage/restored_writer.hpp"
+
+#include <algorithm>
+
+#include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/file.hpp"
+#include "pipeline/storage/h5.hpp"
+
+namespace narrows::storage {
+
+namespace {
+
+constexpr hsize_t page_bytes = 4096;
+
+std::int64_t rows_of(const ArrayInfo& info) {
+    return info.shape.rank() == 0 ? 1 : info.shape[0];
+}
+
+std::size_t row_bytes(const ArrayInfo& info) {
+    std::size_t bytes = info.value_bytes;
+    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis)
+        bytes *= static_cast<std::size_t>(info.shape[axis]);
+    return bytes;
+}
+
+h5::Handle type_of(const ArrayInfo& info) {
+    if (info.numeric) return h5::Handle(H5Tcopy(h5::stored_type(info.type)));
+    h5::Handle type(H5Tcopy(H5T_C_S1));
+    H5Tset_size(type, info.value_bytes);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+// The empty datasets at their places.
+std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const FileInfo& info) {
+    const h5::Library library;
+    h5::Handle made = h5::create(target.temporary(), {.alignment = page_bytes});
+    std::vector<std::uint64_t> places;
+    try {
+        std::uint64_t bytes = 1u << 20;
+        for (const ArrayInfo& array : info.arrays)
+            bytes += static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) + 2 * page_bytes;
+        reserve(file, bytes, target.path());
+        for (const auto& [name, value] : info.attributes) h5::put(made, name, value, target.path());
+        const h5::Handle list = h5::dataset_list();
+        H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+        for (const ArrayInfo& array : info.arrays) {
+            const h5::Handle dataset = h5::make_dataset(made, array.path, type_of(array),
+                                                        array.shape, list, target.path());
+            for (const auto& [name, value] : array.attributes)
+                h5::put(dataset, name, value, target.path());
+            places.push_back(h5::place_of(dataset).offset);
+        }
+    } catch (...) {
+        made.abandon();
+        throw;
+    }
+    if (!made.close()) h5::fail_write(target.path(), "HDF5 could not lay out the file");
+    return places;
+}
+
+}  // namespace
+
+struct RestoredWriter::Impl {
+    explicit Impl(const std::filesystem::path& path)
+        : target(path), out(open_to_write(target.temporary())) {}
+    AtomicFile target;
+    Descriptor out;
+    std::vector<std::uint64_t> offsets;
+    std::vector<std::size_t> row_bytes;
+};
+
+RestoredWriter::RestoredWriter(const std::filesystem::path& path, const FileInfo& info)
+    : impl_(std::make_unique<Impl>(path)) {
+    impl_->offsets = lay_out(impl_->target, impl_->out.number(), info);
+    for (const ArrayInfo& array : info.arrays) impl_->row_bytes.push_back(row_bytes(array));
+}
+
+RestoredWriter::~RestoredWriter() = default;
+
+void RestoredWriter::write(std::size_t number, std::int64_t first_row,
+                           std::span<const std::byte> rows) const {
+    const std::uint64_t at = static_cast<std::uint64_t>(first_row) * impl_->row_bytes[number];
+    write_at(impl_->out.number(), rows.data(), rows.size(), impl_->offsets[number] + at,
+             impl_->target.path());
+}
+
+void RestoredWriter::commit() {
+    release_surplus(impl_->out.number());
+    impl_->target.commit();
+}
+
+}  // namespace narrows::storage

@@ -1,0 +1,106 @@
+// narrows compress, decompress and verify: bounds, exit codes, damage, and h5py through the filter.
+#include <cstdlib>
+
+#include "tests/catch.hpp"
+#include "tests/tools/command.hpp"
+
+using narrows::test::Folder;
+using narrows::test::Outcome;
+
+namespace {
+
+void turn_a_bit(const Folder& folder, const std::string& name, const std::string& after) {
+    std::string bytes = folder.read(name);
+    const std::size_t at = bytes.find(after);
+    REQUIRE(at != std::string::npos);
+    bytes[at + 60] ^= 4;
+    folder.write(name, bytes);
+}
+
+}  // namespace
+
+TEST_CASE("data goes into a compressed file and back, within its bound", "[tools]") {
+    Folder folder;
+    folder.must("generate waves -n 300 -q -o w.h5");
+
+    const auto result = folder.must("compress w.h5 --rel 1e-3 -o c.h5 --json").json();
+
+    for (const char* key : {"bytes_in", "bytes_out", "model_bytes", "ratio", "bits_per_value", "bound", "max_error",
+                            "violations", "method", "samples", "seconds", "threads", "kernel"})
+        CHECK(result.contains(key));
+    CHECK(result.at("violations") == 0);
+    CHECK(result.at("ratio") > 2);
+    CHECK(result.at("max_error") <= result.at("bound"));
+    CHECK(folder.must("verify c.h5 w.h5 --json").json().at("violations") == 0);
+    CHECK(folder.must("verify c.h5").out.find("problems      0") != std::string::npos);
+    folder.must("decompress c.h5 -q -o d.h5");
+    CHECK(folder.must("info d.h5 --json").json().at("format") == "narrows-dataset");
+    // Every verb that reads data reads the compressed file too: the same values.
+    folder.must("import c.h5:/samples -q -o a.h5");
+    folder.must("import d.h5:/samples -q -o b.h5");
+    CHECK(folder.must("verify c.h5 d.h5 --json").json().at("max_error") == 0);
+}
+
+TEST_CASE("the same bytes for any thread count and kernel", "[tools]") {
+    Folder folder;
+    folder.must("generate waves -n 200 -q -o w.h5");
+    folder.must("generate digits -n 400 -q -o i.h5");
+    folder.must("compress w.h5 --abs 0.01 --chunk-rows 30 --threads 1 --kernel portable -q -o a.h5");
+    folder.must("compress w.h5 --abs 0.01 --chunk-rows 30 --threads 5 -q -o b.h5");
+    CHECK(folder.read("a.h5") == folder.read("b.h5"));
+    folder.must("compress i.h5:/samples --budget 1 --threads 1 --kernel portable -q -o a.h5");
+    const Outcome shown = folder.must("compress i.h5:/samples --budget 1 --threads 3 --explain -q -o b.h5");
+    CHECK(folder.read("a.h5") == folder.read("b.h5"));
+    CHECK(shown.out.find("* causal network") != std::string::npos);
+    CHECK(folder.must("verify b.h5 i.h5:/samples --json").json().at("max_error") == 0);
+}
+
+TEST_CASE("damage, and other data, are told with the right exit code", "[tools]") {
+    Folder folder;
+    folder.must("generate waves -n 300 -q -o w.h5");
+    folder.must("generate waves -n 300 --seed 9 -q -o other.h5");
+    folder.must("compress w.h5:/samples --rel 1e-2 --chunk-rows 100 -q -o c.h5");
+    CHECK(folder.narrows("verify c.h5 --against other.h5:/samples").code == 1);
+    turn_a_bit(folder, "c.h5", "NWC1");
+    const Outcome found = folder.narrows("verify c.h5");
+    CHECK(found.code == 4);
+    CHECK(found.err.find("/samples, rows 0 to 99") != std::string::npos);
+    CHECK(found.err.find("rows 100") == std::string::npos);
+    CHECK(folder.narrows("decompress c.h5 -o d.h5").code == 4);
+    CHECK(!folder.has("d.h5"));
+}
+
+TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
+    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
+        WARN("skipped: no h5py");
+        return;
+    }
+    Folder folder;
+    folder.must("generate waves -n 300 -q -o w.h5");
+    folder.must("compress w.h5 --rel 1e-3 --chunk-rows 128 -q -o c.h5");
+    folder.must("decompress c.h5 -q -o d.h5");
+    folder.write("read.py",
+                 "import h5py\n"
+                 "c = h5py.File('c.h5', 'r')['samples']\n"
+                 "d = h5py.File('d.h5', 'r')['samples']\n"
+                 "assert c.chunks[0] == 128 and (c[...] == d[...]).all() and (c[200:210] == d[200:210]).all()\n"
+                 "with h5py.File('n.h5', 'w') as f: f.create_dataset('x', data=d[...], chunks=(50,) + d.shape[1:], compression=310)\n"
+                 "assert (h5py.File('n.h5', 'r')['x'][...] == d[...]).all()\n");
+    const std::string command = "cd '" + (folder.path() / "work").string() +
+                                "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 read.py";
+    CHECK(std::system(command.c_str()) == 0);
+    // A model that was left behind: an error, no wrong values.
+    folder.write("lost.py",
+                 "import h5py\n"
+                 "with h5py.File('c.h5', 'a') as f:\n"
+                 "    if '.models' not in f: raise SystemExit(0)\n"
+                 "    del f['.models']\n"
+                 "try:\n"
+                 "    h5py.File('c.h5', 'r')['samples'][...]\n"
+                 "except OSError as e:\n"
+                 "    raise SystemExit(0)\n"
+                 "raise SystemExit(1)\n");
+    const std::string lost = "cd '" + (folder.path() / "work").string() +
+                             "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 lost.py";
+    CHECK(std::system(lost.c_str()) == 0);
+}

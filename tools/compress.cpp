@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "pipeline/flow/loop.hpp"
+#include "tools/console.hpp"
+#include "tools/packed_inputs.hpp"
+#include "tools/run_pipeline.hpp"
+#include "tools/stop.hpp"
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+namespace {
+
+using codec::ArrayResult;
+using codec::Wanted;
+
+Wanted wanted_of(const std::optional<double>& absolute, const std::optional<double>& range,
+                 const std::optional<double>& pointwise, const std::optional<double>& psnr, bool lossless) {
+    Wanted wanted;
+    std::vector<std::string> given;
+    const auto take = [&](const char* name, const std::optional<double>& value, Wanted::Kind kind) {
+        if (!value) return;
+        given.emplace_back(name);
+        if (!(*value > 0) || !std::isfinite(*value))
+            throw Error(Fault::usage, fmt::format("{} {:g}: must be above 0", name, *value));
+        wanted = {kind, *value};
+    };
+    take("--abs", absolute, Wanted::Kind::absolute);
+    take("--rel", range, Wanted::Kind::range);
+    take("--pointwise", pointwise, Wanted::Kind::pointwise);
+    take("--psnr", psnr, Wanted::Kind::psnr);
+    if (lossless) {
+        given.emplace_back("--lossless");
+        wanted = {Wanted::Kind::lossless, 0};
+    }
+    if (given.size() > 1)
+        throw Error(Fault::usage, fmt::format("{} and {} are two bounds", given[0], given[1]), "give one");
+    if (wanted.kind == Wanted::Kind::pointwise && wanted.value >= 1)
+        throw Error(Fault::usage, fmt::format("--pointwise {:g}: must be below 1", wanted.value));
+    return wanted;
+}
+
+void explain(const std::vector<ArrayResult>& arrays) {
+    for (const ArrayResult& array : arrays) {
+        fmt::print("{}  {} values, {} {:.6g}\n", array.path, array.values, array.bound_text, array.bound);
+        for (std::size_t i = 0; i < array.tried.size(); ++i) {
+            const codec::Candidate& one = array.tried[i];
+            if (one.possible)
+                fmt::print("  {} {:<36} {:>14.0f} bytes, {:>8} of them model, {:.4f} bits a value\n", i == array.winner ? "*" : " ",
+                           one.name, one.bytes, one.model_bytes, 8 * one.bytes / static_cast<double>(std::max<std::uint64_t>(1, array.values)));
+            else
+                fmt::print("    {:<36} {:>14}\n", one.name, "does not apply");
+        }
+    }
+}
+
+}  // namespace
+
+int compress(CommandLine& line) {
+    recipes::Source source;
+    std::string output;
+    std::optional<double> absolute, range, pointwise, psnr, budget;
+    bool lossless = false, explained = false;
+    codec::Job job;
+    line.data(source);
+    line.option("-o,--output", output, "file to write");
+    line.require("--output");
+    line.option("--abs", absolute, "no value is off by more than this");
+    line.option("--rel", range, "the same, of the range of the finite values that are not fill");
+    line.option("--pointwise", pointwise, "no value is off by more than this times itself");
+    line.option("--psnr", psnr, "peak signal to noise ratio in dB, at least");
+    line.flag("--lossless", lossless, "every bit; what integers get unless a bound is given");
+    line.flag("--explain", explained, "print what each way of coding would have taken");
+    line.option("--budget", budget, "seconds that fitting a dataset may take on two ordinary cores, roughly; 60");
+    line.option("--chunk-rows", job.chunk_rows, "rows of a chunk; about 4 MiB otherwise");
+    line.parse();
+    const Common& common = line.common();
+    select_kernel(common);
+    job.wanted = wanted_of(absolute, range, pointwise, psnr, lossless);
+    job.budget = budget.value_or(job.budget);
+    if (!(job.budget >= 0 && job.budget <= 1e6))
+        throw Error(Fault::usage, fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
+    if (job.chunk_rows < 0) throw Error(Fault::usage, fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));
+    const PackedInputs inputs = open_packed_inputs(source);
+    refuse_outputs(common, {inputs.files, {output}});
+    if (job.wanted.kind == Wanted::Kind::unsaid)
+        for (const codec::Input& input : inputs.inputs)
+            if (input.info.numeric && input.info.type >= storage::Numeric::f16 && input.info.shape.rank() > 0 && input.info.shape.elements() > 0)
+                throw Error(Fault::usage,
+                            fmt::format("{} holds {} values: how far may they be off?", input.info.path, storage::to_string(input.info.type)),
+                            "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
+    if (common.dry_run) {
+        say(common, fmt::format("compress: {} datasets; nothing was written", inputs.inputs.size()));
+        return 0;
+    }
+    const StopScope scope;
+    job.stop = [] { return stop_signal() != 0; };
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<ArrayResult> arrays;
+    std::size_t threads = 1;
+    try {
+        flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
+            threads = loop.threads();
+            arrays = codec::compress_file(output, inputs.inputs, inputs.attributes, job, loop);
+        });
+    } catch (const Error&) {
+        if (stop_signal() != 0) return stop_exit_code();
+        throw;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+    if (explained && !common.json) explain(arrays);
+    ArrayResult total;
+    std::uint64_t samples = 0;
+    double max_error = 0, bound = 0, least_psnr = std::numeric_limits<double>::infinity();
+    std::string methods;
+    for (const ArrayResult& array : arrays) {
+        total.values += array.values;
+        total.bytes_in += array.bytes_in;
+        total.bytes_out += array.bytes_out;
+        total.model_bytes += array.model_bytes;
+        total.violations += array.violations;
+        max_error = std::max(max_error, array.max_error);
+        bound = std::max(bound, array.bound);
+        least_psnr = std::min(least_psnr, array.psnr);
+        if (methods.find(array.method) == std::string::npos) methods += (methods.empty() ? "" : ", ") + array.method;
+    }
+    for (const codec::Input& input : inputs.inputs)
+        if (input.info.shape.rank() > 0) samples = std::max(samples, static_cast<std::uint64_t>(input.info.shape[0]));
+    const double stored = static_cast<double>(total.bytes_out + total.model_bytes);
+    Results results;
+    results.add("bytes_in", static_cast<std::int64_t>(total.bytes_in));
+    results.add("bytes_out", static_cast<std::int64_t>(total.bytes_out + total.model_bytes));
+    results.add("model_bytes", static_cast<std::int64_t>(total.model_bytes));
+    results.add("file_bytes", static_cast<std::int64_t>(std::filesystem::file_size(output)));
+    results.add("ratio", stored > 0 ? static_cast<double>(total.bytes_in) / stored : 1.0);
+    results.add("bits_per_value", total.values > 0 ? 8 * stored / static_cast<double>(total.values) : 0.0);
+    results.add("bound", bound);
+    results.add("max_error", max_error);
+    results.add("psnr", least_psnr);
+    results.add("violations", static_cast<std::int64_t>(total.violations));
+    results.add("method", methods);
+    results.add("megabytes_per_second", seconds > 0 ? static_cast<double>(total.bytes_in) / 1e6 / seconds : 0.0);
+    results.add_work(samples, seconds, threads);
+    print_results(common, results, ResultsAre::talk);
+    return total.violations == 0 ? 0 : static_cast<int>(Fault::run);
+}
+
+int decompress(CommandLine& line) {
+    std::string from, to;
+    line.positional("C.h5", from, "a file that narrows compressed");
+    line.option("-o,--output", to, "file to write");
+    line.require("--output");
+    line.parse();
+    const Common& common = line.common();
+    select_kernel(common);
+    refuse_outputs(common, {{from}, {to}});
+    if (common.dry_run) {
+        say(common, fmt::format("decompress: {} datasets; nothing was written", storage::look(from).arrays.size()));
+        return 0;
+    }
+    const StopScope scope;
+    codec::Job job;
+    job.stop = [] { return stop_signal() != 0; };
+    const auto start = std::chrono::steady_clock::now();
+    std::uint64_t bytes = 0;
+    std::size_t threads = 1;
+    try {
+        flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
+            threads = loop.threads();
+            bytes = codec::decompress_file(from, to, job, loop);
+        });
+    } catch (const Error&) {
+        if (stop_signal() != 0) return stop_exit_code();
+        throw;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    Results results;
+    results.add("bytes_out", static_cast<std::int64_t>(bytes));
+    results.add("megabytes_per_second", seconds > 0 ? static_cast<double>(bytes) / 1e6 / seconds : 0.0);
+    results.add_work(0, seconds, threads);
+    print_results(common, results, ResultsAre::talk);
+    return 0;
+}
+
+int verify(CommandLine& line) {
+    std::string path, against;
+    recipes::Source source;
+    line.positional("C.h5", path, "a file that narrows compressed");
+    line.positional("DATA", against, "what it was made of: each value is held against its bound", false);
+    line.data_option("--against", source, "the same, with the options of DATA");
+    line.parse();
+    const Common& common = line.common();
+    select_kernel(common);
+    if (!against.empty()) source.data.push_back(against);
+    PackedInputs inputs;
+    if (!source.data.empty()) inputs = open_packed_inputs(source);
+    const auto start = std::chrono::steady_clock::now();
+    codec::Verification result;
+    std::size_t threads = 1;
+    flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
+        threads = loop.threads();
+        result = codec::verify_file(path, inputs.inputs, loop);
+    });
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    for (const std::string& problem : result.problems) warn(common, problem);
+    Results results;
+    results.add("datasets", static_cast<std::int64_t>(result.datasets));
+    results.add("chunks", static_cast<std::int64_t>(result.chunks));
+    results.add("values", static_cast<std::int64_t>(result.values));
+    results.add("problems", static_cast<std::int64_t>(result.problems.size()));
+    if (!inputs.inputs.empty()) {
+        results.add("violations", static_cast<std::int64_t>(result.violations));
+        results.add("max_error", result.max_error);
+    }
+    results.add_work(0, seconds, threads);
+    print_results(common, results, ResultsAre::data);
+    if (!result.problems.empty()) return static_cast<int>(Fault::input);
+    return result.violations > 0 ? static_cast<int>(Fault::run) : 0;
+}
+
+}  // namespace narrows::tools
