@@ -29,6 +29,7 @@ int evaluate(CommandLine& line) {
     select_kernel(line.common());
     const auto data = open_data(options.source);
     options.bce = in_unit_range_for_model(*data, options.source, options.model);
+    options.labels = !data->labels().empty();
     const ModelFacts facts = model_facts(options.model);
     options.gaussian = facts.gaussian;
     options.quantised = facts.quantised;

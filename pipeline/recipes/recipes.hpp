@@ -29,6 +29,7 @@ struct DataFacts {
     std::int64_t rows = 0;
     Shape sample;
     double low = 0, high = 0;
+    bool classes = false;  // labels that the loss can be told by
     std::int64_t features() const { return sample.elements(); }
     bool unit_range() const { return low >= 0 && high <= 1; }
 };

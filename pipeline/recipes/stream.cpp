@@ -38,6 +38,15 @@ void quantise_node(TomlText& toml) {
     toml.node("entries", "quantise").text("model", "ae").text("in.x", "code.z");
 }
 
+void health_node(TomlText& toml, const StreamOptions& o) {
+    toml.node("units", "measure.units")
+        .text("model", "ae")
+        .text("in.z", o.gaussian ? "code.mean" : "code.z");
+    if (o.labels) toml.text("in.sse", "error.per_sample").text("in.labels", "data.labels");
+    if (o.bce) toml.text("in.output", "recon.x").text("in.target", "data.x");
+    if (o.gaussian) toml.flag("active", false).flag("dead", false);
+}
+
 // Codes of the samples and of samples moved a little: see penalty.contractive_estimate.
 void jacobian_nodes(TomlText& toml, const StreamOptions& o) {
     const std::string_view port = o.gaussian ? "mean" : "z";
@@ -241,9 +250,8 @@ std::string evaluate(const StreamOptions& o) {
             if (likelihood != "bernoulli") toml.text("likelihood", likelihood);
             if (o.likelihood_scale != 1) toml.real("scale", o.likelihood_scale);
         }
-    } else {
-        toml.node("units", "measure.units").text("in.z", "code.z");
     }
+    health_node(toml, o);
     if (o.quantised) {
         quantise_node(toml);
         toml.node("codebook", "measure.codebook")
