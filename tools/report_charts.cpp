@@ -24,8 +24,7 @@ std::string shown(double value) {
 std::string loss_axis(const std::string& pipeline) {
     for (const char* nats : {"loss.bce", "gaussian_nll", "laplace_nll"})
         if (pipeline.find(nats) != std::string::npos) return "loss (nats per sample)";
-    if (pipeline.find("loss.mse") != std::string::npos)
-        return "loss (mean squared error, scaled units squared)";
+    if (pipeline.find("loss.mse") != std::string::npos) return "mean squared error (scaled units²)";
     return "loss (units of the training loss)";
 }
 
@@ -45,8 +44,8 @@ void add_series(Chart& chart, const Log& log, const std::string& key, const std:
 
 Facts health_facts(const flow::Result& evaluation) {
     constexpr std::pair<const char*, const char*> known[] = {
-        {"sse", "sum of squares per sample (scaled units squared)"},
-        {"mse", "mean squared error (scaled units squared)"},
+        {"sse", "sum of squares per sample (scaled units²)"},
+        {"mse", "mean squared error (scaled units²)"},
         {"bce", "cross entropy (nats per sample)"},
         {"negative_elbo", "negative ELBO (nats per sample)"},
         {"kl", "KL from the prior (nats per sample)"},
@@ -91,7 +90,7 @@ std::vector<Chart> health_charts(const flow::Result& evaluation, const LabelText
             "Mean over the samples of a class; a class far above the others is hard for "
             "this model, or rare.";
         chart.x_axis = "class (label)";
-        chart.y_axis = "sum of squares per sample (scaled units²)";
+        chart.y_axis = "sum of squares (scaled units²)";
         for (const double value : classes->second)
             chart.labels.push_back(label(static_cast<std::int64_t>(value)));
         chart.series = {{"sum of squares", {}, errors->second}};
@@ -115,6 +114,7 @@ std::vector<Chart> training_charts(const Log& log, const std::string& pipeline) 
     Chart units;
     units.title = "Units of the code";
     units.x_axis = loss.x_axis;
+    units.zero = true;
     units.y_axis = "units (number)";
     add_series(units, log, "active_units", "active");
     add_series(units, log, "dead_units", "dead");
@@ -123,6 +123,7 @@ std::vector<Chart> training_charts(const Log& log, const std::string& pipeline) 
     Chart alike;
     alike.title = "Correlation between units";
     alike.x_axis = loss.x_axis;
+    alike.zero = true;
     alike.y_axis = "correlation (absolute, 0 to 1)";
     add_series(alike, log, "mean_correlation", "mean");
     add_series(alike, log, "highest_correlation", "highest");

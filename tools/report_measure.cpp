@@ -29,9 +29,21 @@ constexpr std::int64_t shown_units = 32, shown_samples = 32, path_steps = 8, pat
 
 struct Stopped {};
 
-std::string bytes_of(const std::string& file) {
+// A PNG without its texts: they name the folder of the parts.
+std::string picture_of(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    const std::string all{std::istreambuf_iterator<char>(in), {}};
+    constexpr std::size_t signature = 8, around = 12;  // length, kind and checksum of a chunk
+    std::string out = all.substr(0, signature);
+    for (std::size_t at = signature; at + around <= all.size();) {
+        std::size_t length = around;
+        for (std::size_t i = 0; i < 4; ++i)
+            length += std::size_t{static_cast<unsigned char>(all[at + i])} << (24 - 8 * i);
+        const std::string kind = all.substr(at + 4, 4);
+        if (kind != "tEXt" && kind != "zTXt" && kind != "iTXt") out += all.substr(at, length);
+        at += length;
+    }
+    return out;
 }
 
 template <class T>
@@ -185,7 +197,7 @@ private:
             if (name != "parameters" && name != "model_sha256" && name != "scaling" &&
                 name != "likelihood" && name != "latent")
                 continue;
-            const std::string shown = name == "model_sha256" ? "SHA-256 of the model" : name;
+            const std::string shown = name == "model_sha256" ? "model hash" : name;
             if (const auto* text = std::get_if<std::string>(&value))
                 page.facts.emplace_back(shown, *text);
             else if (const auto* whole = std::get_if<std::int64_t>(&value))
@@ -260,7 +272,7 @@ private:
                 fmt::format("Samples above, reconstructions below (curves: over each "
                             "other). Distance {:.4g} to {:.4g} in scaled units; rows {}.",
                             low, high, ids),
-                bytes_of(stream.output)};
+                picture_of(stream.output)};
         };
         std::vector<Picture>& list = measured_.page.reconstructions;
         part(list, "Best", [&] { return take("Best", "best", 0); });
@@ -298,7 +310,7 @@ private:
                 fmt::format("What each of the first {} units responds to: {}. Red raises the unit, "
                             "blue lowers it.",
                             shown_units, how),
-                bytes_of(units.output)};
+                picture_of(units.output)};
     }
 
     Picture samples() {
@@ -315,7 +327,7 @@ private:
             o_.evaluate.gaussian
                 ? "Drawn from the prior and decoded."
                 : "Drawn from a mixture of 20 normal distributions that was fitted to the codes.",
-            bytes_of(stream.output)};
+            picture_of(stream.output)};
     }
 
     Picture ways() {
@@ -330,7 +342,7 @@ private:
         stream.picture = picture(half * path_steps, path_steps);
         run(recipes::interpolate(stream));
         return {"Ways between samples", "Each row goes in equal steps from one code to another.",
-                bytes_of(stream.output)};
+                picture_of(stream.output)};
     }
 
     // For the map and for mixtures.
@@ -387,11 +399,13 @@ private:
                                      std::min(data_->rows(), o_.probe_samples)));
             measured_.probe = run(recipes::probe(probe));
             page.probe = probe_table(measured_.probe);
+            const auto found = measured_.probe.texts.find("verdict");
+            std::string verdict = found == measured_.probe.texts.end() ? "" : found->second + ".";
+            if (!verdict.empty() && verdict[0] >= 'a' && verdict[0] <= 'z') verdict[0] -= 'a' - 'A';
             page.probe_words = fmt::format(
-                "Share of held-out samples whose class is found, mean of {} random splits of {} "
-                "samples. {}.",
-                probe.splits, std::min(data_->rows(), o_.probe_samples),
-                measured_.probe.texts.count("verdict") ? measured_.probe.texts.at("verdict") : "");
+                "Share of held-out samples whose class is found, mean and deviation of {} random "
+                "splits of {} samples. {}",
+                probe.splits, std::min(data_->rows(), o_.probe_samples), verdict);
         } catch (const Error& error) {
             page.probe_words = fmt::format("Left out: {}.", error.what());
         }

@@ -41,6 +41,7 @@ json json_of(const Chart& chart) {
             {"y", chart.y_axis},
             {"labels", chart.labels},
             {"series", std::move(series)},
+            {"zero", chart.zero || chart.kind == Chart::Kind::bars},
             {"equal", chart.equal}};
 }
 
@@ -54,6 +55,17 @@ std::string in_script(const json& value) {
             out += c;
     }
     return out;
+}
+
+constexpr std::size_t wide_picture = 700;  // pixels: has a row of its own
+
+// As a PNG's head has it; 0: no picture.
+std::size_t picture_width(const std::string& png) {
+    std::size_t width = 0;
+    if (png.size() > 20)
+        for (std::size_t i = 16; i < 20; ++i)
+            width = width << 8 | static_cast<unsigned char>(png[i]);
+    return width;
 }
 
 class Writer {
@@ -116,9 +128,11 @@ private:
     }
 
     void pictures_of(const std::vector<Picture>& list) {
-        out_ += "<div class=\"pair\">\n";
+        out_ += "<div class=\"pair pictures\">\n";
         for (const Picture& picture : list) {
-            out_ += "<figure><h3>" + escaped_markup(picture.title) + "</h3>";
+            out_ +=
+                picture_width(picture.png) > wide_picture ? "<figure class=\"wide\">" : "<figure>";
+            out_ += "<h3>" + escaped_markup(picture.title) + "</h3>";
             if (!picture.png.empty())
                 out_ += "<span class=\"picture\"><img alt=\"" + escaped_markup(picture.title) +
                         "\" src=\"data:image/png;base64," + pictures::base64(picture.png) +
@@ -134,8 +148,8 @@ private:
             out_ += "<li>" + escaped_markup(text) + "</li>\n";
         if (page_.warnings.empty())
             out_ +=
-                "<li class=\"good\">Nothing that was looked at is wrong: no dead or saturated "
-                "units in number, no collapse, no NaN.</li>\n";
+                "<li class=\"good\">Nothing looks wrong: no NaN, no collapse, at most a few dead "
+                "or saturated units, none that merely repeat others.</li>\n";
         out_ += "</ul>\n<div class=\"cards\">\n";
         for (const auto& [name, text] : page_.health)
             out_ += "<div class=\"card\"><b>" + escaped_markup(text) + "</b><span>" +

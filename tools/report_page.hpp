@@ -20,6 +20,7 @@ struct Chart {
     std::string x_axis, y_axis;
     std::vector<std::string> labels;  // lines and bars: along x
     std::vector<Series> series;
+    bool zero = false;   // lines: the axis begins at 0
     bool equal = false;  // points: the same scale on both axes, without numbers
 };
 

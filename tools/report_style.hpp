@@ -33,6 +33,8 @@ nav a { color: var(--bar); text-decoration: none; }
 .card span { color: var(--soft); font-size: 13px; line-height: 1.3; display: block; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
   gap: 20px; }
+.pair.pictures { grid-template-columns: repeat(auto-fill, minmax(min(100%, 310px), 1fr)); }
+.pair > figure.wide { grid-column: 1 / -1; max-width: none; }
 .pair > figure:only-child { max-width: 760px; }
 figure { margin: 0 0 8px; min-width: 0; break-inside: avoid; }
 figcaption { margin-top: 6px; overflow-wrap: anywhere; }
@@ -41,6 +43,7 @@ figcaption { margin-top: 6px; overflow-wrap: anywhere; }
 .picture { display: inline-block; max-width: 100%; background: #fff; border: 1px solid var(--edge);
   border-radius: 6px; padding: 6px; line-height: 0; }
 .picture img { max-width: 100%; height: auto; image-rendering: pixelated; }
+.wide .picture img { image-rendering: auto; }
 ul.words { list-style: none; padding: 0; margin: 0 0 16px; }
 ul.words li { border-left: 4px solid var(--bad); background: var(--card); padding: 8px 12px;
   margin-bottom: 8px; border-radius: 0 6px 6px 0; overflow-wrap: anywhere; }
@@ -48,8 +51,10 @@ ul.words li.good { border-color: var(--good); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: 12px; }
 th, td { padding: 6px 14px 6px 0; text-align: right; border-bottom: 1px solid var(--edge); }
 th { font-weight: 600; font-size: 14px; }
+td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-table.facts td { text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+table.facts { width: 100%; }
+table.facts td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 table.facts td:first-child { color: var(--soft); white-space: nowrap; }
 .scroll { overflow-x: auto; max-width: 100%; }
 pre { background: var(--card); border: 1px solid var(--edge); border-radius: 6px; padding: 10px;
@@ -102,7 +107,7 @@ function build(paper) {
       type: points ? 'scatter' : bars ? 'bar' : 'line', data: { labels: c.labels, datasets },
       options: { animation: false, responsive: true, maintainAspectRatio: false,
         scales: { x: axis(c.x, soft, edge, blank), y: axis(c.y, soft, edge,
-          Object.assign({ beginAtZero: bars }, blank)) },
+          Object.assign({ beginAtZero: c.zero }, blank)) },
         plugins: { legend: { display: many, position: 'top', labels: { color: soft, boxWidth: 12,
           usePointStyle: points } }, tooltip: { intersect: points, mode: points ? 'nearest' : 'index' } } }
     }));
