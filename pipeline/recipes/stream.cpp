@@ -100,6 +100,8 @@ std::string encode(const StreamOptions& o) {
         if (o.calibration > 0) toml.integer("calibration", o.calibration);
     } else {
         encode_node(toml);
+        if (o.draws > 0) toml.integer("draws", o.draws);
+        if (o.layers > 0) toml.integer("last", o.layers);
     }
     if (o.error) {
         decode_node(toml, "code.z");
@@ -109,6 +111,8 @@ std::string encode(const StreamOptions& o) {
     toml.node("out", "store.codes").text("model", "ae").text("in.z", "code.z");
     if (o.error) toml.text("in.sse", "error.per_sample");
     if (o.quantised) toml.text("in.indices", "entries.indices");
+    if (o.log_variance) toml.text("in.log_variance", "code.log_variance");
+    if (o.draws > 0) toml.text("in.draws", "code.draws");
     toml.text("file", o.output);
     if (o.live) toml.flag("live_file", true);
     return toml.str();
