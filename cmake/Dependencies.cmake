@@ -29,3 +29,7 @@ target_link_libraries(narrows_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
 # Random123 is headers without a package file.
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+
+# Chart.js draws the pages of `narrows report` and is put into the command. Without it the rest works.
+find_file(NARROWS_CHART_JS NAMES Chart.min.js chart.min.js
+          PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist NO_DEFAULT_PATH)

@@ -69,6 +69,18 @@ std::shared_ptr<const datasets::Dataset> open_data(const recipes::Source& source
     return datasets::open(specs);
 }
 
+namespace {
+
+// Labels 0 ... 99, not all the same: a training run tells its loss by them.
+bool few_classes(const datasets::Dataset& data) {
+    const std::vector<std::int64_t> labels = data.labels();
+    if (labels.empty()) return false;
+    const auto [low, high] = std::minmax_element(labels.begin(), labels.end());
+    return *low >= 0 && *high < 100 && *low < *high;
+}
+
+}  // namespace
+
 recipes::DataFacts training_facts(const datasets::Dataset& data, const recipes::Source& source,
                                   const Common& common) {
     if (data.rows() < 1) throw Error(Fault::input, fmt::format("{} has no samples", data.name()));
@@ -82,7 +94,8 @@ recipes::DataFacts training_facts(const datasets::Dataset& data, const recipes::
     if ((source.masks() ? summary.empty_rows : summary.bad_rows) == summary.rows)
         throw Error(Fault::input, fmt::format("{}: every row holds NaN or Inf", data.name()));
     const Range range = scaled(summary, source.scale);
-    recipes::DataFacts facts{summary.rows, summary.sample, range.low, range.high};
+    recipes::DataFacts facts{summary.rows, summary.sample, range.low, range.high,
+                             few_classes(data)};
     const bool as_is = source.scale.empty() || source.scale == "auto";
     if (as_is && !facts.unit_range())
         say(common, fmt::format("values lie in [{:g}, {:g}]: kept as they are, with a linear output; "

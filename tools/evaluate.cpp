@@ -1,3 +1,5 @@
+#include "tools/evaluate.hpp"
+
 #include <fmt/format.h>
 
 #include "tools/data_facts.hpp"
@@ -5,6 +7,21 @@
 #include "tools/stream_verbs.hpp"
 
 namespace narrows::tools {
+
+void finish_evaluation(recipes::StreamOptions& options) {
+    const auto data = open_data(options.source);
+    options.bce = in_unit_range_for_model(*data, options.source, options.model);
+    options.labels = !data->labels().empty();
+    const ModelFacts facts = model_facts(options.model);
+    options.gaussian = facts.gaussian;
+    options.quantised = facts.quantised;
+    options.likelihood = facts.likelihood;
+    options.likelihood_scale = facts.likelihood_scale;
+    options.learned_scale = facts.learned_scale;
+    if (facts.likelihood == "bernoulli" && !options.bce)
+        throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
+                    "give it data of the training type and range");
+}
 
 int evaluate(CommandLine& line) {
     recipes::StreamOptions options;
@@ -27,26 +44,16 @@ int evaluate(CommandLine& line) {
         throw Error(Fault::usage,
                     fmt::format("--importance {}: must be from 1 to {}", *importance, 1 << 24));
     select_kernel(line.common());
-    const auto data = open_data(options.source);
-    options.bce = in_unit_range_for_model(*data, options.source, options.model);
-    const ModelFacts facts = model_facts(options.model);
-    options.gaussian = facts.gaussian;
-    options.quantised = facts.quantised;
-    options.likelihood = facts.likelihood;
-    options.likelihood_scale = facts.likelihood_scale;
-    options.learned_scale = facts.learned_scale;
+    finish_evaluation(options);
     options.importance = importance.value_or(0);
     if (options.jacobian && options.quantised)
         throw Error(Fault::usage, "--jacobian: a quantised code moves in jumps, it has no Jacobian",
                     "leave out --jacobian");
-    if (importance && !facts.gaussian)
+    if (importance && !options.gaussian)
         throw Error(Fault::usage,
                     fmt::format("--importance {}: the model has no gaussian latent to draw from",
                                 *importance),
                     "train one with --model variational");
-    if (facts.likelihood == "bernoulli" && !options.bce)
-        throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
-                    "give it data of the training type and range");
     PipelineJob job{
         "evaluate",
         recipes::evaluate(options),

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "pipeline/model/activation_maximisation.hpp"
-#include "tools/console.hpp"
+#include "tools/layer_choice.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/run_pipeline.hpp"
 
@@ -22,20 +21,6 @@ void check(const recipes::UnitsOptions& o) {
     if (!std::filesystem::is_regular_file(o.model, ignored))
         throw Error(Fault::input, fmt::format("model \"{}\": no such file", o.model),
                     "train one with narrows train");
-}
-
-// The encoder's layers up to the one that is meant.
-std::int64_t layers_up_to(const std::string& file, const std::string& layer, const Common& common,
-                          const registry::Registry& registry) {
-    model::Autoencoder model;
-    ModelSpec spec;
-    spec.name = "ae";
-    spec.file = file;
-    model.build(spec, registry, 1);
-    const std::size_t index = model::encoder_layer(model, layer);
-    say(common, fmt::format("layer         encoder.{} ({})", index,
-                            model.encoder().layer(index).describe()));
-    return static_cast<std::int64_t>(index) + 1;
 }
 
 }  // namespace
@@ -66,7 +51,7 @@ int units(CommandLine& line) {
     const recipes::Session session = make_session(line.common());
     if (!options.source.data.empty())
         options.last =
-            layers_up_to(options.model, options.layer, line.common(), session.registry());
+            choose_layer(options.model, options.layer, line.common(), session.registry()).layers;
     return run_pipeline(line.common(),
                         {"units",
                          recipes::units(options),

@@ -26,6 +26,7 @@ int evaluate(CommandLine&);
 int score(CommandLine&);
 int probe(CommandLine&);
 int map(CommandLine&);
+int report(CommandLine&);
 int sample(CommandLine&);
 int classify_train(CommandLine&);
 int classify_predict(CommandLine&);

@@ -27,6 +27,8 @@ constexpr Verb table[] = {
      "narrows probe digits.h5 -m model.h5 --fail-under PCA", probe},
     {"map", "DATA [-m M.h5] -o MAP.h5|.png|.svg|.html", "t-SNE or PCA to the plane, of codes or data",
      "narrows map digits.h5 -m model.h5 -o map.html", map},
+    {"report", "DATA -m M.h5 -o R.html", "one page: curves, reconstructions, units, map, health",
+     "narrows report test.h5 -m model.h5 -o report.html", report},
     {"sample", "-m M.h5 -n N -o X.h5|GRID.png", "new data from a model's prior, or a mixture of its codes",
      "narrows sample -m model.h5 -n 100 -o new.h5", sample},
     {"classify train", "DATA --labels DATA -m M.h5 -o C.h5", "a supervised head on a trained encoder",

@@ -29,6 +29,7 @@ struct DataFacts {
     std::int64_t rows = 0;
     Shape sample;
     double low = 0, high = 0;
+    bool classes = false;  // labels that the loss can be told by
     std::int64_t features() const { return sample.elements(); }
     bool unit_range() const { return low >= 0 && high <= 1; }
 };
@@ -158,6 +159,9 @@ struct StreamOptions {
     bool learned_scale = false;    // the decoder gives it
     bool int8 = false;             // encode: in 8-bit integers
     std::int64_t calibration = 0;  // its samples; 0: the node's default
+    bool log_variance = false;     // encode: of a gaussian latent, stored beside its means
+    std::int64_t draws = 0;        // encode: samples of a gaussian latent, stored too
+    std::int64_t layers = 0;       // encode: of the encoder, up to the layer that is stored; 0: all
     bool error = true;             // encode: decode each sample for its error
     std::int64_t importance = 0;   // evaluate: draws a sample for the log-likelihood
     std::int64_t samples = 0;      // sample: how many

@@ -38,6 +38,15 @@ void quantise_node(TomlText& toml) {
     toml.node("entries", "quantise").text("model", "ae").text("in.x", "code.z");
 }
 
+void health_node(TomlText& toml, const StreamOptions& o) {
+    toml.node("units", "measure.units")
+        .text("model", "ae")
+        .text("in.z", o.gaussian ? "code.mean" : "code.z");
+    if (o.labels) toml.text("in.sse", "error.per_sample").text("in.labels", "data.labels");
+    if (o.bce) toml.text("in.output", "recon.x").text("in.target", "data.x");
+    if (o.gaussian) toml.flag("active", false).flag("dead", false);
+}
+
 // Codes of the samples and of samples moved a little: see penalty.contractive_estimate.
 void jacobian_nodes(TomlText& toml, const StreamOptions& o) {
     const std::string_view port = o.gaussian ? "mean" : "z";
@@ -91,6 +100,8 @@ std::string encode(const StreamOptions& o) {
         if (o.calibration > 0) toml.integer("calibration", o.calibration);
     } else {
         encode_node(toml);
+        if (o.draws > 0) toml.integer("draws", o.draws);
+        if (o.layers > 0) toml.integer("last", o.layers);
     }
     if (o.error) {
         decode_node(toml, "code.z");
@@ -100,6 +111,8 @@ std::string encode(const StreamOptions& o) {
     toml.node("out", "store.codes").text("model", "ae").text("in.z", "code.z");
     if (o.error) toml.text("in.sse", "error.per_sample");
     if (o.quantised) toml.text("in.indices", "entries.indices");
+    if (o.log_variance) toml.text("in.log_variance", "code.log_variance");
+    if (o.draws > 0) toml.text("in.draws", "code.draws");
     toml.text("file", o.output);
     if (o.live) toml.flag("live_file", true);
     return toml.str();
@@ -241,9 +254,8 @@ std::string evaluate(const StreamOptions& o) {
             if (likelihood != "bernoulli") toml.text("likelihood", likelihood);
             if (o.likelihood_scale != 1) toml.real("scale", o.likelihood_scale);
         }
-    } else {
-        toml.node("units", "measure.units").text("in.z", "code.z");
     }
+    health_node(toml, o);
     if (o.quantised) {
         quantise_node(toml);
         toml.node("codebook", "measure.codebook")

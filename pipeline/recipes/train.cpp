@@ -214,6 +214,17 @@ double in_nats(const Choices& c, double weight) {
     return nats ? weight : 2 * weight / static_cast<double>(c.facts.features());
 }
 
+// Counts that another node of the run makes are left to it.
+void health_node(TomlText& toml, const Choices& c) {
+    toml.node("units", "measure.units")
+        .text("model", c.model_name)
+        .text("in.z", c.variational ? "code.mean" : "code.z");
+    if (c.facts.classes && c.validation_data.empty())  // a validation file may have no labels
+        toml.text("in.sse", "loss.per_sample").text("in.labels", "data.labels");
+    if (c.variational) toml.flag("active", false);
+    if (c.variational || c.sparsity == "k") toml.flag("dead", false);
+}
+
 // What the code pays beside the reconstruction; gives the optimiser's list of losses.
 std::string penalties(TomlText& toml, const Choices& c) {
     std::string losses = quoted("loss.value");
@@ -320,6 +331,7 @@ std::string train(const Choices& c) {
         toml.node("latent", "measure.latent")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
+    health_node(toml, c);
     const std::string losses = penalties(toml, c);
     toml.node("step", "optimize." + c.optimizer)
         .text("model", c.model_name)

@@ -10,6 +10,12 @@ namespace {
 constexpr float lowest = -20, highest = 20;  // of a log-variance: deviations 5e-5 ... 2e4
 constexpr std::uint32_t draws = 0x53616d70;  // apart from the layers' own randomness
 
+Shape many(std::int64_t batch, std::int64_t draws_of_each, const Shape& code) {
+    Shape out{batch, draws_of_each};
+    for (const std::int64_t extent : code) out.push_back(extent);
+    return out;
+}
+
 float* floats(Context& context, std::size_t handle) {
     return reinterpret_cast<float*>(context.workspace(handle).data());
 }
@@ -24,6 +30,9 @@ void Encode::describe(Schema& schema) {
         .out("z", "f32[batch, ...]", "codes")
         .out("mean", "f32[batch, ...]", "gaussian latent: means")
         .out("log_variance", "f32[batch, ...]", "gaussian latent: log-variances, within [-20, 20]")
+        .out("draws", "f32[batch, draws, ...]",
+             "gaussian latent: samples of it, the first as z where z is drawn")
+        .integer<&Encode::draws_>("draws", 0, 0, 1 << 16, "samples of the latent in `draws`")
         .integer<&Encode::first_>(
             "first", 0, 0, 1 << 20,
             "the encoder's layer that x goes into; those below it are left out", "layer")
@@ -68,10 +77,15 @@ void Encode::open(OpenContext& context) {
     if (!gaussian_) {
         context.disable("mean");
         context.disable("log_variance");
+        context.disable("draws");
         return;
     }
     context.set_shape("mean", codes);
     context.set_shape("log_variance", codes);
+    if (draws_ > 0)
+        context.set_shape("draws", many(shape[0], draws_, code));
+    else
+        context.disable("draws");
     raw_ = context.reserve(2 * rows * code_ * sizeof(float));
     gradient_ = context.reserve(training ? 2 * rows * code_ * sizeof(float) : 0);
     noise_ = context.reserve(rows * code_ * sizeof(float));
@@ -97,6 +111,7 @@ void Encode::draw(Context& context) {
     float *noise = floats(context, noise_), *deviation = floats(context, deviation_);
     const Tensor<float> z = context.out("z"), mean = context.out("mean"),
                         log_variance = context.out("log_variance");
+    float* many_draws = draws_ > 0 ? context.out("draws").data : nullptr;
     const bool drawn = samples(context);
     const std::uint32_t epoch =
         context.place().phase == Phase::training ? context.place().epoch : 0;
@@ -107,17 +122,26 @@ void Encode::draw(Context& context) {
         for (std::size_t i = 0; i < code_; ++i) s[i] = std::clamp(v[i], lowest, highest);
         if (mean.data) std::copy_n(m, code_, mean.data + row * code_);
         if (log_variance.data) std::copy_n(s, code_, log_variance.data + row * code_);
-        if (!drawn) {
-            if (z.data) std::copy_n(m, code_, z.data + row * code_);
-            return;
-        }
-        simd::kernels().normal({context.key().seed, context.key().node ^ draws, epoch,
-                                static_cast<std::uint64_t>(ids[row])},
-                               0, e, code_);
+        if (!drawn && z.data) std::copy_n(m, code_, z.data + row * code_);
+        if (!drawn && many_draws == nullptr) return;
+        const auto normal = [&](float* to, std::size_t count) {
+            simd::kernels().normal({context.key().seed, context.key().node ^ draws, epoch,
+                                    static_cast<std::uint64_t>(ids[row])},
+                                   0, to, count);
+        };
         simd::kernels().scale(0.5f, s, code_);
         simd::kernels().exponential(s, s, code_);
-        if (z.data)
-            for (std::size_t i = 0; i < code_; ++i) z.data[row * code_ + i] = m[i] + s[i] * e[i];
+        if (drawn) {
+            normal(e, code_);
+            if (z.data)
+                for (std::size_t i = 0; i < code_; ++i)
+                    z.data[row * code_ + i] = m[i] + s[i] * e[i];
+        }
+        if (many_draws == nullptr) return;
+        const std::size_t count = static_cast<std::size_t>(draws_) * code_;
+        float* to = many_draws + row * count;
+        normal(to, count);
+        for (std::size_t i = 0; i < count; ++i) to[i] = m[i % code_] + s[i % code_] * to[i];
     });
 }
 

@@ -1,6 +1,6 @@
 // encode: x -> z, the encoder half of a model. A Gaussian latent also gives its means and
 // log-variances; z is then a sample (mean + exp(log_variance / 2) * e, e drawn by seed, epoch and
-// sample) or the mean.
+// sample) or the mean; `draws` are several such samples of each.
 #pragma once
 
 #include "plugins/encode/bound_model.hpp"
@@ -18,7 +18,7 @@ private:
     bool samples(const Context& context) const;
     void draw(Context& context);
 
-    std::int64_t first_ = 0, last_ = 0;
+    std::int64_t first_ = 0, last_ = 0, draws_ = 0;
     model::LayerRange range_;
     std::string sample_ = "auto";
     bool gaussian_ = false;

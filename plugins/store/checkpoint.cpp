@@ -170,6 +170,7 @@ void StoreCheckpoint::publish(RunContext& run, const model::Autoencoder& model) 
         bundle.attributes.emplace_back("model_sha256", hash);
     if (bundle.attribute("parameters") == nullptr)
         bundle.attributes.emplace_back("parameters", static_cast<std::int64_t>(count));
+    add_history(run.progress(), bundle);
     storage::write_bundle(file_, bundle);
     run.result("model_sha256", std::string_view(hash));
     run.result("parameters", static_cast<double>(count));

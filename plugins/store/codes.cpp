@@ -6,7 +6,7 @@ namespace narrows::plugins {
 
 namespace {
 
-enum Column : std::size_t { codes, ids, error };
+enum Column : std::size_t { codes, ids };  // that are always there
 
 }  // namespace
 
@@ -17,7 +17,13 @@ void StoreCodes::describe(Schema& schema) {
         .in("z", "f32[batch, ...]", "codes, become /codes")
         .in("sse", "f32[batch]", "error of each sample, becomes /sse", Need::optional)
         .in("indices", "i32[batch, ...]", "entries of a codebook, become /indices", Need::optional)
-        .text<&StoreCodes::file_>("file", "", "HDF5 file of the codes", Need::required)
+        .in("log_variance", "f32[batch, ...]", "of a gaussian latent, becomes /log_variance",
+            Need::optional)
+        .in("draws", "f32[batch, ...]", "samples of a gaussian latent, become /draws",
+            Need::optional)
+        .text<&StoreCodes::file_>(
+            "file", "", "HDF5 file; FILE.csv (no draws and entries); FILE.npy (the codes alone)",
+            Need::required)
         .flag<&StoreCodes::live_>("live_file", false,
                                   "under its own name from the start, refused until complete");
 }
@@ -26,7 +32,16 @@ void StoreCodes::open(OpenContext& context) {
     if (context.mode() != Mode::stream) context.fail("store.codes needs mode = \"stream\"");
     has_error_ = context.connected("sse");
     has_indices_ = context.connected("indices");
-    indices_ = has_error_ ? error + 1 : error;
+    has_log_variance_ = context.connected("log_variance");
+    has_draws_ = context.connected("draws");
+    if (!CodeTable::names_table(file_)) return;
+    const char* kind = file_.ends_with(".csv") ? ".csv" : ".npy";
+    if (live_) context.fail(std::string("live_file is for HDF5, not for ") + kind);
+    if (has_draws_ || has_indices_)
+        context.fail(std::string("a ") + kind + " file holds no draws and no entries of a codebook",
+                     "write FILE.h5");
+    if (file_.ends_with(".npy") && has_log_variance_)
+        context.fail("an .npy file holds the codes alone", "write FILE.h5 or FILE.csv");
 }
 
 storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
@@ -34,9 +49,13 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     layout.rows = run.samples();
     layout.live = live_;
     layout.columns = {{"/codes", Type::f32, run.shape("z").sample()}, {"/ids", Type::i64, {}}};
-    if (has_error_) layout.columns.push_back({"/sse", Type::f32, {}});
-    if (has_indices_)
-        layout.columns.push_back({"/indices", Type::i32, run.shape("indices").sample()});
+    const auto add = [&](bool there, const char* name, const char* port, Type type) {
+        if (there) layout.columns.push_back({name, type, run.shape(port).sample()});
+    };
+    add(has_error_, "/sse", "sse", Type::f32);
+    add(has_indices_, "/indices", "indices", Type::i32);
+    add(has_log_variance_, "/log_variance", "log_variance", Type::f32);
+    add(has_draws_, "/draws", "draws", Type::f32);
     layout.attributes = origin_of(run);
     return layout;
 }
@@ -44,6 +63,7 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
 // Tells how many rows are there; the engine goes on at the least of all sinks. Rows that come again
 // are written again, to the same bits.
 bool StoreCodes::restore(RunContext& run) {
+    if (CodeTable::names_table(file_)) return false;  // starts again
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), true);
     const std::int64_t done = writer_->done();
     if (done == 0) return false;
@@ -55,22 +75,49 @@ bool StoreCodes::restore(RunContext& run) {
 void StoreCodes::start(RunContext& run) {
     if (writer_) return;
     check_output(file_, run);
+    if (CodeTable::names_table(file_)) {
+        table_ = std::make_unique<CodeTable>(
+            file_, CodeTable::Columns{run.shape("z").sample(), has_log_variance_, has_error_,
+                                      run.samples()});
+        return;
+    }
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), run.resuming());
 }
 
+const float* StoreCodes::values(Context& context, bool there, std::string_view port) const {
+    return there ? context.in(port).data : nullptr;
+}
+
+void StoreCodes::write_table(Context& context) {
+    refuse_gap(context, table_->done(), file_);
+    table_->write(context.sample_ids().first(static_cast<std::size_t>(context.place().count)),
+                  context.in("z").data, values(context, has_log_variance_, "log_variance"),
+                  values(context, has_error_, "sse"));
+}
+
 void StoreCodes::process(Context& context) {
+    if (table_) return write_table(context);
     const Context::Place& place = context.place();
     refuse_gap(context, writer_->done(), file_);
     writer_->write(codes, place.first, place.count, context.in("z").data);
     writer_->write(ids, place.first, place.count, context.sample_ids().data());
-    if (has_error_) writer_->write(error, place.first, place.count, context.in("sse").data);
-    if (has_indices_)
-        writer_->write(indices_, place.first, place.count,
-                       context.in<std::int32_t>("indices").data);
+    std::size_t column = ids;
+    const auto write = [&](bool there, const auto& fetch) {
+        if (there) writer_->write(++column, place.first, place.count, fetch());
+    };
+    write(has_error_, [&] { return context.in("sse").data; });
+    write(has_indices_, [&] { return context.in<std::int32_t>("indices").data; });
+    write(has_log_variance_, [&] { return context.in("log_variance").data; });
+    write(has_draws_, [&] { return context.in("draws").data; });
     writer_->rows_written(place.first + place.count);
 }
 
 void StoreCodes::finish(RunContext&) {
+    if (table_) {
+        table_->commit();
+        table_.reset();
+        return;
+    }
     writer_->commit();
     writer_.reset();
 }
@@ -78,9 +125,11 @@ void StoreCodes::finish(RunContext&) {
 // Committed rows stay as FILE.partial, for --resume.
 void StoreCodes::stopped(RunContext&) {
     writer_.reset();
+    table_.reset();
 }
 void StoreCodes::abandon(RunContext&) noexcept {
     writer_.reset();
+    table_.reset();
 }
 
 }  // namespace narrows::plugins

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "pipeline/storage/array_file.hpp"
+#include "plugins/store/code_table.hpp"
 
 namespace narrows::plugins {
 
@@ -21,11 +22,14 @@ public:
 private:
     storage::CodesLayout layout(const RunContext& run) const;
 
+    void write_table(Context& context);
+    const float* values(Context& context, bool there, std::string_view port) const;
+
     std::string file_;
     bool live_ = false;
-    bool has_error_ = false, has_indices_ = false;
-    std::size_t indices_ = 0;  // column
+    bool has_error_ = false, has_indices_ = false, has_log_variance_ = false, has_draws_ = false;
     std::unique_ptr<storage::CodesWriter> writer_;
+    std::unique_ptr<CodeTable> table_;  // instead: .csv, .npy
 };
 
 }  // namespace narrows::plugins

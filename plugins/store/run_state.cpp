@@ -43,7 +43,9 @@ std::string element(const std::string& name, std::size_t index) {
     return name + "[" + std::to_string(index) + "]";
 }
 
-void save_history(const Progress& progress, Bundle& bundle) {
+}  // namespace
+
+void add_history(const Progress& progress, Bundle& bundle) {
     const std::vector<std::string>& names = progress.history_names;
     const auto epochs = static_cast<std::int64_t>(progress.history.size());
     for (std::size_t column = 0, width = 1; column < names.size(); column += width) {
@@ -62,8 +64,6 @@ void save_history(const Progress& progress, Bundle& bundle) {
         bundle.arrays.push_back(Array::of<double>("/log/" + name, shape, values));
     }
 }
-
-}  // namespace
 
 Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::uint64_t best_step,
                 std::string_view pipeline) {
@@ -88,7 +88,7 @@ Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::
                     "/optimiser/" + std::string(moment_names[moment]) + "/" + values.name, values));
     for (const model::NamedValues& values : model.statistics())
         bundle.arrays.push_back(array_of("/statistics/" + values.name, values));
-    save_history(progress, bundle);
+    add_history(progress, bundle);
     for (const Progress::Partial& partial : progress.partial) {
         const std::array<double, 2> values{partial.sum, partial.weight};
         bundle.arrays.push_back(Array::of<double>("/partial/" + partial.name, Shape{2}, values));

@@ -20,6 +20,8 @@ void load_weights(const storage::Bundle& bundle, model::Autoencoder& model);
 void load_moments(const storage::Bundle& bundle, model::Autoencoder& model);
 Progress load_progress(const storage::Bundle& bundle);
 std::uint64_t load_best_step(const storage::Bundle& bundle);
+// A history as /log/NAME: a value an epoch, or of NAME[0], NAME[1], ... one array [epoch, value].
+void add_history(const Progress& progress, storage::Bundle& bundle);
 storage::Array config_array(std::string_view pipeline);
 std::string text_of(const storage::Bundle& bundle, std::string_view path);  // "/config"
 

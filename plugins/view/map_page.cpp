@@ -4,28 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/pictures/base64.hpp"
 #include "plugins/view/map_script.hpp"
 
 namespace narrows::plugins {
 namespace {
 
 constexpr int steps = 1 << 16;  // places across the map
-
-std::string base64(std::string_view bytes) {
-    constexpr std::string_view digits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        std::uint32_t word = 0;
-        for (std::size_t i = 0; i < 3; ++i)
-            word = word << 8 |
-                   (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-        for (std::size_t i = 0; i < 4; ++i)
-            out += at + i <= bytes.size() ? digits[word >> (18 - 6 * i) & 63] : '=';
-    }
-    return out;
-}
 
 // A text inside a script: "<" could end it.
 std::string json_text(std::string_view text) {
@@ -94,7 +79,7 @@ std::string data_of(const MapPage& page) {
         "\"gap\":{},\"curves\":{},\"sheets\":{}}}",
         sprites.per_sheet, sprites.columns, sprites.width, sprites.height, pictures::grid_gap,
         sprites.curves, json_list(sprites.sheets, [](const std::string& png) {
-            return "\"data:image/png;base64," + base64(png) + "\"";
+            return "\"data:image/png;base64," + pictures::base64(png) + "\"";
         }));
     return out + "}";
 }

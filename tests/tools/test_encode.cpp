@@ -1,0 +1,109 @@
+// What encode stores beside codes, and as what.
+#include <cmath>
+#include <cstring>
+#include <sstream>
+
+#include "pipeline/storage/array_file.hpp"
+#include "tests/catch.hpp"
+#include "tests/tools/command.hpp"
+
+using narrows::test::Folder;
+
+namespace {
+
+std::vector<float> values(const Folder& folder, const std::string& file, const std::string& path) {
+    const auto array = narrows::storage::open_array(folder.path() / "work" / file, path);
+    std::vector<float> out(static_cast<std::size_t>(array->info().shape.elements()));
+    array->read(0, array->info().shape[0], reinterpret_cast<std::byte*>(out.data()));
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("codes as CSV and NPY are those of the HDF5 file, bit for bit", "[tools][encode]") {
+    Folder folder;
+    folder.must("generate digits -n 70 -o d.h5");
+    folder.must("train d.h5 --model undercomplete --latent 3 --hidden 8 --epochs 1 -o m.h5");
+    const std::string encode = "encode d.h5@5:65 -m m.h5 --batch 16 -o ";
+    folder.must(encode + "z.h5");
+    folder.must(encode + "z.csv");
+    folder.must(encode + "z.npy");
+    const std::vector<float> codes = values(folder, "z.h5", "/codes"),
+                             sse = values(folder, "z.h5", "/sse");
+    REQUIRE(codes.size() == 180);
+
+    std::istringstream text(folder.read("z.csv"));
+    std::string line;
+    std::getline(text, line);
+    CHECK(line == "id,z0,z1,z2,sse");
+    for (std::size_t row = 0; row < 60; ++row) {
+        REQUIRE(std::getline(text, line));
+        std::istringstream cells(line);
+        std::string cell;
+        std::getline(cells, cell, ',');
+        CHECK(cell == std::to_string(row + 5));
+        for (std::size_t i = 0; i < 4; ++i) {
+            std::getline(cells, cell, ',');
+            CHECK(std::stof(cell) == (i < 3 ? codes[row * 3 + i] : sse[row]));
+        }
+    }
+    CHECK_FALSE(std::getline(text, line));
+
+    const std::string npy = folder.read("z.npy");
+    REQUIRE(npy.size() == 128 + 180 * 4);
+    CHECK(npy.substr(1, 5) == "NUMPY");
+    CHECK(npy.find("'shape': (60, 3,)") != std::string::npos);
+    CHECK(std::memcmp(npy.data() + 128, codes.data(), 180 * 4) == 0);
+    folder.must("import z.npy -o back.h5");
+    CHECK(values(folder, "back.h5", "/samples") == codes);
+    CHECK(folder.narrows(encode + "z.npy --live").code == 2);
+}
+
+TEST_CASE("a variational code has log-variances and draws that follow them", "[tools][encode]") {
+    Folder folder;
+    folder.must("generate digits -n 200 -o d.h5");
+    folder.must("train d.h5 --model variational --latent 2 --hidden 16 --epochs 1 -o m.h5");
+    folder.must("encode d.h5 -m m.h5 -o z.h5 --log-variance --draws 200");
+    const std::vector<float> mean = values(folder, "z.h5", "/codes"),
+                             variance = values(folder, "z.h5", "/log_variance"),
+                             draws = values(folder, "z.h5", "/draws");
+    REQUIRE(draws.size() == 200 * 200 * 2);
+    double sum = 0, square = 0;
+    for (std::size_t row = 0; row < 200; ++row)
+        for (std::size_t k = 0; k < 200; ++k)
+            for (std::size_t i = 0; i < 2; ++i) {
+                const std::size_t at = row * 2 + i;
+                const double e = (double{draws[(row * 200 + k) * 2 + i]} - double{mean[at]}) /
+                                 std::exp(0.5 * double{variance[at]});
+                sum += e;
+                square += e * e;
+            }
+    const auto count = static_cast<double>(draws.size());  // standard normal numbers
+    CHECK(std::abs(sum / count) < 5 / std::sqrt(count));
+    CHECK(std::abs(square / count - 1) < 5 * std::sqrt(2 / count));
+
+    folder.must("encode d.h5 -m m.h5 -o y.h5 --draws 200 --threads 1 --batch 7 --kernel portable");
+    CHECK(values(folder, "y.h5", "/draws") == draws);
+    folder.must("encode d.h5 -m m.h5 -o z.csv --log-variance");
+    CHECK(folder.read("z.csv").starts_with("id,z0,z1,v0,v1,sse\n"));
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.csv --draws 2").code == 2);
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.h5 --draws 0 --layer encoder.9").code == 2);
+    CHECK_FALSE(folder.has("w.csv"));
+}
+
+TEST_CASE("any layer's output can be stored, and what is not there is refused", "[tools][encode]") {
+    Folder folder;
+    folder.must("generate digits -n 40 -o d.h5");
+    folder.must("train d.h5 --model undercomplete --latent 3 --hidden 8 --epochs 1 -o m.h5");
+    folder.must("encode d.h5 -m m.h5 -o inner.h5 --layer encoder.0");
+    const std::vector<float> inner = values(folder, "inner.h5", "/codes");
+    CHECK(inner.size() == 40 * 8);
+    for (const float value : inner) CHECK(value >= 0);  // relu
+    folder.must("encode d.h5 -m m.h5 -o z.h5");
+    folder.must("encode d.h5 -m m.h5 -o code.h5 --layer code");
+    CHECK(values(folder, "code.h5", "/codes") == values(folder, "z.h5", "/codes"));
+    CHECK(values(folder, "code.h5", "/sse") == values(folder, "z.h5", "/sse"));
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.h5 --log-variance").code == 2);
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.h5 --layer encoder.0 --int8").code == 2);
+    CHECK_FALSE(folder.has("w.h5"));
+}
