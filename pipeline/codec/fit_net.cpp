@@ -238,7 +238,7 @@ private:
             terms[s] = {l == 0 ? memory_[s].input.data() : memory_[s].activation[l - 1].data(), layer.inputs,
                         memory_[s].gradient[l].data(), layer.outputs, shard_rows};
         alignas(64) float gradient[tile_rows * width];
-        simd::kernels().weight_gradient({terms, shards}, row, count, panel, layer.outputs, gradient, nullptr);
+        simd::kernels().weight_gradient({terms, shards}, row, count, panel, layer.outputs, gradient);
         const std::size_t offset = (panel * layer.inputs + row) * width;
         simd::kernels().adam(rule, layer.weight.data() + offset, gradient, layer.first.data() + offset, layer.second.data() + offset, count * width);
         constexpr float most = static_cast<float>(net_most) / static_cast<float>(net_weight_one);
