@@ -9,6 +9,7 @@
 #include "pipeline/simd/int8.inl.hpp"
 #include "pipeline/simd/optimisers.inl.hpp"
 #include "pipeline/simd/gradients.inl.hpp"
+#include "pipeline/simd/transposed_product.inl.hpp"
 #include "pipeline/simd/dense_step.inl.hpp"
 #include "pipeline/simd/losses.inl.hpp"
 #include "pipeline/simd/weighted_losses.inl.hpp"
@@ -18,6 +19,7 @@ constexpr Kernels the_table{
     .level = this_level,
     .name = this_name,
     .product = product,
+    .transposed_product = transposed_product,
     .int8_product = int8_product,
     .quantise = quantise,
     .weight_gradient = weight_gradient,
