@@ -4,31 +4,13 @@
 
 #include <stdexcept>
 
+#include "tests/support/parameters.hpp"
+
 namespace store_test {
 
 using namespace narrows;
 
 namespace {
-
-// Takes the parameters out of a type's description.
-class Parameters final : public Schema {
-public:
-    Schema& summary(std::string_view) override { return *this; }
-    Schema& threads(Threads) override { return *this; }
-    Schema& source() override { return *this; }
-    Schema& binds_model(Need) override { return *this; }
-    Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override {
-        return *this;
-    }
-    Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
-    Schema& main(std::string_view) override { return *this; }
-    Schema& parameter(const Parameter& parameter) override {
-        all.push_back(parameter);
-        return *this;
-    }
-    std::vector<Parameter> all;
-};
 
 const PluginInfo& plugin() {
     static const PluginInfo* const info = [] {
