@@ -179,6 +179,10 @@ std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t b
     return spool.finish();
 }
 
+std::shared_ptr<const Bytes> keep_bytes(std::vector<std::byte> bytes) {
+    return std::make_shared<MemoryBytes>(std::move(bytes));
+}
+
 Spool::Spool(std::uint64_t budget) : budget_(budget) {}
 Spool::~Spool() {
     if (file_ >= 0) ::close(file_);

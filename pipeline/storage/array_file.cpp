@@ -14,12 +14,23 @@ namespace {
 
 std::atomic<bool> trusted{false};
 std::atomic<ChunkDecoderMaker> decoder_maker{nullptr};
+std::atomic<const Loop*> chosen_loop{nullptr};
 constexpr std::int64_t largest_model = 64 << 20;  // bytes
 
 }  // namespace
 
 void trust_files(bool trust) {
     trusted = trust;
+}
+
+void set_loop(const Loop& loop) {
+    chosen_loop = &loop;
+}
+
+const Loop& loop() noexcept {
+    static const SerialLoop serial;
+    const Loop* const chosen = chosen_loop;
+    return chosen != nullptr ? *chosen : serial;
 }
 
 ChunkDecoder::~ChunkDecoder() = default;

@@ -41,6 +41,12 @@ struct FileInfo {
 
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
 
+// How reading and writing cut their work over threads: a read of several chunks decodes them at
+// once, to the same bytes. Until a program sets one (which must outlive all reading), everything
+// happens on the calling thread.
+NARROWS_PUBLIC void set_loop(const Loop& loop);
+NARROWS_PUBLIC const Loop& loop() noexcept;
+
 // Rows of one dataset. Thread-safe; contiguous data and chunks of shuffle, deflate and Fletcher-32
 // by positioned reads, all else by the library, with a cache of decoded chunks.
 class NARROWS_PUBLIC ArrayReader {
@@ -106,7 +112,7 @@ public:
     DatasetWriter(const std::filesystem::path& path, const DatasetLayout& layout);
     ~DatasetWriter();
     // Whole rows, as layout.type; chunks are compressed by the loop's threads, to the same bytes.
-    void append(std::span<const std::byte> rows, const Loop& loop = SerialLoop{});
+    void append(std::span<const std::byte> rows, const Loop& loop = storage::loop());
     void append_labels(std::span<const std::int64_t> labels);
     void label_names(std::vector<std::string> names);        // of the integers 0, 1, ...
     void append_ids(std::span<const std::int64_t> ids);

@@ -35,6 +35,9 @@ std::byte* Scratch::stored(std::size_t bytes) {
 std::byte* Scratch::shuffled(std::size_t bytes) {
     return room(shuffled_, shuffled_bytes_, bytes);
 }
+std::byte* Scratch::chunk(std::size_t bytes) {
+    return room(chunk_, chunk_bytes_, bytes);
+}
 std::byte* Scratch::inflated(std::size_t bytes) {
     return room(inflated_, inflated_bytes_, bytes);
 }

@@ -17,12 +17,13 @@ struct Scratch {
     std::byte* stored(std::size_t bytes);  // grows, never filled with zeros
     std::byte* inflated(std::size_t bytes);
     std::byte* shuffled(std::size_t bytes);
+    std::byte* chunk(std::size_t bytes);  // for one that is wanted in part
 
 private:
     friend bool unpack(std::span<const Filter>, std::uint32_t, std::span<const std::byte>,
                        std::size_t, Scratch&, std::span<std::byte>);
-    std::unique_ptr<std::byte[]> stored_, inflated_, shuffled_;
-    std::size_t stored_bytes_ = 0, inflated_bytes_ = 0, shuffled_bytes_ = 0;
+    std::unique_ptr<std::byte[]> stored_, inflated_, shuffled_, chunk_;
+    std::size_t stored_bytes_ = 0, inflated_bytes_ = 0, shuffled_bytes_ = 0, chunk_bytes_ = 0;
     struct Free {
         void operator()(libdeflate_decompressor* decompressor) const;
     };

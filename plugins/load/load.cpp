@@ -87,7 +87,7 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
     OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
-    summary = datasets::summarise(*data, SerialLoop{}, 0, -1, counted());
+    summary = datasets::summarise(*data, storage::loop(), 0, -1, counted());
     if (summary.bad_rows == 0) return data;
     const bool mask = on_bad_row_ == "mask";
     if (on_bad_row_ == "stop") {
@@ -209,7 +209,7 @@ void Load::take_scaling(OpenContext& context) {
         return;
     }
     const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
-    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{}, 0, -1, counted());
+    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted());
     if (!needs_summary) {
         summary_.type = data_->type();
         summary_.sample = data_->sample();
