@@ -86,6 +86,10 @@ struct Summary {
 NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1,
                                  Counted counted = Counted::whole_rows);
 
+// Rows first ... last - 1 of a dataset; throws Error{Fault::input} where it has no such rows.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base,
+                                                           std::int64_t first, std::int64_t last);
+
 // Some rows of a dataset, in this order; they keep their numbers as ids().
 NARROWS_PUBLIC std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,
                                                      std::vector<std::int64_t> rows);

@@ -295,6 +295,11 @@ std::shared_ptr<const Dataset> make_joined(std::vector<std::shared_ptr<const Dat
     return std::make_shared<Joined>(std::move(parts));
 }
 
+std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base,
+                                            std::int64_t first, std::int64_t last) {
+    return make_range(std::move(base), first, last);
+}
+
 std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base, std::vector<std::int64_t> rows) {
     return std::make_shared<Selection>(std::move(base), std::move(rows));
 }

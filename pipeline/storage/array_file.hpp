@@ -70,10 +70,16 @@ public:
     explicit ArrayFile(const std::filesystem::path& path);
     ~ArrayFile();
     FileInfo look() const;
+    // Rows of files that narrows joined come from their parts, which are all checked here.
     std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
     const std::filesystem::path& path() const { return path_; }
 
 private:
+    friend class PartsReader;
+    // A part is no joined file itself.
+    std::unique_ptr<ArrayReader> open_here(const std::string& dataset) const;
+    std::unique_ptr<ArrayReader> open_layout(const struct ArrayLayout& layout) const;
+
     std::filesystem::path path_;
     std::shared_ptr<const class Descriptor> file_;  // holds a shared lock while somebody reads
     std::shared_ptr<Source> source_;

@@ -167,6 +167,11 @@ public:
         layout.info = *info;
         layout.value_bytes = value_bytes(object);
         const h5::Handle list(H5Dget_create_plist(object));
+        if (H5Pget_layout(list) == H5D_VIRTUAL && H5Lexists(file_, "shards", H5P_DEFAULT) > 0 &&
+            H5Lexists(file_, "shards/name", H5P_DEFAULT) > 0) {
+            layout.kind = ArrayLayout::Kind::parts;
+            return layout;
+        }
         if (strict_) check_foreign(path_, list, layout);
         const h5::Place place = h5::place_of(object);
         const H5D_layout_t kind = H5Pget_layout(list);

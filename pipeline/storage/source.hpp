@@ -23,7 +23,7 @@ struct ArrayLayout {
     enum class Kind : std::uint8_t {
         contiguous,  // at `offset`
         chunks,      // at `chunks`, through `filters`
-        parts,       // virtual file of parts that narrows joined
+        parts,       // in the files that /shards names
         library,     // only HDF5 can read it
     };
     ArrayInfo info;
@@ -48,7 +48,6 @@ public:
     // As stored, in the file's byte order; the range is inside and not empty.
     virtual void read(const ArrayLayout& layout, std::int64_t first, std::int64_t count,
                       std::byte* out) = 0;
-    // Stored members of attributes: a part's rows and the like.
 };
 
 // `opened` is what HDF5 opens, `shown` what errors name. Strict: the rules for files of strangers.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/storage/part.hpp"
 #include "plugins/load/scaling.hpp"
 
 namespace narrows::plugins {
@@ -55,6 +56,8 @@ void Load::describe(Schema& schema) {
         .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
         .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one",
                                  "steps")
+        .text<&Load::part_>("part", "",
+                            "streaming: one of n contiguous parts of the rows, \"2/4\"")
         .integer<&Load::ply_>("ply", 40, 0, 10000,
                               "PGN: the position after so many half-moves", "half-moves")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
@@ -235,12 +238,21 @@ void Load::replace_missing(std::span<float> row, float* weight) const {
     }
 }
 
+void Load::take_part(OpenContext& context) {
+    if (part_.empty()) return;
+    if (context.mode() != Mode::stream) context.fail("part is for mode = \"stream\"");
+    const storage::PartRows rows = rows_of(storage::parse_part(part_), data_->rows());
+    data_ = datasets::rows_between(data_, rows.first, rows.last);
+    first_row_ = rows.first;
+}
+
 void Load::open(OpenContext& context) {
     data_ = open_all(file_, context.mode() == Mode::stream && on_bad_row_ == "stop");
     if (data_->rows() == 0)
         throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
     if (context.mode() == Mode::train || on_bad_row_ != "stop")
         data_ = without_bad_rows(context, data_, summary_);
+    take_part(context);
     read_labels(context);
     hold_out(context);
     read_held_out_labels();
@@ -341,6 +353,8 @@ void Load::process(Context& context) {
         for (std::int64_t& id : ids) id = data_->rows() + id;
     else if (!ids_.empty() && place.phase == Phase::streaming)
         for (std::int64_t& id : ids) id = ids_[static_cast<std::size_t>(id)];
+    else if (place.phase == Phase::streaming)
+        for (std::int64_t& id : ids) id += first_row_;
 }
 
 }  // namespace narrows::plugins
