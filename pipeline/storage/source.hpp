@@ -11,7 +11,7 @@
 
 namespace narrows::storage {
 
-enum class Filter : std::uint8_t { shuffle, deflate, fletcher32, codec };
+enum class Filter : std::uint8_t { shuffle, deflate, fletcher32, lz4, blosc, codec };
 
 struct ChunkPlace {
     std::uint64_t address = 0, bytes = 0;  // no bytes: never written, all fill value
