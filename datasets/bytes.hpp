@@ -12,6 +12,7 @@ class Bytes {
 public:
     virtual ~Bytes();
     virtual std::uint64_t size() const = 0;
+    virtual bool in_memory() const { return false; }
     // Throws Error{Fault::input} when the bytes are not there (any more).
     virtual void read(std::uint64_t at, std::size_t count, std::byte* out) const = 0;
 };

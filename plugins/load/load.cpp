@@ -246,6 +246,32 @@ void Load::take_part(OpenContext& context) {
     first_row_ = rows.first;
 }
 
+// What is not in memory is shuffled so that few of its rows must be there at once: blocks of whole
+// chunks, and as many of them in a window as are kept.
+void Load::set_order(OpenContext& context) {
+    std::int64_t block = block_rows_, window = window_rows_;
+    if (shuffle_ && context.mode() == Mode::train && !data_->in_memory()) {
+        constexpr std::uint64_t unit_bytes = 1u << 20, block_bytes = 12u << 20;
+        const std::uint64_t value = data_->stored_as_read() ? size_of(data_->type()) : sizeof(float);
+        const std::uint64_t row = std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(data_->sample().elements()) * value);
+        const auto fitting = [&](std::uint64_t bytes) {
+            return std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes / row));
+        };
+        std::int64_t unit = data_->rows_together();
+        if (unit <= 1 || unit > fitting(memory_budget / 4)) unit = fitting(unit_bytes);
+        const auto whole = [&](std::int64_t rows, std::int64_t of) {
+            return std::max<std::int64_t>(1, rows / of) * of;
+        };
+        block = whole(std::min(block, fitting(block_bytes)), unit);
+        // Packets before and behind a window's end may be under way together.
+        window = whole(std::min(window, fitting(memory_budget / 8 * 7)), block);
+        data_ = datasets::keep_blocks(data_, unit, memory_budget);
+        context.hold(memory_budget);
+    }
+    order_.emplace(context.key(), training_, block, window);
+}
+
 void Load::open(OpenContext& context) {
     data_ = open_all(file_, context.mode() == Mode::stream && on_bad_row_ == "stop");
     if (data_->rows() == 0)
@@ -259,7 +285,7 @@ void Load::open(OpenContext& context) {
     take_scaling(context);
     if (on_bad_row_ == "mask") find_neutral();
     ids_ = data_->ids();
-    order_.emplace(context.key(), training_, block_rows_, window_rows_);
+    set_order(context);
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("weight", data_->sample().with_batch(context.batch()));

@@ -30,6 +30,7 @@ private:
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
     void take_part(OpenContext& context);
+    void set_order(OpenContext& context);
     void find_neutral();
     void replace_missing(std::span<float> row, float* weight) const;
     datasets::Counted counted() const {
