@@ -36,7 +36,7 @@ int encode(CommandLine& line) {
     recipes::StreamOptions options;
     stream_options(line, options, true);
     bool no_error = false;
-    std::string layer;
+    std::string layer, part;
     line.option("--layer", layer,
                 "store this layer's output: encoder.0, ..., or code (the default)");
     line.flag("--log-variance", options.log_variance,
@@ -50,12 +50,17 @@ int encode(CommandLine& line) {
     line.flag("--no-error", no_error, "do not decode each sample again for its error, /sse");
     line.flag("--live", options.live,
               "publish under the final name from the start; readers refuse it until complete");
+    part_option(line, part);
     line.parse();
     options.error = !no_error;
     if (options.calibration != 0 && (!options.int8 || options.calibration < 0))
         throw Error(Fault::usage, options.int8 ? "encode: --calibration must be at least 1"
                                                : "encode: --calibration is for --int8");
+    if (options.int8 && !part.empty())
+        throw Error(Fault::usage, "--part does not go with --int8: its ranges are fitted to all data",
+                    "leave one of them out");
     finish_options(line.common(), options);
+    take_part(line.common(), part, options.source, options.output);
     refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read
     select_kernel(line.common());
     const recipes::Session session = make_session(line.common());

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "pipeline/flow/loop.hpp"
 #include "pipeline/language/language.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tools/did_you_mean.hpp"
@@ -230,6 +231,7 @@ void CommandLine::parse() {
                     fmt::format("see narrows {} --help", verb_.name));
     }
     storage::trust_files(common_.trust);
+    storage::set_loop(flow::loop_of_process(static_cast<std::size_t>(common_.threads)));
     if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};
     const std::vector<std::string> extras = impl_->app.remaining();
     for (const std::string& extra : extras)   // a misspelt option explains the rest

@@ -15,7 +15,7 @@ struct ScoreLine {
     recipes::ScoreOptions options;
     std::optional<double> quantile;
     std::vector<std::string> reference;
-    std::string labels;
+    std::string labels, part;
 };
 
 void describe(CommandLine& line, ScoreLine& in) {
@@ -32,6 +32,7 @@ void describe(CommandLine& line, ScoreLine& in) {
     line.option("--reference", in.reference,
                 "DATA of normal samples that set the threshold (DATA itself)");
     line.option("--batch", in.options.source.batch, "samples a packet");
+    part_option(line, in.part);
 }
 
 void check(const ScoreLine& in) {
@@ -43,6 +44,10 @@ void check(const ScoreLine& in) {
     if (!in.reference.empty() && !in.quantile)
         throw Error(Fault::usage, "--reference without --threshold-quantile",
                     "the reference is for the threshold: --threshold-quantile 0.99");
+    if (!in.part.empty() && (in.quantile || !in.labels.empty() || source.window > 0))
+        throw Error(Fault::usage,
+                    "--part does not go with --threshold-quantile, --labels or --window",
+                    "these are of all rows: score in parts, join them, then compare");
     const bool drops = !source.on_bad_row.empty() && source.on_bad_row != "stop";
     if (drops && (!in.reference.empty() || source.window > 0))
         throw Error(Fault::usage, "--on-bad-row does not go with --reference or --window",
@@ -78,7 +83,8 @@ int score(CommandLine& line) {
     finish_options(common, stream);
     options.seed = stream.seed;
     options.series_rows = series_rows(options.source);
-    {
+    take_part(common, in.part, options.source, options.output);
+    if (in.part.empty()) {
         const auto data = open_data(options.source);
         const std::vector<std::int64_t> own = data->labels();
         const bool classes =

@@ -20,6 +20,7 @@ int import_data(CommandLine&);
 int generate(CommandLine&);
 int train(CommandLine&);
 int encode(CommandLine&);
+int join(CommandLine&);
 int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);

@@ -56,6 +56,8 @@ constexpr Verb table[] = {
      "narrows decompress waves.c.h5 -o waves.h5", decompress},
     {"verify", "C.h5 [DATA]", "every checksum of a compressed file, every value against its bound",
      "narrows verify waves.c.h5 waves.h5", verify},
+    {"join", "PART... -o Z.h5", "parts of encode or score, checked, as one file that links to them",
+     "narrows join codes.d -o codes.h5", join},
     {"repack", "F.h5 -o G.h5", "one plain file: no chunks, no filters, nothing outside it",
      "narrows repack foreign.nc -o plain.h5", repack},
     {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",

@@ -49,6 +49,7 @@ std::string score(const ScoreOptions& o) {
         toml.integer("series_rows", o.series_rows);
         toml.integer("stride", o.source.stride > 0 ? o.source.stride : o.source.window);
     }
+    part_keys(toml, o.source);
     return toml.str();
 }
 

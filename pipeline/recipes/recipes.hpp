@@ -21,6 +21,8 @@ struct Source {
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
     std::optional<std::int64_t> ply;  // chess games
+    std::string part;                 // "2/4": of the rows; encode, score
+    std::int64_t all_rows = 0;        // with `part`: of the data
     bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 

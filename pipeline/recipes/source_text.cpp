@@ -17,7 +17,13 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.scale.empty() && source.scale != "auto") toml.text("scale", source.scale);
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);
+    if (!source.part.empty()) toml.text("part", source.part);
     if (source.batch > 0) toml.integer("batch", source.batch);
+}
+
+void part_keys(TomlText& toml, const Source& source) {
+    if (source.part.empty()) return;
+    toml.text("part", source.part).integer("all_rows", source.all_rows);
 }
 
 void checkpoint_every(TomlText& toml, std::int64_t rows, std::int64_t batch) {

@@ -6,6 +6,9 @@
 
 namespace narrows::recipes {
 
+// The keys of a sink whose rows are a part of all; none where they are all.
+void part_keys(TomlText& toml, const Source& source);
+
 // Writes the node's table without closing it: the caller may add keys.
 void load_node(TomlText& toml, std::string_view id, const Source& source);
 

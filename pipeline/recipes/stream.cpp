@@ -115,6 +115,7 @@ std::string encode(const StreamOptions& o) {
     if (o.draws > 0) toml.text("in.draws", "code.draws");
     toml.text("file", o.output);
     if (o.live) toml.flag("live_file", true);
+    part_keys(toml, o.source);
     return toml.str();
 }
 

@@ -121,7 +121,7 @@ public:
             std::memset(batch_[full_].data.get() + filled_, 0, chunk_bytes_ - filled_);
             ++full_;
         }
-        write_batch(SerialLoop{});
+        write_batch(storage::loop());
         make_room(more_bytes);
         extend(rows);
         if (!dataset_.close()) h5::fail_write(target_.path, "dataset /samples");

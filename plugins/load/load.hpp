@@ -29,6 +29,8 @@ private:
     std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
+    void take_part(OpenContext& context);
+    void set_order(OpenContext& context);
     void find_neutral();
     void replace_missing(std::span<float> row, float* weight) const;
     datasets::Counted counted() const {
@@ -38,7 +40,7 @@ private:
     std::int64_t validation_row(std::int64_t i) const;
 
     std::vector<std::string> file_;
-    std::string dataset_, format_, sample_type_, label_column_, columns_, labels_file_,
+    std::string dataset_, format_, sample_type_, label_column_, columns_, part_, labels_file_,
         validation_file_, validation_labels_file_;
     std::string scale_ = "auto", on_bad_row_ = "stop";
     std::vector<double> shape_;
@@ -52,6 +54,7 @@ private:
     datasets::Summary summary_;
     std::int64_t training_ = 0, validation_rows_ = 0;
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
+    std::int64_t first_row_ = 0;   // of the part, among all rows
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
     bool stored_ = false;          // bytes can be had as they are stored

@@ -155,6 +155,8 @@ void StoreCheckpoint::finish(RunContext& run) {
         load_weights(*best, model);
     }
     if (!run.last_stage()) return;
+    // Those of another run go first: beside this run's model they would stop a later --resume.
+    if (!saved_) checkpoints_.remove_all();
     publish(run, model);
     if (!keep_) checkpoints_.remove_all();
     claim_.reset();

@@ -25,7 +25,10 @@ void StoreCodes::describe(Schema& schema) {
             "file", "", "HDF5 file; FILE.csv (no draws and entries); FILE.npy (the codes alone)",
             Need::required)
         .flag<&StoreCodes::live_>("live_file", false,
-                                  "under its own name from the start, refused until complete");
+                                  "under its own name from the start, refused until complete")
+        .text<&StoreCodes::part_>("part", "",
+                                  "the rows are one of n contiguous parts, \"2/4\"; for join")
+        .integer<&StoreCodes::all_rows_>("all_rows", 0, 0, 1e15, "of all parts together", "rows");
 }
 
 void StoreCodes::open(OpenContext& context) {
@@ -34,8 +37,10 @@ void StoreCodes::open(OpenContext& context) {
     has_indices_ = context.connected("indices");
     has_log_variance_ = context.connected("log_variance");
     has_draws_ = context.connected("draws");
+    part_attributes(part_, all_rows_, context.samples());
     if (!CodeTable::names_table(file_)) return;
     const char* kind = file_.ends_with(".csv") ? ".csv" : ".npy";
+    if (!part_.empty()) context.fail(std::string("part is for HDF5, not for ") + kind);
     if (live_) context.fail(std::string("live_file is for HDF5, not for ") + kind);
     if (has_draws_ || has_indices_)
         context.fail(std::string("a ") + kind + " file holds no draws and no entries of a codebook",
@@ -57,6 +62,8 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     add(has_log_variance_, "/log_variance", "log_variance", Type::f32);
     add(has_draws_, "/draws", "draws", Type::f32);
     layout.attributes = origin_of(run);
+    for (auto& attribute : part_attributes(part_, all_rows_, layout.rows))
+        layout.attributes.push_back(std::move(attribute));
     return layout;
 }
 

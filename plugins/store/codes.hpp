@@ -25,7 +25,8 @@ private:
     void write_table(Context& context);
     const float* values(Context& context, bool there, std::string_view port) const;
 
-    std::string file_;
+    std::string file_, part_;
+    std::int64_t all_rows_ = 0;
     bool live_ = false;
     bool has_error_ = false, has_indices_ = false, has_log_variance_ = false, has_draws_ = false;
     std::unique_ptr<storage::CodesWriter> writer_;

@@ -51,7 +51,10 @@ void StoreScores::describe(Schema& schema) {
         .choice<&StoreScores::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png",
                                        "of the labels; empty: by content")
         .text<&StoreScores::label_column_>("label_column", "", "CSV: name or place of the labels")
-        .text<&StoreScores::columns_>("columns", "", "CSV: names and places that are read");
+        .text<&StoreScores::columns_>("columns", "", "CSV: names and places that are read")
+        .text<&StoreScores::part_>("part", "",
+                                   "the rows are one of n contiguous parts, \"2/4\"; for join")
+        .integer<&StoreScores::all_rows_>("all_rows", 0, 0, 1e15, "of all parts together", "rows");
 }
 
 void StoreScores::check_series(OpenContext& context) {
@@ -109,6 +112,10 @@ void StoreScores::open(OpenContext& context) {
     if (reference_rows_ >= context.samples())
         context.fail(fmt::format("reference_rows = {} of {} samples leaves none to score",
                                  reference_rows_, context.samples()));
+    if (!part_.empty() && (quantile_ > 0 || series_rows_ > 0 || !labels_file_.empty()))
+        context.fail("a part has no threshold, no labels and no series: these are of all rows",
+                     "score in parts, join them, then compare");
+    part_attributes(part_, all_rows_, context.samples());
     if (reference_rows_ > 0 && quantile_ == 0)
         context.fail("reference_rows without threshold_quantile",
                      "the reference is for the threshold");
@@ -140,6 +147,8 @@ void StoreScores::start(RunContext& run) {
     }
     if (quantile_ > 0) add("/threshold", Type::f64, {}, 1);
     layout.attributes = origin_of(run);
+    for (auto& attribute : part_attributes(part_, all_rows_, layout.rows))
+        layout.attributes.push_back(std::move(attribute));
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout, false);
 }
 

@@ -23,7 +23,8 @@ public:
     explicit TbbLoop(std::size_t threads) : threads_(threads) {}
     std::size_t threads() const noexcept override { return threads_; }
     void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        tbb::parallel_for(std::size_t{0}, tasks, [&](std::size_t i) { body(i); });
+        tbb::parallel_for(
+            std::size_t{0}, tasks, [&](std::size_t i) { body(i); }, tbb::static_partitioner());
     }
 
 private:
@@ -43,21 +44,10 @@ int measure(const std::string& what, const std::string& file, const std::string&
     const std::int64_t rows = info.shape[0];
     const std::size_t bytes =
         static_cast<std::size_t>(info.shape.elements()) * storage::size_of(info.type);
-    const std::size_t row = bytes / static_cast<std::size_t>(rows);
-    // Blocks of chunks, or of about 4 MB.
-    const std::int64_t step =
-        info.chunk.empty() ? std::max<std::int64_t>(1, (4 << 20) / static_cast<std::int64_t>(row))
-                           : info.chunk[0];
-    const std::size_t blocks = static_cast<std::size_t>((rows + step - 1) / step);
     const auto out = std::make_unique<std::byte[]>(bytes);
     const TbbLoop loop(threads);
-    const auto read_all = [&] {
-        loop.each(blocks, [&](std::size_t block) {
-            const std::int64_t first = static_cast<std::int64_t>(block) * step;
-            reader->read(first, std::min(step, rows - first),
-                         out.get() + static_cast<std::size_t>(first) * row);
-        });
-    };
+    storage::set_loop(loop);
+    const auto read_all = [&] { reader->read(0, rows, out.get()); };
     read_all();
     for (int round = 0; round < rounds; ++round) {
         const double seconds = what == "read" ? seconds_of(read_all) : seconds_of([&] {
@@ -67,7 +57,7 @@ int measure(const std::string& what, const std::string& file, const std::string&
             layout.type = info.type;
             layout.level = 4;
             storage::DatasetWriter writer(file + ".written", layout);
-            writer.append({out.get(), bytes}, loop);
+            writer.append({out.get(), bytes});
             writer.commit();
         });
         std::printf("%.1f\n", static_cast<double>(bytes) / seconds / 1e6);
