@@ -22,6 +22,7 @@ if(NOT TARGET tomlplusplus::tomlplusplus)
     pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
     add_library(tomlplusplus::tomlplusplus ALIAS PkgConfig::tomlplusplus)
 endif()
+find_package(Protobuf REQUIRED)  # of ONNX files
 pkg_check_modules(spng REQUIRED IMPORTED_TARGET spng)
 
 # HDF5's own CMake package and FindHDF5 give different targets: one name for both.

@@ -66,6 +66,7 @@ int encode(CommandLine& line) {
     const recipes::Session session = make_session(line.common());
     const ModelFacts facts = model_facts(options.model);
     options.quantised = facts.quantised;
+    options.error = options.error && facts.decoder;
     check_latent(options, facts.gaussian);
     if (!layer.empty()) {
         const LayerChoice choice =

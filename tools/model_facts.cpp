@@ -38,6 +38,7 @@ ModelFacts model_facts(const std::string& file) {
         facts.gaussian = *latent == "gaussian";
     const model::Architecture architecture =
         model::read_architecture(model::stored_architecture(bundle));
+    facts.decoder = !architecture.decoder.empty();
     facts.quantised =
         !architecture.encoder.empty() && architecture.encoder.back().type == "vector_quantise";
     if (const std::string* likelihood = text_attribute(bundle.attributes, "likelihood")) facts.likelihood = *likelihood;

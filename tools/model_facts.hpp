@@ -9,6 +9,7 @@ namespace narrows::tools {
 struct ModelFacts {
     std::string scaling = "none", source_type;
     bool gaussian = false;             // a variational model
+    bool decoder = true;               // there is one
     bool quantised = false;            // the encoder ends in a codebook
     std::string likelihood;            // of its decoder; "": the file says nothing
     double likelihood_scale = 1;

@@ -8,7 +8,7 @@ packages=(
     libtbb-dev libxtensor-dev libxsimd-dev libhdf5-dev nlohmann-json3-dev
     libtomlplusplus-dev libcli11-dev libfmt-dev
     libdeflate-dev zlib1g-dev libzstd-dev liblz4-dev libblosc-dev libxxhash-dev librandom123-dev libeigen3-dev
-    libspng-dev libssl-dev libjs-chart.js
+    libspng-dev libssl-dev libprotobuf-dev protobuf-compiler libjs-chart.js
     catch2 python3-h5py python3-numpy hdf5-tools
 )
 

@@ -45,5 +45,7 @@ int verify(CommandLine&);
 int repack(CommandLine&);
 int make_new(CommandLine&);
 int bench(CommandLine&);
+int export_model(CommandLine&);
+int import_onnx(CommandLine&);
 
 }  // namespace narrows::tools

@@ -24,6 +24,9 @@ public:
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
 
+    const Windows& windows() const { return windows_; }
+    std::size_t axes() const { return axes_; }  // 1 signals, 2 images
+
 protected:
     enum class Kind : std::uint8_t { maximum, average };
     explicit Pooling(Kind kind) : kind_(kind) {}

@@ -20,6 +20,9 @@ struct Scaling {
     std::vector<float> mean, deviation;  // per feature, raw units (drift, new data guard)
 };
 
+// A log-variance of a Gaussian latent is held between these: deviations 5e-5 ... 2e4.
+inline constexpr float lowest_log_variance = -20, highest_log_variance = 20;
+
 struct NamedValues {   // for storage: canonical row-major
     std::string name;  // "encoder.0.weight"
     Shape shape;

@@ -104,7 +104,7 @@ Bundle to_bundle(const Autoencoder& model, std::string_view pipeline) {
     add_floats(bundle, "/scaling/mean", scaling.mean);
     add_floats(bundle, "/scaling/deviation", scaling.deviation);
     bundle.arrays.push_back(text_array("/architecture", model.architecture()));
-    bundle.arrays.push_back(text_array("/config", pipeline));
+    if (!pipeline.empty()) bundle.arrays.push_back(text_array("/config", pipeline));
     return bundle;
 }
 

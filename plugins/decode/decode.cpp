@@ -43,6 +43,8 @@ public:
                          "put encode before decode, or state input = [...] in the model");
         const Shape shape = context.shape("z");
         auto& decoder = model.decoder();
+        if (decoder.size() == 0)
+            context.fail("the model has no decoder", "it encodes; it cannot give samples back");
         const auto layers = static_cast<std::int64_t>(decoder.size());
         if (last_ > 0 ? last_ <= first_ || last_ > layers : first_ > 0 && first_ >= layers)
             context.fail("layers " + std::to_string(first_) + " to " + std::to_string(last_) +

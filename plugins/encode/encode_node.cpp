@@ -7,7 +7,7 @@
 namespace narrows::plugins {
 namespace {
 
-constexpr float lowest = -20, highest = 20;  // of a log-variance: deviations 5e-5 ... 2e4
+constexpr float lowest = model::lowest_log_variance, highest = model::highest_log_variance;
 constexpr std::uint32_t draws = 0x53616d70;  // apart from the layers' own randomness
 
 Shape many(std::int64_t batch, std::int64_t draws_of_each, const Shape& code) {
