@@ -44,5 +44,7 @@ int verify(CommandLine&);
 int repack(CommandLine&);
 int make_new(CommandLine&);
 int bench(CommandLine&);
+int man(CommandLine&);
+int completion(CommandLine&);
 
 }  // namespace narrows::tools

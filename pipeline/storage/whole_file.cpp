@@ -6,6 +6,7 @@
 #include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/hash.hpp"
 #include "pipeline/storage/restored_writer.hpp"
+#include "pipeline/storage/schema.hpp"
 
 namespace narrows::storage {
 
@@ -97,8 +98,10 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
 
 FileCheck check_file(const fs::path& path) {
     const ArrayFile file(path);
+    const FileInfo contents = file.look();
     FileCheck report;
-    for (const ArrayInfo& info : file.look().arrays) {
+    report.problems = check_schema(contents);
+    for (const ArrayInfo& info : contents.arrays) {
         check_array(file, info, report);
         ++report.datasets;
     }
