@@ -9,6 +9,7 @@
 #include "pipeline/language/language.hpp"
 #include "tools/console.hpp"
 #include "tools/did_you_mean.hpp"
+#include "tools/json_log.hpp"
 #include "tools/stop.hpp"
 #include "tools/verb.hpp"
 
@@ -91,6 +92,9 @@ int dispatch(std::vector<std::string> arguments) {
 int main(int count, char** words) {
     std::vector<std::string> arguments(words + std::min(count, 1), words + count);
     const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    for (std::size_t i = 0; i < arguments.size(); ++i)   // errors in the command line are logged too
+        if (arguments[i] == "--log=json" || (arguments[i] == "json" && i > 0 && arguments[i - 1] == "--log"))
+            log_as_json(true);
     catch_signals();
     try {
         return dispatch(std::move(arguments));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that narrows needs and that are missing. Needs root (or sudo) only
-# when something is missing. Usage: tools/setup.sh
+# when something is missing. Usage: tools/setup.sh [--list]
 set -euo pipefail
 
 packages=(
@@ -12,6 +12,10 @@ packages=(
     catch2 python3-h5py python3-numpy hdf5-tools
 )
 
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${packages[@]}"
+    exit 0
+fi
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)

@@ -47,5 +47,7 @@ int make_new(CommandLine&);
 int bench(CommandLine&);
 int export_model(CommandLine&);
 int import_onnx(CommandLine&);
+int man(CommandLine&);
+int completion(CommandLine&);
 
 }  // namespace narrows::tools

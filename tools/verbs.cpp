@@ -66,6 +66,10 @@ constexpr Verb table[] = {
      "narrows repack foreign.nc -o plain.h5", repack},
     {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",
      make_new},
+    {"man", "[VERB]", "a manual page, or with -o the pages of all verbs",
+     "narrows man train > narrows-train.1", man},
+    {"completion", "bash|zsh|fish", "what a shell reads to complete narrows' command lines",
+     "source <(narrows completion bash)", completion},
     {"bench", "[NAME]", "speed and memory against the limits of this machine", "narrows bench train-a", bench},
 };
 

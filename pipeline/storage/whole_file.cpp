@@ -7,6 +7,7 @@
 #include "pipeline/storage/hash.hpp"
 #include "pipeline/storage/parts_reader.hpp"
 #include "pipeline/storage/restored_writer.hpp"
+#include "pipeline/storage/schema.hpp"
 
 namespace narrows::storage {
 
@@ -114,8 +115,10 @@ void check_shards(const ArrayFile& file, FileCheck& report) {
 
 FileCheck check_file(const fs::path& path) {
     const ArrayFile file(path);
+    const FileInfo contents = file.look();
     FileCheck report;
-    for (const ArrayInfo& info : file.look().arrays) {
+    report.problems = check_schema(contents);
+    for (const ArrayInfo& info : contents.arrays) {
         check_array(file, info, report);
         ++report.datasets;
         if (info.path == std::string(shards_group) + "/name") check_shards(file, report);

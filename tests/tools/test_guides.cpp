@@ -82,3 +82,74 @@ TEST_CASE("masters' positions are remembered, mirrored ones less, shuffled ones 
     guide(folder, "CHECK=1",
           "chess_memory.sh' '" + std::string(data) + "/chess/masters_ply40.epd.gz'");
 }
+
+TEST_CASE("h5py and NumPy read codes, and write what narrows takes", "[tools]") {
+    Folder folder;
+    if (folder.shell("/usr/bin/python3 -c 'import h5py, numpy'").code != 0) {
+        WARN("python3-h5py is not installed: the Python example was skipped");
+        return;
+    }
+    folder.must("generate digits -n 300 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 5 --epochs 1 -o m.h5 -q");
+    const auto encoded = folder.must("encode d.h5 -m m.h5 -o z.h5 --json").json();
+    const std::string said = guide(folder, "/usr/bin/python3", "hdf5_from_python.py' read z.h5");
+    CHECK(said.find("codes     300 of 5 values") != std::string::npos);
+    const std::size_t at = said.find("sse       ");
+    REQUIRE(at != std::string::npos);
+    CHECK(std::stod(said.substr(at + 10)) == Approx(encoded.at("sse").get<double>()).epsilon(1e-4));
+    guide(folder, "/usr/bin/python3", "hdf5_from_python.py' read d.h5", 1);
+
+    guide(folder, "/usr/bin/python3", "hdf5_from_python.py' write circles.h5");
+    folder.must("info circles.h5 --check");
+    folder.must("train circles.h5 --model linear --latent 1 --epochs 2 -o c.h5 -q");
+}
+
+TEST_CASE("hdf5r reads codes, and writes what narrows takes", "[tools]") {
+    Folder folder;
+    if (folder.shell("Rscript -e 'library(hdf5r)'").code != 0) {
+        WARN("R with hdf5r is not installed: the R example was skipped");
+        return;
+    }
+    folder.must("generate digits -n 300 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 5 --epochs 1 -o m.h5 -q");
+    folder.must("encode d.h5 -m m.h5 -o z.h5 -q");
+    const std::string said = guide(folder, "Rscript", "hdf5_from_r.R' read z.h5");
+    CHECK(said.find("codes     300 of 5 values") != std::string::npos);
+    guide(folder, "Rscript", "hdf5_from_r.R' write r.h5");
+    folder.must("info r.h5 --check");
+    CHECK(folder.must("info r.h5").out.find("[300, 4]") != std::string::npos);
+    folder.must("train r.h5 --model linear --latent 2 --epochs 1 -o r-model.h5 -q");
+}
+
+TEST_CASE("info --check names what does not fit the schema of a file that others wrote", "[tools]") {
+    Folder folder;
+    if (folder.shell("/usr/bin/python3 -c 'import h5py, numpy'").code != 0) {
+        WARN("python3-h5py is not installed: the schema check was skipped");
+        return;
+    }
+    folder.write("write.py", R"(import h5py, numpy as np
+with h5py.File("wrong.h5", "w") as f:
+    f.attrs["format"] = "narrows-codes"
+    f["codes"] = np.zeros((10, 3))
+    f["ids"] = np.arange(9)
+with h5py.File("none.h5", "w") as f:
+    f.attrs["format"] = "narrows-dataset"
+    f["sample"] = np.zeros((10, 3))
+with h5py.File("other.h5", "w") as f:
+    f.attrs["format"] = "narrows-codse"
+    f["codes"] = np.zeros((10, 3))
+with h5py.File("foreign.h5", "w") as f:
+    f["anything"] = np.zeros((10, 3))
+)");
+    REQUIRE(folder.shell("/usr/bin/python3 write.py").code == 0);
+    const auto problems = [&](const std::string& file) {
+        const auto outcome = folder.narrows("info " + file + " --check --json");
+        const auto list = outcome.json().at("check").at("problems");
+        CHECK(outcome.code == (list.empty() ? 0 : 4));
+        return list;
+    };
+    CHECK(problems("wrong.h5") == nlohmann::json{"/codes holds f64, not f32", "/ids has 9 rows, /codes has 10"});
+    CHECK(problems("none.h5") == nlohmann::json{"/samples is missing: a narrows-dataset has it"});
+    CHECK(problems("other.h5").size() == 1);
+    CHECK(problems("foreign.h5").empty());
+}
