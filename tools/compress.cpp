@@ -58,6 +58,13 @@ void explain(const std::vector<ArrayResult>& arrays) {
     }
 }
 
+codec::Prefer prefer_of(const std::string& word) {
+    if (word.empty() || word == "balanced") return codec::Prefer::balanced;
+    if (word == "size") return codec::Prefer::size;
+    if (word == "speed") return codec::Prefer::speed;
+    throw Error(Fault::usage, fmt::format("--prefer \"{}\": must be size, balanced or speed", word));
+}
+
 }  // namespace
 
 int compress(CommandLine& line) {
@@ -65,6 +72,7 @@ int compress(CommandLine& line) {
     std::string output;
     std::optional<double> absolute, range, pointwise, psnr, budget;
     bool lossless = false, explained = false;
+    std::string prefer;
     codec::Job job;
     line.data(source);
     line.option("-o,--output", output, "file to write");
@@ -76,12 +84,14 @@ int compress(CommandLine& line) {
     line.flag("--lossless", lossless, "every bit; what integers get unless a bound is given");
     line.flag("--explain", explained, "print what each way of coding would have taken");
     line.option("--budget", budget, "seconds that fitting a dataset may take on two ordinary cores, roughly; 60");
+    line.option("--prefer", prefer, "size, speed, or balanced: rows in as many lanes as cost less than 1 %");
     line.option("--chunk-rows", job.chunk_rows, "rows of a chunk; about 4 MiB otherwise");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
     job.wanted = wanted_of(absolute, range, pointwise, psnr, lossless);
     job.budget = budget.value_or(job.budget);
+    job.prefer = prefer_of(prefer);
     if (!(job.budget >= 0 && job.budget <= 1e6))
         throw Error(Fault::usage, fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
     if (job.chunk_rows < 0) throw Error(Fault::usage, fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));

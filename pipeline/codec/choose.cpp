@@ -5,6 +5,7 @@
 
 #include "pipeline/codec/fit.hpp"
 #include "pipeline/codec/fit_net.hpp"
+#include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/stream.hpp"
 
 namespace narrows::codec {
@@ -92,9 +93,60 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
 
 bool is_whole(Numeric type) { return type < Numeric::f16; }
 
+struct Block {
+    Shape shape;
+    Bytes values;
+};
+
+// Lanes that leave each of them rows enough to learn from.
+std::size_t usable_lanes(std::int64_t rows) {
+    std::size_t lanes = most_lanes;
+    while (lanes > 1 && static_cast<std::int64_t>(lanes) * 128 > rows) lanes /= 2;
+    return lanes;
+}
+
+// A lane's first rows cost more: so many bytes for each chunk, however many rows it has.
+void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, double starts,
+                  Prefer prefer, const Loop& loop) {
+    const std::string name = choice.tried[choice.winner].name;
+    std::vector<std::size_t> lanes;
+    for (std::size_t count = 1; count <= most_lanes; count *= 2) lanes.push_back(count);
+    std::vector<double> bytes(lanes.size() * blocks.size());
+    loop.each(bytes.size(), [&](std::size_t task) {
+        Plan plan = choice.plan;
+        plan.guard = false;
+        plan.lanes = lanes[task / blocks.size()];
+        const Block& block = blocks[task % blocks.size()];
+        ChunkReport report;
+        bytes[task] = static_cast<double>(encode_chunk(plan, type, block.shape, block.values, report).size());
+    });
+    std::vector<Candidate> sized;
+    double one = 0, least = 0;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        double sum = 0;
+        for (std::size_t b = 0; b < blocks.size(); ++b) sum += bytes[i * blocks.size() + b];
+        if (i == 0) one = sum;
+        const double all = one * scale + (sum - one) / static_cast<double>(blocks.size()) * starts +
+                           static_cast<double>(choice.model.size());
+        sized.push_back({name + ", " + std::to_string(lanes[i]) + (i == 0 ? " lane" : " lanes"), all,
+                         choice.model.size(), true});
+        if (i == 0 || all < least) least = all;
+    }
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+        if (prefer == Prefer::size ? sized[i].bytes < sized[taken].bytes
+                                   : sized[i].bytes <= 1.01 * least ||
+                                         (prefer == Prefer::speed && lanes[i] <= usable_lanes(blocks[0].shape[0])))
+            taken = i;
+    choice.plan.lanes = lanes[taken];
+    choice.tried.erase(choice.tried.begin() + static_cast<std::ptrdiff_t>(choice.winner));
+    choice.winner = choice.tried.size() + taken;
+    choice.tried.insert(choice.tried.end(), sized.begin(), sized.end());
+}
+
 }  // namespace
 
-Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop) {
+Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop, Prefer prefer) {
     Choice choice;
     const std::int64_t rows = source.shape[0];
     const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
@@ -106,10 +158,6 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
         const std::int64_t place = (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(sample_chunks - 1);
         if (places.empty() || places.back() != place) places.push_back(place);
     }
-    struct Block {
-        Shape shape;
-        Bytes values;
-    };
     std::vector<Block> blocks;
     std::int64_t sampled = 0;
     for (const std::int64_t place : places) {
@@ -174,7 +222,9 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
         const Trial& trial = trials[task / blocks.size()];
         const Block& block = blocks[task % blocks.size()];
         ChunkReport report;
-        bytes[task] = static_cast<double>(encode_chunk(trial.plan, source.type, block.shape, block.values, report).size());
+        Plan plan = trial.plan;
+        plan.lanes = usable_lanes(block.shape[0]);
+        bytes[task] = static_cast<double>(encode_chunk(plan, source.type, block.shape, block.values, report).size());
         used[task] = report.method;
     });
     for (std::size_t i = 0; i < trials.size(); ++i) {
@@ -189,9 +239,12 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
     }
     choice.plan = trials[choice.winner].plan;
     choice.model = trials[choice.winner].model;
+    const double chosen = choice.tried[choice.winner].bytes;
     // Chunks that the samples did not show may suit the plain ways better.
     const double plain = std::min(choice.tried[0].bytes, choice.tried.size() > 1 ? choice.tried[1].bytes : choice.tried[0].bytes);
-    choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && choice.tried[choice.winner].bytes * 2 > plain;
+    choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && chosen * 2 > plain;
+    if (choice.plan.method == Method::rows)
+        choose_lanes(choice, blocks, source.type, scale, static_cast<double>(chunks), prefer, loop);
     return choice;
 }
 

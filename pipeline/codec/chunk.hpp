@@ -31,6 +31,7 @@ struct Bound {
 struct Plan {
     Method method = Method::packed;
     std::uint8_t axes = 0;                // field without a model: differences along so many axes
+    std::size_t lanes = 1;                // of rows: more are faster and cost a little at the start of each
     std::shared_ptr<const Model> model;   // of field and rows
     Bound bound;
     double low = 0, high = 0;             // finite values of the dataset that are not fill

@@ -108,7 +108,7 @@ public:
         row_bytes_ = row_bytes(info);
         const Plan plan = plan_for(input);
         Source source{info.type, info.shape, chunk_rows_, input.read};
-        const Choice choice = choose(source, plan, job_.budget, loop_);
+        const Choice choice = choose(source, plan, job_.budget, loop_, job_.prefer);
 
         ArrayResult result;
         result.path = info.path;

@@ -32,6 +32,7 @@ struct Job {
     Wanted wanted;
     std::int64_t chunk_rows = 0;   // 0: about 4 MiB
     int zstd_level = 9;
+    Prefer prefer = Prefer::balanced;
     double budget = 60;            // of fitting a dataset: seconds on two ordinary cores, roughly
     std::function<void(std::uint64_t bytes)> progress;   // after each batch, of input
     std::function<bool()> stop;                          // true: ends with Error{Fault::run}

@@ -100,7 +100,8 @@ RowModel take_rows(ByteReader& in) {
     std::vector<std::uint32_t> place(model.features, model.features);
     const bool natural = coder.uniform(1) != 0;
     for (std::uint32_t k = 0; k < model.features; ++k) {
-        const std::uint32_t feature = natural ? k : coder.uniform(bits_for(model.features));
+        const std::uint32_t feature =
+            natural ? k : static_cast<std::uint32_t>(coder.uniform(bits_for(model.features)));
         if (feature >= model.features || place[feature] != model.features) throw Damaged{"model"};
         place[feature] = k;
         model.order.push_back(feature);

@@ -16,9 +16,9 @@ std::uint64_t checksum(std::span<const std::byte> bytes);
 // Values that are kept bit by bit: runs of places, and the bytes.
 void put_exceptions(ByteWriter& out, std::span<const std::uint8_t> mask,
                     std::span<const std::byte> values, std::size_t value_bytes);
-// Sets mask and copies the values to their places.
-void take_exceptions(ByteReader& in, std::span<std::uint8_t> mask, std::span<std::byte> values,
-                     std::size_t value_bytes);
+// Copies the values to their places; the mask of all `count` of them, empty where there are none.
+std::vector<std::uint8_t> take_exceptions(ByteReader& in, std::size_t count, std::span<std::byte> values,
+                                          std::size_t value_bytes);
 // Runs of equal flags, from false on.
 void put_flags(ByteWriter& out, std::span<const std::uint8_t> flags);
 void take_flags(ByteReader& in, std::span<std::uint8_t> flags);

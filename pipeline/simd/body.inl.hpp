@@ -14,6 +14,8 @@
 #include "pipeline/simd/losses.inl.hpp"
 #include "pipeline/simd/weighted_losses.inl.hpp"
 #include "pipeline/simd/random.inl.hpp"
+#include "pipeline/simd/residuals.inl.hpp"
+#include "pipeline/simd/lanes.inl.hpp"
 
 constexpr Kernels the_table{
     .level = this_level,
@@ -56,4 +58,11 @@ constexpr Kernels the_table{
     .mask = mask,
     .salt_and_pepper = salt_and_pepper,
     .peak = peak,
+};
+
+constexpr CodingKernels the_coding_table{
+    .put_residual = put_residual,
+    .take_residual = take_residual,
+    .encode_row = encode_row,
+    .decode_row = decode_row,
 };

@@ -72,6 +72,19 @@ const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed); }
 
 const Kernels* table(Level level) { return machine_has(level) ? built(level) : nullptr; }
 
+const CodingKernels* coding_table(Level level) {
+    if (table(level) == nullptr) return nullptr;
+    switch (level) {
+        case Level::portable: return portable_coding();
+        case Level::avx2: return avx2_coding();
+        case Level::avx512: return avx512_coding();
+        case Level::neon: return neon_coding();
+    }
+    return nullptr;
+}
+
+const CodingKernels& coding_kernels() { return *coding_table(kernels().level); }
+
 bool select(Level level) {
     const Kernels* wanted = table(level);
     if (!wanted) return false;
