@@ -8,6 +8,8 @@ namespace narrows::tools {
 
 // DATA, -m and, with `output`, -o.
 void stream_options(CommandLine& line, recipes::StreamOptions& options, bool output);
+// --on-drift, for verbs that give data to a trained model.
+void drift_option(CommandLine& line, recipes::Source& source);
 void level_option(CommandLine& line, recipes::StreamOptions& options);
 // After parse(): seed, and whether the model's file is there (Fault::input).
 void finish_options(const Common& common, recipes::StreamOptions& options);

@@ -9,6 +9,9 @@ namespace narrows::recipes {
 // Writes the node's table without closing it: the caller may add keys.
 void load_node(TomlText& toml, std::string_view id, const Source& source);
 
+// Reads the nodes "data" and "code" of a variational model.
+void importance_node(TomlText& toml, const Importance& importance);
+
 // The keys of a node that reads labels for itself.
 void label_keys(TomlText& toml, const LabelSource& labels);
 
