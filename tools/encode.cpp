@@ -51,8 +51,16 @@ int encode(CommandLine& line) {
     line.flag("--live", options.live,
               "publish under the final name from the start; readers refuse it until complete");
     part_option(line, part);
+    line.flag("--append", options.append,
+              "put the codes behind those that the output has, of the same model and options");
     line.parse();
     options.error = !no_error;
+    if (options.append && (options.live || line.common().resume || line.common().no_clobber))
+        throw Error(Fault::usage, "--append does not go with --live, --resume or --no-clobber",
+                    "the output stays as it was until it is whole: run the same words again");
+    if (options.append && !part.empty())
+        throw Error(Fault::usage, "--append does not go with --part",
+                    "parts are files of their own: narrows join puts them together");
     if (options.calibration != 0 && (!options.int8 || options.calibration < 0))
         throw Error(Fault::usage, options.int8 ? "encode: --calibration must be at least 1"
                                                : "encode: --calibration is for --int8");

@@ -160,7 +160,7 @@ void CommandLine::option(const std::string& name, std::string& value, const std:
 }
 void CommandLine::option(const std::string& name, std::vector<std::string>& value,
                          const std::string& doc) {
-    impl_->add(name, value, doc, "TEXT")->expected(1);
+    impl_->add(name, value, doc, "TEXT")->allow_extra_args(false);  // one a time, again for more
 }
 void CommandLine::option(const std::string& name, std::int64_t& value, const std::string& doc) {
     impl_->add(name, value, doc, "N");

@@ -4,6 +4,7 @@
 
 #include "tools/console.hpp"
 #include "tools/data_facts.hpp"
+#include "tools/evaluate.hpp"
 #include "tools/label_source.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/stream_verbs.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct ScoreLine {
     recipes::ScoreOptions options;
     std::optional<double> quantile;
+    std::optional<std::int64_t> importance;
     std::vector<std::string> reference;
     std::string labels, part;
 };
@@ -27,12 +29,15 @@ void describe(CommandLine& line, ScoreLine& in) {
     line.option("--labels", in.labels,
                 "DATA with one label a sample, not 0: an anomaly (those inside DATA)");
     line.flag("--per-feature", in.options.per_feature, "store each value's squared error too");
+    line.option("--importance", in.importance,
+                "variational: the score is -log p(x) in nats, from N importance-weighted draws");
     line.option("--threshold-quantile", in.quantile,
                 "flag scores above this quantile of the reference's scores, 0.99 for example");
     line.option("--reference", in.reference,
                 "DATA of normal samples that set the threshold (DATA itself)");
     line.option("--batch", in.options.source.batch, "samples a packet");
     part_option(line, in.part);
+    drift_option(line, in.options.source);
 }
 
 void check(const ScoreLine& in) {
@@ -68,6 +73,23 @@ std::int64_t series_rows(const recipes::Source& source) {
     return open_data(plain)->rows();
 }
 
+// p(x | z) as the model was trained with it.
+void take_importance(std::int64_t draws, recipes::ScoreOptions& options) {
+    if (draws < 1 || draws > 1 << 24)
+        throw Error(Fault::usage, fmt::format("--importance {}: must be from 1 to {}", draws, 1 << 24));
+    recipes::StreamOptions model;
+    model.source = options.source;
+    model.model = options.model;
+    finish_evaluation(model);
+    if (!model.gaussian)
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: the model has no gaussian latent to draw from", draws),
+                    "train one with --model variational");
+    options.importance.draws = draws;
+    options.importance.likelihood = recipes::likelihood_of(model);
+    options.importance.scale = model.likelihood_scale;
+}
+
 }  // namespace
 
 int score(CommandLine& line) {
@@ -82,6 +104,7 @@ int score(CommandLine& line) {
     stream.model = options.model;
     finish_options(common, stream);
     options.seed = stream.seed;
+    if (in.importance) take_importance(*in.importance, options);
     options.series_rows = series_rows(options.source);
     take_part(common, in.part, options.source, options.output);
     if (in.part.empty()) {

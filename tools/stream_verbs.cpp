@@ -19,6 +19,12 @@ void stream_options(CommandLine& line, recipes::StreamOptions& options, bool out
         line.require("--output");
     }
     line.option("--batch", options.source.batch, "samples a packet");
+    drift_option(line, options.source);
+}
+
+void drift_option(CommandLine& line, recipes::Source& source) {
+    line.choice("--on-drift", source.on_drift, {"warn", "stop"},
+                "data unlike the training data: say so and go on (warn), or stop");
 }
 
 void level_option(CommandLine& line, recipes::StreamOptions& options) {

@@ -33,6 +33,7 @@ int classify_train(CommandLine&);
 int classify_predict(CommandLine&);
 int interpolate(CommandLine&);
 int units(CommandLine&);
+int chart(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);

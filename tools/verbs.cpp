@@ -39,6 +39,8 @@ constexpr Verb table[] = {
      "narrows interpolate -m model.h5 --from a.h5@0:1 --to a.h5@1:2 --steps 9 -o path.h5", interpolate},
     {"units", "M.h5 -o GRID.png", "a picture of what each unit of a layer responds to",
      "narrows units model.h5 --layer encoder.1 --count 100 -o units.png", units},
+    {"chart", "TABLE.csv -o FIGURE.svg --x COLUMN --y COLUMN", "measurements as lines with their spread",
+     "narrows chart recall.csv --x epochs --y recall --series kind --log-x -o recall.svg", chart},
     {"run", "FILE.toml", "run any pipeline", "narrows run denoise.toml --set node.noisy.sigma=0.5",
      run},
     {"check", "FILE.toml", "all errors of a pipeline at once; runs nothing",

@@ -64,7 +64,9 @@ void Load::describe(Schema& schema) {
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
         .choice<&Load::on_bad_row_>(
             "on_bad_row", "stop", "stop|skip|mask",
-            "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0");
+            "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0")
+        .choice<&Load::on_drift_>("on_drift", "warn", "warn|stop",
+                                  "data unlike what a trained model learnt from");
 }
 
 datasets::DataSpec Load::spec_of(const std::string& data) const {
@@ -198,13 +200,22 @@ void Load::read_held_out_labels() {
         held_out_labels_ = labels_of(*held_out_, validation_labels_file_);
 }
 
+// What check_fits() found: said, or the end of the run.
+void Load::judge_drift(OpenContext& context, const model::Scaling& scaling) const {
+    const std::vector<std::string> found = check_fits(scaling, *data_);
+    if (found.empty()) return;
+    if (on_drift_ == "stop")
+        throw Error(Fault::input, fmt::format("unlike the training data: {}", fmt::join(found, "; ")),
+                    "look at these rows, or go on with --on-drift warn");
+    for (const std::string& text : found) context.warn("unlike the training data: " + text);
+}
+
 // While training the model learns the scaling; a model from a file brings its own.
 void Load::take_scaling(OpenContext& context) {
     auto* model = dynamic_cast<model::Autoencoder*>(context.downstream_model());
     if (model != nullptr && model->scaling()) {
         if (scale_ != "none") {
-            for (const std::string& text : check_fits(*model->scaling(), *data_))
-                context.warn("unlike the training data: " + text);
+            judge_drift(context, *model->scaling());
             scaling_ = model->scaling();
             stored_ = context.mode() == Mode::stream && data_->stored_as_read() &&
                       data_->type() == storage::Numeric::u8;

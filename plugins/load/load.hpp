@@ -31,6 +31,7 @@ private:
     void take_scaling(OpenContext& context);
     void take_part(OpenContext& context);
     void set_order(OpenContext& context);
+    void judge_drift(OpenContext& context, const model::Scaling& scaling) const;
     void find_neutral();
     void replace_missing(std::span<float> row, float* weight) const;
     datasets::Counted counted() const {
@@ -42,7 +43,7 @@ private:
     std::vector<std::string> file_;
     std::string dataset_, format_, sample_type_, label_column_, columns_, part_, labels_file_,
         validation_file_, validation_labels_file_;
-    std::string scale_ = "auto", on_bad_row_ = "stop";
+    std::string scale_ = "auto", on_bad_row_ = "stop", on_drift_ = "warn";
     std::vector<double> shape_;
     std::int64_t batch_ = 128, block_rows_ = 4096, window_rows_ = 65536, window_ = 0, stride_ = 0,
                  ply_ = 40;

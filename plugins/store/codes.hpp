@@ -27,7 +27,8 @@ private:
 
     std::string file_, part_;
     std::int64_t all_rows_ = 0;
-    bool live_ = false;
+    bool live_ = false, append_ = false;
+    std::int64_t rows_before_ = 0;  // of the file that is appended to
     bool has_error_ = false, has_indices_ = false, has_log_variance_ = false, has_draws_ = false;
     std::unique_ptr<storage::CodesWriter> writer_;
     std::unique_ptr<CodeTable> table_;  // instead: .csv, .npy

@@ -29,7 +29,7 @@ private:
 
     std::string file_, part_, format_, label_column_, columns_;
     std::vector<std::string> labels_file_;
-    bool per_feature_ = false;
+    bool per_feature_ = false, own_scores_ = false;
     double quantile_ = 0;
     std::int64_t reference_rows_ = 0, series_rows_ = 0, stride_ = 0, all_rows_ = 0;
 
