@@ -139,7 +139,7 @@ std::unique_ptr<Node> make_node(const std::string& type, const Values& values) {
     for (std::size_t i = 0; i < plugin().entry_count; ++i) {
         const Entry& entry = plugin().entries[i];
         if (entry.type != type) continue;
-        Parameters parameters;
+        test::Parameters parameters;
         entry.describe(parameters);
         std::unique_ptr<Component> made = entry.create();
         for (const Parameter& parameter : parameters.all)
