@@ -13,6 +13,10 @@ if(NARROWS_SANITIZE)
     add_link_options(-fsanitize=${NARROWS_SANITIZE})
 endif()
 
+if(NARROWS_FUZZ)  # with clang: coverage for libFuzzer, in everything that its targets call
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # narrows_room(NAME LIBRARIES ...): the sources of the current folder as one object library.
 function(narrows_room name)
     cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -36,7 +37,8 @@ public:
         for (const std::int64_t row : rows) {
             if (row / block_rows_ != number || !from) from = block(number = row / block_rows_);
             const std::byte* const stored =
-                from->data() + static_cast<std::size_t>(row - number * block_rows_) * row_bytes_;
+                from->bytes.get() +
+                static_cast<std::size_t>(row - number * block_rows_) * row_bytes_;
             const auto type = base_->stored_as_read() ? base_->type() : storage::Numeric::f32;
             storage::to_float(type, stored, values_, {}, out);
             out += values_;
@@ -49,7 +51,11 @@ public:
     std::vector<std::int64_t> ids() const override { return base_->ids(); }
 
 private:
-    using Block = std::shared_ptr<const std::vector<std::byte>>;
+    struct Values {
+        std::unique_ptr<std::byte[]> bytes;
+        std::size_t size = 0;
+    };
+    using Block = std::shared_ptr<Values>;
 
     Block find(std::int64_t number) const {
         const std::lock_guard lock(mutex_);
@@ -59,6 +65,23 @@ private:
         return recent_.front().second;
     }
 
+    // Memory for a block: of one that goes, where it is of that size and nobody reads it any more.
+    Block room(std::size_t size) const {
+        const std::lock_guard lock(mutex_);
+        Block out;
+        while (!recent_.empty() && bytes_ + size > most_bytes_) {
+            Block last = std::move(recent_.back().second);
+            bytes_ -= last->size;
+            places_.erase(recent_.back().first);
+            recent_.pop_back();
+            if (last.use_count() == 1 && last->size == size) out = std::move(last);
+        }
+        bytes_ += size;
+        if (out) return out;
+        return std::make_shared<Values>(
+            Values{std::make_unique_for_overwrite<std::byte[]>(size), size});
+    }
+
     Block block(std::int64_t number) const {
         if (Block present = find(number)) return present;
         const std::lock_guard one(reading_[static_cast<std::size_t>(number) % reading_.size()]);
@@ -66,22 +89,21 @@ private:
 
         const std::int64_t first = number * block_rows_;
         const std::int64_t count = std::min(block_rows_, rows() - first);
-        auto made =
-            std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(count) * row_bytes_);
-        if (base_->stored_as_read())
-            base_->read_stored(first, count, made->data());
-        else
-            base_->read(first, count, reinterpret_cast<float*>(made->data()));
-
+        const std::size_t size = static_cast<std::size_t>(count) * row_bytes_;
+        const Block made = room(size);
+        try {
+            if (base_->stored_as_read())
+                base_->read_stored(first, count, made->bytes.get());
+            else
+                base_->read(first, count, reinterpret_cast<float*>(made->bytes.get()));
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            bytes_ -= size;
+            throw;
+        }
         const std::lock_guard lock(mutex_);
         recent_.emplace_front(number, made);
         places_[number] = recent_.begin();
-        bytes_ += made->size();
-        while (bytes_ > most_bytes_ && recent_.size() > 1) {
-            bytes_ -= recent_.back().second->size();
-            places_.erase(recent_.back().first);
-            recent_.pop_back();
-        }
         return made;
     }
 

@@ -262,7 +262,8 @@ void Load::take_part(OpenContext& context) {
 void Load::set_order(OpenContext& context) {
     std::int64_t block = block_rows_, window = window_rows_;
     if (shuffle_ && context.mode() == Mode::train && !data_->in_memory()) {
-        constexpr std::uint64_t unit_bytes = 1u << 20, block_bytes = 12u << 20;
+        constexpr std::uint64_t unit_bytes = 1u << 20, block_bytes = 12u << 20,
+                                kept_bytes = memory_budget / 8 * 7;  // a run stays below 256 MB
         const std::uint64_t value = data_->stored_as_read() ? size_of(data_->type()) : sizeof(float);
         const std::uint64_t row = std::max<std::uint64_t>(
             1, static_cast<std::uint64_t>(data_->sample().elements()) * value);
@@ -270,15 +271,15 @@ void Load::set_order(OpenContext& context) {
             return std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes / row));
         };
         std::int64_t unit = data_->rows_together();
-        if (unit <= 1 || unit > fitting(memory_budget / 4)) unit = fitting(unit_bytes);
+        if (unit <= 1 || unit > fitting(kept_bytes / 4)) unit = fitting(unit_bytes);
         const auto whole = [&](std::int64_t rows, std::int64_t of) {
             return std::max<std::int64_t>(1, rows / of) * of;
         };
         block = whole(std::min(block, fitting(block_bytes)), unit);
         // Packets before and behind a window's end may be under way together.
-        window = whole(std::min(window, fitting(memory_budget / 8 * 7)), block);
-        data_ = datasets::keep_blocks(data_, unit, memory_budget);
-        context.hold(memory_budget);
+        window = whole(std::min(window, fitting(kept_bytes / 8 * 7)), block);
+        data_ = datasets::keep_blocks(data_, unit, kept_bytes);
+        context.hold(kept_bytes);
     }
     order_.emplace(context.key(), training_, block, window);
 }
