@@ -130,6 +130,15 @@ TEST_CASE("a report of series without labels leaves out what there is not, and s
     const bool same = folder.read("r2.html") == replaced(page, "-o r.html", "-o r2.html");
     CHECK(same);
 
+    // Values to predict instead of classes.
+    std::string values = "value\n";
+    for (int row = 0; row < 60; ++row) values += std::to_string(0.25 + row % 7) + "\n";
+    folder.write("y.csv", values);
+    folder.must("report d.csv -m m.h5 --labels y.csv -o v.html");
+    const std::string with_values = folder.read("v.html");
+    CHECK(with_values.find("linear model (R squared)") != std::string::npos);
+    CHECK(with_values.find("R squared of held-out samples") != std::string::npos);
+
     CHECK(folder.narrows("report d.csv -m m.h5 -o r.pdf").code == 2);
     CHECK(folder.narrows("report d.csv -m none.h5 -o x.html").code == 4);
     folder.write("bad.json", "{}");
