@@ -2,7 +2,8 @@
 
 add_library(narrows_flags INTERFACE)
 target_compile_options(narrows_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-    -Wno-sign-conversion -Wno-unknown-pragmas -Wno-restrict -ffp-contract=off)
+    -Wno-sign-conversion -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+    -ffp-contract=off)
 if(NARROWS_STRICT)
     target_compile_options(narrows_flags INTERFACE -Werror)
 endif()

@@ -16,10 +16,9 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME narrows)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
-    "Autoencoders as dataflow over HDF5, on CPUs
- Trains, runs and checks autoencoders on HDF5 data that need not fit in memory,
- without a GPU: latent codes, reconstructions, anomaly scores, maps, and
- compression within a bound. Command, libraries and plugins.")
+    "Trains, runs and checks autoencoders on HDF5 data that need not fit in memory,
+without a GPU: latent codes, reconstructions, anomaly scores, maps, and
+compression within a bound. Command, libraries and plugins.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR}/lib)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/deb/triggers)
@@ -27,9 +26,8 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/deb/t
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME narrows-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "Headers of narrows, for plugins and programs
- C++20 headers, the CMake package (find_package(narrows), narrows_add_plugin)
- and the pkg-config file.")
+    "For plugins and programs: C++20 headers, the CMake package
+(find_package(narrows), narrows_add_plugin) and the pkg-config file.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "narrows (= ${PROJECT_VERSION}), libxtensor-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "g++, cmake, make | ninja-build")

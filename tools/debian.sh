@@ -45,7 +45,7 @@ inside "cd /src && { apt-get install -y --no-install-recommends ccache >/dev/nul
 flags="-G Ninja -DCMAKE_BUILD_TYPE=Release -DNARROWS_STRICT=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache ${NARROWS_CMAKE:-}"
 if [ "$arch" = "$native" ]; then
     inside "cd /src && tools/setup.sh"
-    inside "cd /src && cmake -S . -B /build $flags >/dev/null && cmake --build /build"
+    inside "cd /src && cmake -S . -B /build $flags >/dev/null && cmake --build /build -- -k 0"
     inside "ctest --test-dir /build --output-on-failure ${NARROWS_CTEST:-}"
     exit
 fi
@@ -65,5 +65,5 @@ inside "cd /src
     done
     apt-get install -y --no-install-recommends \$packages >/dev/null"
 inside "cd /src && cmake -S . -B /build $flags -DCMAKE_TOOLCHAIN_FILE=/src/cmake/aarch64.cmake >/dev/null &&
-    cmake --build /build"
+    cmake --build /build -- -k 0"
 inside "ctest --test-dir /build --output-on-failure ${NARROWS_CTEST:--R '^(simd|layers|flow|language|codec|model|registry|analysis)\$'}"
