@@ -37,4 +37,9 @@ struct Source {
 NARROWS_PUBLIC Choice choose(const Source& source, const Plan& plan, double budget, const Loop& loop,
                              Prefer prefer = Prefer::balanced);
 
+// The same, but no other model than this one. Throws Error{Fault::usage} where it is of other data.
+struct StoredModel;
+NARROWS_PUBLIC Choice choose_with(const Source& source, const Plan& plan, const StoredModel& model, const Loop& loop,
+                                  Prefer prefer = Prefer::balanced);
+
 }  // namespace narrows::codec

@@ -40,7 +40,7 @@ void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, std
     constexpr std::size_t wide = simd::coding_lanes;
     const std::size_t features = model.features;
     LaneWalk walk(model, out.size() / features, lanes, grid, lane_kind<T>());
-    ResidualDecoder residuals(stream, lanes);
+    ResidualDecoder residuals(stream, lanes, model.tables.get());
     const bool whole = mask.empty();
     for (std::size_t step = 0; step < walk.steps(); ++step) {
         const std::size_t active = walk.active(step);
@@ -71,14 +71,24 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
                       const Model* model, std::span<std::byte> present) {
     const std::size_t count = present.size() / sizeof(T);
     Grid grid;
-    grid.step = in.take<double>();
-    grid.low = in.take<double>();
-    grid.high = in.take<double>();
+    const RowModel* rows = nullptr;
+    if (method == Method::rows) {
+        rows = model == nullptr ? nullptr : std::get_if<RowModel>(model);
+        if (rows == nullptr || count % rows->features != 0) throw Damaged{"model"};
+    }
+    if ((flags & usual_grid) != 0) {
+        if (rows == nullptr) throw Damaged{"flags"};
+        grid = {rows->start.step, rows->start.low, rows->start.high};
+    } else {
+        grid.step = in.take<double>();
+        grid.low = in.take<double>();
+        grid.high = in.take<double>();
+    }
     // Whole numbers stay inside their type, whatever the header says.
     bool right = std::isfinite(grid.step) && std::isfinite(grid.low) && std::isfinite(grid.high) &&
                  grid.low <= grid.high;
     if constexpr (std::is_integral_v<T>)
-        right = right && flags == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
+        right = right && (flags & logarithmic) == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
                 grid.high <= static_cast<double>(std::numeric_limits<T>::max()) &&
                 std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
     if (!right) throw Damaged{"grid"};
@@ -92,13 +102,11 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     }
     std::size_t lanes = 0;
     if (method == Method::rows) {
-        lanes = in.count(most_lanes);
-        if (lanes == 0 || flags != 0 || count == 0) throw Damaged{"lanes"};
+        lanes = axes;
+        if (lanes == 0 || lanes > most_lanes || (flags & logarithmic) != 0 || count == 0) throw Damaged{"lanes"};
     }
     std::vector<std::uint8_t> mask = take_exceptions(in, count, present, sizeof(T)), negative;
     if (method == Method::rows) {
-        const auto* rows = model == nullptr ? nullptr : std::get_if<RowModel>(model);
-        if (rows == nullptr || count % rows->features != 0) throw Damaged{"model"};
         return decode_rows<T>(*rows, lanes, grid, in.take_bytes(in.left()), mask,
                               {reinterpret_cast<T*>(present.data()), count});
     }
@@ -178,16 +186,16 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
                   std::span<std::byte> out) {
     try {
         ByteReader in(stored);
-        if (in.take<std::uint32_t>() != magic) return false;
+        if (in.take<std::uint16_t>() != magic) return false;
         const auto sum = in.take<std::uint64_t>();
-        if (checksum(stored.subspan(12)) != sum) return false;
+        if (checksum(stored.subspan(checked_from)) != sum) return false;
         const auto method = static_cast<Method>(in.take<std::uint8_t>());
         if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(type)) return false;
         const auto flags = in.take<std::uint8_t>();
         const auto axes = in.take<std::uint8_t>();
-        if (flags > logarithmic || axes > along_rows) return false;
+        if (flags > (logarithmic | usual_grid | all_rows) || (method != Method::rows && axes > along_rows)) return false;
         const std::size_t value_bytes = storage::size_of(type);
-        const std::size_t count = in.count(out.size() / value_bytes);
+        const std::size_t most = out.size() / value_bytes, count = (flags & all_rows) != 0 ? most : in.count(most);
         const auto present = out.first(count * value_bytes);
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(present.size()), out.end(), std::byte{0});
         switch (method) {

@@ -84,12 +84,12 @@ struct Encoder {
 
 // Rows of a causal linear autoencoder; what misses its bound joins `mask`.
 template <class T>
-Bytes encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, double bound,
-                  std::span<const T> values, std::vector<std::uint8_t>& mask) {
+ResidualEncoder encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, double bound,
+                            std::span<const T> values, std::vector<std::uint8_t>& mask) {
     constexpr std::size_t wide = simd::coding_lanes;
     const std::size_t features = model.features;
     LaneWalk walk(model, values.size() / features, lanes, grid, lane_kind<T>());
-    ResidualEncoder residuals(lanes, walk.steps() * lanes * features);
+    ResidualEncoder residuals(lanes, walk.steps() * lanes * features, model.tables.get());
     const bool whole = std::memchr(mask.data(), 1, mask.size()) == nullptr;
     std::fill_n(walk.values(), features * wide, std::numeric_limits<double>::quiet_NaN());
     for (std::size_t step = 0; step < walk.steps(); ++step) {
@@ -112,16 +112,21 @@ Bytes encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, do
                 mask[walk.row(step, static_cast<std::size_t>(std::countr_zero(left))) * features + f] = 1;
         walk.advance();
     }
-    return residuals.finish();
+    return residuals;
 }
 
-ByteWriter begin(Method method, Numeric type, std::uint8_t flags, std::uint8_t axes, std::size_t count) {
+std::int64_t rows_of(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[0]; }
+
+// `axes`: of a field, or lanes of rows.
+ByteWriter begin(const Plan& plan, Method method, Numeric type, std::uint8_t flags, std::size_t axes,
+                 std::int64_t rows, std::size_t count) {
+    const bool all = plan.chunk_rows > 0 && rows == plan.chunk_rows;
     ByteWriter out;
     out.put(static_cast<std::uint8_t>(method));
     out.put(static_cast<std::uint8_t>(type));
-    out.put(flags);
-    out.put(axes);
-    out.varint(count);
+    out.put(static_cast<std::uint8_t>(flags | (all ? all_rows : 0)));
+    out.put(static_cast<std::uint8_t>(axes));
+    if (!all) out.varint(count);
     return out;
 }
 
@@ -133,8 +138,8 @@ Bytes sealed(const ByteWriter& body) {
     return out.take();
 }
 
-Bytes encode_packed(const Plan& plan, Numeric type, std::span<const std::byte> values) {
-    ByteWriter out = begin(Method::packed, type, 0, 0, values.size() / storage::size_of(type));
+Bytes encode_packed(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> values) {
+    ByteWriter out = begin(plan, Method::packed, type, 0, 0, rows_of(shape), values.size() / storage::size_of(type));
     Bytes shuffled(values.size());
     shuffle(values, storage::size_of(type), shuffled);
     out.append(compress(shuffled, plan.zstd_level));
@@ -188,14 +193,16 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
     if (plan.method == Method::rows) {
         const auto& rows = std::get<RowModel>(*plan.model);
         if (log || rows.features == 0 || values.empty() || values.size() % rows.features != 0) return std::nullopt;
-        const Bytes coded = encode_rows<T>(rows, plan.lanes, grid, plan.bound.value, values, mask);
-        ByteWriter out = begin(plan.method, type, 0, 0, values.size());
-        out.put(grid.step);
-        out.put(grid.low);
-        out.put(grid.high);
-        out.varint(plan.lanes);
+        ResidualEncoder coded = encode_rows<T>(rows, plan.lanes, grid, plan.bound.value, values, mask);
+        const bool usual = is_usual(grid, rows.start);
+        ByteWriter out = begin(plan, plan.method, type, usual ? usual_grid : 0, plan.lanes, rows_of(shape), values.size());
+        if (!usual) {
+            out.put(grid.step);
+            out.put(grid.low);
+            out.put(grid.high);
+        }
         put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
-        out.append(coded);
+        out.append(coded.finish());
         return sealed(out);
     }
     std::vector<double> wanted(values.size());
@@ -217,7 +224,7 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         if (grid.low > grid.high) return std::nullopt;
     }
     const FieldShape field = field_of(shape);
-    ByteWriter out = begin(plan.method, type, log ? logarithmic : 0, plan.axes, values.size());
+    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes, rows_of(shape), values.size());
     out.put(grid.step);
     out.put(grid.low);
     out.put(grid.high);
@@ -235,7 +242,7 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
 }
 
 template <class T>
-std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const T> values, double step) {
+std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& shape, std::span<const T> values, double step) {
     if (std::is_integral_v<T> || plan.bound.kind != Bound::Kind::absolute || !(step > 0)) return std::nullopt;
     std::vector<std::uint8_t> mask = odd_values(values, plan);
     Bytes plain(values.size() * 4), shuffled(values.size() * 4);
@@ -256,7 +263,7 @@ std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const
         std::memcpy(plain.data() + 4 * i, &folded, 4);
         before = whole;
     }
-    ByteWriter out = begin(Method::grid, type, 0, 0, values.size());
+    ByteWriter out = begin(plan, Method::grid, type, 0, 0, rows_of(shape), values.size());
     out.put(step);
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     shuffle(plain, 4, shuffled);
@@ -277,7 +284,7 @@ std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& sha
     std::vector<std::uint8_t> values(bytes.size());
     for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = static_cast<std::uint8_t>((std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
-    ByteWriter out = begin(Method::images, type, 0, 0, values.size());
+    ByteWriter out = begin(plan, Method::images, type, 0, 0, rows_of(shape), values.size());
     out.varint(images.images);
     out.varint(images.lines);
     out.varint(images.columns);
@@ -351,7 +358,7 @@ template <class T>
 std::optional<Bytes> encode_lossy(const Plan& plan, Numeric type, const Shape& shape,
                                   std::span<const T> values, double step) {
     if (plan.method == Method::images) return encode_net(plan, type, shape, std::as_bytes(values), step);
-    return plan.method == Method::grid ? encode_grid<T>(plan, type, values, step)
+    return plan.method == Method::grid ? encode_grid<T>(plan, type, shape, values, step)
                                        : encode_predicted<T>(plan, type, shape, values, step);
 }
 
@@ -370,6 +377,25 @@ void compare(Numeric type, std::span<const std::byte> original, std::span<const 
         ++report.values;
         report.violations += std::memcmp(original.data() + at, decoded.data() + at, width) != 0;
     }
+}
+
+CodingStart learn_start(const Plan& plan, Numeric type, std::span<const std::byte> values) {
+    CodingStart start;
+    const auto& rows = std::get<RowModel>(*plan.model);
+    with_type(type, [&]<class T>() {
+        const std::span<const T> typed(reinterpret_cast<const T*>(values.data()), values.size() / sizeof(T));
+        const Grid grid{step_of<T>(plan), plan.low, plan.high};
+        if (!(grid.step > 0)) return;
+        std::vector<std::uint8_t> mask = odd_values(typed, plan);
+        const ResidualEncoder coded = encode_rows<T>(rows, 1, grid, plan.bound.value, typed, mask);
+        if (plan.largest_mse == 0) {
+            start.step = grid.step;
+            start.low = grid.low;
+            start.high = grid.high;
+        }
+        start.levels = levels_of(coded.tables());
+    });
+    return start;
 }
 
 Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
@@ -413,7 +439,7 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
         if (plan.method != Method::grid && plan.bound.kind == Bound::Kind::absolute) lossy(grid);
         Plan packed = plan;
         packed.method = Method::packed;
-        offer(packed, encode_packed(plan, type, values));
+        offer(packed, encode_packed(plan, type, shape, values));
     }
     if (best.empty()) throw Error(Fault::run, "a chunk could not be decoded after it was encoded");
     report = found;

@@ -9,6 +9,11 @@
 
 namespace narrows::codec {
 
+// Is this the grid that the model gives to all chunks?
+inline bool is_usual(const Grid& grid, const CodingStart& start) {
+    return start.step != 0 && grid.step == start.step && grid.low == start.low && grid.high == start.high;
+}
+
 template <class T>
 constexpr simd::LaneKind lane_kind() {
     if constexpr (std::is_integral_v<T>) return simd::LaneKind::whole;

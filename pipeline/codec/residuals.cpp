@@ -13,20 +13,27 @@ using simd::ResidualTables;
 constexpr std::uint32_t falling[] = {2,  2,  3,  5,  8,  12, 18,  26,  37,  52, 72, 95,
                                      123, 149, 173, 193};
 
-Distribution falling_by(std::uint32_t part) {
-    std::uint32_t weight[residual_symbols], sum = 0;
-    weight[16] = 1u << 20;
-    for (std::uint32_t s = 17; s < residual_symbols; ++s) weight[s] = std::max(64u, weight[s - 1] * part / 256);
-    for (std::uint32_t s = 16; s-- > 0;) weight[s] = std::max(64u, weight[s + 1] * part / 256);
+Distribution weighted(const std::uint32_t (&weight)[residual_symbols]) {
+    std::uint64_t sum = 0, below = 0;
     for (const std::uint32_t w : weight) sum += w;
     Distribution out{};
-    std::uint64_t below = 0;
     for (std::uint32_t s = 0; s < residual_symbols; ++s) {
         out.low[s] = static_cast<std::uint16_t>(s + below * (rans_total - residual_symbols) / sum);
         below += weight[s];
     }
     return out;
 }
+
+Distribution falling_by(std::uint32_t part) {
+    std::uint32_t weight[residual_symbols];
+    weight[16] = 1u << 20;
+    for (std::uint32_t s = 17; s < residual_symbols; ++s) weight[s] = std::max(64u, weight[s - 1] * part / 256);
+    for (std::uint32_t s = 16; s-- > 0;) weight[s] = std::max(64u, weight[s + 1] * part / 256);
+    return weighted(weight);
+}
+
+constexpr std::uint32_t quarters[] = {256, 304, 362, 431};   // 2^(i / 4) in 1/256
+constexpr std::uint8_t most_quarters = 63, seen_at_start = 12;
 
 }  // namespace
 
@@ -42,8 +49,39 @@ std::unique_ptr<ResidualTables> new_tables() {
     return std::make_unique<ResidualTables>(*fresh);
 }
 
-ResidualEncoder::ResidualEncoder(std::size_t lanes, std::size_t expected)
-    : lanes_(lanes), tables_(new_tables()) {
+std::shared_ptr<const ResidualTables> tables_of(const CodingStart& start) {
+    if (start.levels.empty()) return nullptr;
+    std::shared_ptr<ResidualTables> tables = new_tables();
+    for (const CodingStart::Level& one : start.levels) {
+        std::uint32_t weight[residual_symbols];
+        for (std::size_t s = 0; s < residual_symbols; ++s)
+            weight[s] = quarters[one.weight[s] % 4] << (one.weight[s] / 4);
+        tables->of[one.level] = weighted(weight);
+        tables->seen[one.level] = seen_at_start;
+    }
+    return tables;
+}
+
+std::vector<CodingStart::Level> levels_of(const ResidualTables& tables) {
+    std::vector<CodingStart::Level> out;
+    for (std::uint32_t level = 0; level < simd::residual_levels; ++level) {
+        if (tables.seen[level] < 31) continue;
+        CodingStart::Level one{level, {}};
+        for (std::uint32_t s = 0; s < residual_symbols; ++s) {
+            const std::uint32_t low = tables.of[level].low[s];
+            const std::uint32_t high = s + 1 < residual_symbols ? tables.of[level].low[s + 1] : rans_total;
+            // To the nearest quarter, of 16 shares as 0.
+            std::uint8_t best = 0;
+            while (best < most_quarters && (quarters[best % 4] << (best / 4)) < 16 * (high - low)) ++best;
+            one.weight[s] = best;
+        }
+        out.push_back(one);
+    }
+    return out;
+}
+
+ResidualEncoder::ResidualEncoder(std::size_t lanes, std::size_t expected, const ResidualTables* start)
+    : lanes_(lanes), tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
     writer_.tables = tables_.get();
     grow(0, 0, 64);
     if (expected > step_room_) {
@@ -88,8 +126,8 @@ Bytes ResidualEncoder::finish() {
     return out.take();
 }
 
-ResidualDecoder::ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes)
-    : lanes_(lanes), tables_(new_tables()) {
+ResidualDecoder::ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes, const ResidualTables* start)
+    : lanes_(lanes), tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
     ByteReader in(stream);
     const auto bits = in.block();
     bits_.assign(bits.begin(), bits.end());

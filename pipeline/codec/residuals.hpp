@@ -8,6 +8,7 @@
 #include <bit>
 #include <memory>
 
+#include "pipeline/codec/model.hpp"
 #include "pipeline/codec/rans.hpp"
 #include "pipeline/simd/residuals.hpp"
 
@@ -34,12 +35,17 @@ inline simd::ResidualContext view(Context context) {
 }
 
 std::unique_ptr<simd::ResidualTables> new_tables();
+// The usual ones, but for the levels that `start` has; null: it has none.
+std::shared_ptr<const simd::ResidualTables> tables_of(const CodingStart& start);
+// The levels of tables that have seen enough.
+std::vector<CodingStart::Level> levels_of(const simd::ResidualTables& tables);
 
 // One residual after another (one lane), or rows of lanes.
 class ResidualEncoder {
 public:
-    // `expected` residuals.
-    explicit ResidualEncoder(std::size_t lanes = 1, std::size_t expected = 0);
+    // `expected` residuals; `start`: null for the usual tables.
+    explicit ResidualEncoder(std::size_t lanes = 1, std::size_t expected = 0,
+                             const simd::ResidualTables* start = nullptr);
     void put(std::int64_t residual, Context context) {
         reserve(1);
         kernels_.put_residual(writer_, view(context), residual);
@@ -52,6 +58,7 @@ public:
     void uniform(std::uint64_t value, unsigned bits);
     // Once, at the end.
     Bytes finish();
+    const simd::ResidualTables& tables() const { return *tables_; }   // as they are now
 
 private:
     void reserve(std::size_t residuals) {
@@ -74,7 +81,8 @@ private:
 // Throws Damaged.
 class ResidualDecoder {
 public:
-    explicit ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes = 1);
+    explicit ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes = 1,
+                             const simd::ResidualTables* start = nullptr);
     std::int64_t take(Context context) {
         const std::int64_t residual = kernels_.take_residual(reader_, view(context));
         check();

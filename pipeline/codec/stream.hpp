@@ -8,8 +8,11 @@
 
 namespace narrows::codec {
 
-inline constexpr std::uint32_t magic = 0x3143574e;  // "NWC1"
+inline constexpr std::uint16_t magic = 0x314e;      // "N1"
+inline constexpr std::size_t checked_from = 10;     // magic and checksum stand before
 inline constexpr std::uint8_t logarithmic = 1;      // flag: values are exp of what is predicted
+inline constexpr std::uint8_t usual_grid = 2;       // flag: the model's grid
+inline constexpr std::uint8_t all_rows = 4;         // flag: as many values as the chunk holds
 
 std::uint64_t checksum(std::span<const std::byte> bytes);
 
