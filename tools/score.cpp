@@ -4,7 +4,6 @@
 
 #include "tools/console.hpp"
 #include "tools/data_facts.hpp"
-#include "tools/evaluate.hpp"
 #include "tools/label_source.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/stream_verbs.hpp"
