@@ -1,8 +1,13 @@
 // narrows VERB ...: finds the verb, runs it, turns errors into text or JSON and an exit code.
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
+#include <typeinfo>
 
 #include <fmt/format.h>
 
@@ -87,9 +92,24 @@ int dispatch(std::vector<std::string> arguments) {
     return verb->run(line);
 }
 
+// Libraries run out of memory in functions that may not throw, and end the process: with a message
+// and an exit code like elsewhere. What was being written stays under its temporary name.
+[[noreturn]] void end_without_memory() {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    // g++ 12 tells no type where a function that may not throw did.
+    const bool unnamed = type == nullptr && std::uncaught_exceptions() > 0;
+    if (!unnamed && (type == nullptr || *type != typeid(std::bad_alloc))) std::abort();
+    const std::string_view text = unnamed
+                                      ? "narrows: error: a library gave up, most likely out of memory\n"
+                                      : "narrows: error: out of memory\n";
+    if (::write(STDERR_FILENO, text.data(), text.size()) < 0) ::_exit(1);
+    ::_exit(1);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
+    std::set_terminate(end_without_memory);
     std::vector<std::string> arguments(words + std::min(count, 1), words + count);
     const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
     for (std::size_t i = 0; i < arguments.size(); ++i)   // errors in the command line are logged too

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -305,7 +306,8 @@ std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
 
 std::string hash_of(std::span<const std::byte> bytes) {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest) == nullptr)
+        throw std::bad_alloc();
     std::string text;
     for (const unsigned char part : digest) {
         text += "0123456789abcdef"[part >> 4];

@@ -215,11 +215,17 @@ public:
     }
 
 private:
-    // With a cache of at least two chunks where they are unpacked, else none.
+    // With a cache that holds a chunk where they are unpacked (else every piece of it would unpack
+    // all of it again), else none.
     void open_to_read_rows(const ArrayLayout& layout) {
         if (read_name_ == layout.info.path && read_from_.valid()) return;
+        std::size_t chunk_bytes = layout.value_bytes;
+        for (const std::int64_t extent : layout.info.chunk)
+            chunk_bytes *= static_cast<std::size_t>(std::max<std::int64_t>(1, extent));
         const h5::Handle list(H5Pcreate(H5P_DATASET_ACCESS));
-        H5Pset_chunk_cache(list, 521, layout.info.filters.empty() ? 0 : library_cache_bytes, 1.0);
+        H5Pset_chunk_cache(
+            list, 521, layout.info.filters.empty() ? 0 : std::max(library_cache_bytes, chunk_bytes),
+            1.0);
         read_from_ = h5::Handle(H5Dopen2(file_, layout.info.path.c_str(), list));
         h5::read_ok(read_from_, path_, "dataset " + layout.info.path + " cannot be opened");
         read_name_ = layout.info.path;
