@@ -77,6 +77,15 @@ std::pair<std::string, Wanted> bound_of_variable(const std::string& text) {
     return {name.starts_with('/') ? name : "/" + name, wanted_of(absolute, range, pointwise, psnr, kind == "lossless")};
 }
 
+// Row numbers and labels - integers of one axis beside data of more - stay exact unless they are named.
+void keep_numbers_of_rows(const std::vector<codec::Input>& inputs, std::vector<std::pair<std::string, Wanted>>& bounds) {
+    const bool has_samples = std::any_of(inputs.begin(), inputs.end(), [](const auto& one) { return one.info.shape.rank() > 1; });
+    for (const codec::Input& input : inputs)
+        if (has_samples && input.info.numeric && input.info.type < storage::Numeric::f16 && input.info.shape.rank() == 1 &&
+            std::none_of(bounds.begin(), bounds.end(), [&](const auto& one) { return one.first == input.info.path; }))
+            bounds.emplace_back(input.info.path, Wanted{Wanted::Kind::lossless, 0});
+}
+
 codec::Prefer prefer_of(const std::string& word) {
     if (word.empty() || word == "balanced") return codec::Prefer::balanced;
     if (word == "size") return codec::Prefer::size;
@@ -129,6 +138,7 @@ int compress(CommandLine& line) {
     for (const auto& [path, wanted] : job.bounds)
         if (std::none_of(inputs.inputs.begin(), inputs.inputs.end(), has_path(path)))
             throw Error(Fault::usage, fmt::format("--per-variable: there is no dataset {}", path), "narrows info lists what is there");
+    keep_numbers_of_rows(inputs.inputs, job.bounds);
     if (job.wanted.kind == Wanted::Kind::unsaid)
         for (const codec::Input& input : inputs.inputs)
             if (std::none_of(job.bounds.begin(), job.bounds.end(), [&](const auto& one) { return one.first == input.info.path; }) &&

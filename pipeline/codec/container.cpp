@@ -29,8 +29,10 @@ std::size_t row_bytes(const ArrayInfo& info) {
 
 std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
 
+// What codes say about their rows (storage) is read by everybody who opens the file: it stays plain.
 bool is_packed(const ArrayInfo& info) {
-    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0;
+    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0 && info.path != "/rows_done" &&
+           info.path != "/complete";
 }
 
 // Coordinates and their bounds say where values are: they stay exact beside data that does not.
@@ -158,7 +160,7 @@ private:
     Plan plan_for(const Input& input) {
         const ArrayInfo& info = input.info;
         Plan plan;
-        plan.zstd_level = job_.zstd_level;
+        plan.zstd_level = job_.prefer == Prefer::size ? 19 : job_.zstd_level;
         plan.fill = info.fill_value;
         const Range range = scan(input);
         plan.low = range.low;
