@@ -212,9 +212,8 @@ Chart map_chart(const std::vector<float>& places, const std::vector<std::int64_t
 
 std::vector<std::vector<std::string>> probe_table(const flow::Result& probe) {
     const bool values = probe.numbers.count("linear_r2") > 0;
-    const char* unit = values ? "(R squared)" : "(accuracy)";
     std::vector<std::vector<std::string>> out{
-        {"from", fmt::format("linear model {}", unit), fmt::format("nearest neighbours {}", unit)}};
+        {values ? "R squared from" : "accuracy from", "linear model", "nearest neighbours"}};
     for (const auto& [prefix, name] :
          {std::pair{"", "codes"}, {"raw_", "raw input"}, {"pca_", "PCA of the same size"}}) {
         std::vector<std::string> row{name};

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/pictures/grid.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tools/console.hpp"
 #include "tools/data_facts.hpp"
@@ -222,7 +223,7 @@ private:
             recipes::StreamOptions stream = this->stream(scratch_.file(std::string(file) + ".png"));
             stream.source = plain_source(part_of_data(std::string(file) + ".h5", rows));
             stream.picture = picture(static_cast<std::int64_t>(count), 4);
-            run(recipes::reconstruct(stream));
+            const flow::Result drawn = run(recipes::reconstruct(stream));
             const auto [low, high] =
                 std::minmax(scores_[order[first]], scores_[order[first + count - 1]]);
             std::string ids;
@@ -230,8 +231,10 @@ private:
                 ids += (ids.empty() ? "" : ", ") + std::to_string(row);
             return Picture{
                 title,
-                fmt::format("Samples above, reconstructions below (curves: over each "
-                            "other). Distance {:.4g} to {:.4g} in scaled units; rows {}.",
+                fmt::format("{} Distance {:.4g} to {:.4g} in scaled units; rows {}.",
+                            drawn_as(drawn) == "curves"
+                                ? "Samples blue, reconstructions orange." + axes_of(drawn)
+                                : "Samples above, reconstructions below." + axes_of(drawn),
                             low, high, ids),
                 picture_of(stream.output)};
         };
@@ -247,6 +250,36 @@ private:
         return dropped ? rows_[sample] : static_cast<std::int64_t>(sample);
     }
 
+    // What the picture's axes and colours stand for, where a reader cannot know.
+    static std::string axes_of(const flow::Result& drawn) {
+        const auto low = drawn.numbers.find("low"), high = drawn.numbers.find("high");
+        if (low == drawn.numbers.end() || high == drawn.numbers.end()) return {};
+        if (drawn_as(drawn) == "curves")
+            return fmt::format(
+                " Steps from left to right, values from {:.4g} at the bottom to {:.4g} at the top, "
+                "in "
+                "units of the data.",
+                low->second, high->second);
+        if (drawn_as(drawn) == "field")
+            return fmt::format(
+                " Colours from {:.4g} (dark) to {:.4g} (light), in units of the data.", low->second,
+                high->second);
+        return {};
+    }
+    static std::string drawn_as(const flow::Result& drawn) {
+        const auto colours = drawn.texts.find("colours");
+        return colours == drawn.texts.end() ? std::string() : colours->second;
+    }
+    bool drawn_as_curves() const {
+        const Shape own = data_->sample();
+        if (o_.picture.style == "pictures") return false;
+        if (o_.picture.style == "curves") return true;
+        if (o_.picture.sample_shape.empty()) return pictures::layout_of(own, {}).curves;
+        Shape shape;
+        for (const std::int64_t extent : o_.picture.sample_shape) shape.push_back(extent);
+        return pictures::layout_of(shape, {}).curves;
+    }
+
     recipes::PictureOptions picture(std::int64_t count, std::int64_t columns) const {
         recipes::PictureOptions picture = o_.picture;
         picture.count = count;
@@ -260,35 +293,37 @@ private:
         units.output = scratch_.file("units.png");
         units.seed = o_.evaluate.seed;
         units.layer = "code";
-        units.picture = picture(shown_units, 8);
+        const bool curves = drawn_as_curves();
+        units.picture = picture(shown_units, curves ? 4 : 8);
         units.picture.scale = 0;
-        const flow::Result result = run(recipes::units(units));
-        const auto method = result.texts.find("method");
-        const std::string how = method != result.texts.end() && method->second == "weights"
+        const flow::Result drawn = run(recipes::units(units));
+        const auto method = drawn.texts.find("method");
+        const std::string how = method != drawn.texts.end() && method->second == "weights"
                                     ? "its weights"
                                     : "the change of the mean sample that raises it most";
-        return {"Units of the code",
-                fmt::format("What each of the first {} units responds to: {}. Red raises the unit, "
-                            "blue lowers it.",
-                            shown_units, how),
-                picture_of(units.output)};
+        return {
+            "Units of the code",
+            fmt::format("What each of {} units responds to: {}. {} Each has a range of its own.",
+                        drawn.numbers.at("pictures"), how,
+                        curves ? "Above the thin line raises the unit, below lowers it."
+                               : "Red raises the unit, blue lowers it."),
+            picture_of(units.output)};
     }
 
     Picture samples() {
         recipes::StreamOptions stream = this->stream(scratch_.file("samples.png"));
         stream.samples = shown_samples;
-        stream.picture = picture(shown_samples, 8);
+        stream.picture = picture(shown_samples, drawn_as_curves() ? 4 : 8);
         if (!o_.evaluate.gaussian) {  // no prior of its own: one is fitted to the codes
             stream.fit = subset();
             stream.components = 20;
         }
-        run(recipes::sample(stream));
-        return {
-            "New samples",
+        const flow::Result drawn = run(recipes::sample(stream));
+        const char* from =
             o_.evaluate.gaussian
                 ? "Drawn from the prior and decoded."
-                : "Drawn from a mixture of 20 normal distributions that was fitted to the codes.",
-            picture_of(stream.output)};
+                : "Drawn from a mixture of 20 normal distributions that was fitted to the codes.";
+        return {"New samples", from + axes_of(drawn), picture_of(stream.output)};
     }
 
     Picture ways() {
@@ -301,8 +336,9 @@ private:
         stream.to = fmt::format("{}@{}:{}", file, half, 2 * half);
         stream.steps = path_steps;
         stream.picture = picture(half * path_steps, path_steps);
-        run(recipes::interpolate(stream));
-        return {"Ways between samples", "Each row goes in equal steps from one code to another.",
+        const flow::Result drawn = run(recipes::interpolate(stream));
+        return {"Ways between samples",
+                "Each row goes in equal steps from one code to another." + axes_of(drawn),
                 picture_of(stream.output)};
     }
 

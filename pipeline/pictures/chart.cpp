@@ -13,7 +13,7 @@ namespace {
 
 // Pixels.
 constexpr double panel_width = 420, panel_height = 320, left = 64, right = 16, top = 40,
-                 bottom = 56;
+                 bottom = 74;
 constexpr double line_height = 20, key_column = 200, least_tick_distance = 26;
 constexpr std::size_t most_marked = 60;  // points of a line with dots and bars of their own
 

@@ -6,7 +6,8 @@
 #
 # Usage: tools/guides/chess_memory.sh POSITIONS [FOLDER]
 #   POSITIONS  EPD or FEN, a position a line, gzipped or not; or PGN (then PLY, 40, chooses)
-#   FOLDER     for models, results and the figure (a temporary one that is removed)
+#   FOLDER     for models, results and the figure (a temporary one that is removed); what an
+#              earlier run with the same settings left there is not measured again
 # Settings: NARROWS (the command), EPOCHS (60), LATENT (64), HIDDEN (512), SEEDS ("1"),
 #   TIMES ("", more epochs to measure after: "4 15"), SIZES ("", more codes: "16 32 128 256"),
 #   CHECK=1: exit 1 where the published experiment's margins are missed.
@@ -45,8 +46,10 @@ for seed in $seeds; do
     for size in $sizes; do
         for time in $([ "$size" = "$latent" ] && echo "$times" || echo "$epochs"); do
             name=model-$size-$time-$seed
+            [ -s "$work/$name.json" ] && continue
             train "$seed" "$size" "$time" "$work/$name.h5"
-            recall "$work/$name.h5" >"$work/$name.json"
+            recall "$work/$name.h5" >"$work/$name.part"
+            mv "$work/$name.part" "$work/$name.json"
             echo "seed $seed, code of $size, $time epochs" >&2
         done
     done
