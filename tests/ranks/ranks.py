@@ -13,7 +13,7 @@ import tempfile
 import time
 
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--mca", "btl_vader_single_copy_mechanism",
-          "none"]
+          "none", "--mca", "mpi_yield_when_idle", "1"]
 # Every way in which layers share their work: rows apart and together, tied, shared kernels, stages,
 # moments left with their rank, two passes through one encoder, a last batch that is smaller.
 KINDS = [
@@ -70,7 +70,8 @@ def main(build):
     run("encode digits.h5 -m dense1.h5 -o z.h5", 2, expect=2)
 
     # A rank is killed after its second checkpoint; three ranks go on.
-    options = "train digits.h5 --model undercomplete --epochs 40 -q"
+    options = ("train digits.h5 --model undercomplete --batch 250 --epochs 30 -q "
+               "--set 'node.keep.every=\"1 epoch\"'")
     run(f"{options} -o whole.h5")
     process = subprocess.Popen([*MPIRUN, "-n", "2", command, *shlex.split(options), "-o", "killed.h5",
                                 "--threads", "1"], stderr=subprocess.PIPE, text=True)
@@ -92,8 +93,16 @@ def main(build):
 
 def children(pid):
     """Of mpirun: the ranks, in the order of their start."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(child) for child in file.read().split()]
+    found = []
+    for folder in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(folder) as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has ended
+        if int(fields[1]) == pid:
+            found.append(int(folder.split("/")[2]))
+    return sorted(found)
 
 
 if __name__ == "__main__":
