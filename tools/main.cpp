@@ -3,15 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <thread>
 #include <typeinfo>
 
 #include <fmt/format.h>
 
 #include "pipeline/language/language.hpp"
+#include "pipeline/ranks/ranks.hpp"
 #include "tools/console.hpp"
 #include "tools/did_you_mean.hpp"
 #include "tools/json_log.hpp"
@@ -106,6 +109,32 @@ int dispatch(std::vector<std::string> arguments) {
     ::_exit(1);
 }
 
+// Under mpirun: one of several processes, of which the first talks.
+void join_ranks(std::vector<std::string>& arguments) {
+    ranks::start();
+    const std::size_t place = verb_place(arguments);
+    const std::string verb = place < arguments.size() ? arguments[place] : "";
+    if (verb != "train" && verb != "run" && verb != "classify")
+        throw Error(Fault::usage, fmt::format("\"{}\" does not work over ranks: each would do all of it", verb),
+                    "over ranks there are train, classify train and run");
+    if (ranks::all().first()) return;
+    arguments.push_back("--quiet");
+    std::erase(arguments, "--json");
+    if (std::freopen("/dev/null", "w", stdout) == nullptr) throw Error(Fault::run, "no /dev/null");
+}
+
+// What one rank meets ends all. What all meet is said by the first, which the others give time to.
+int failed(const Error& error, bool json, bool several) {
+    if (!several) return print_error(error, json);
+    if (!ranks::all().first()) {
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        fmt::print(stderr, "rank {} failed:\n", ranks::all().rank());
+    }
+    const int code = print_error(error, json && ranks::all().first());
+    std::fflush(nullptr);
+    ranks::abort(code);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -115,18 +144,23 @@ int main(int count, char** words) {
     for (std::size_t i = 0; i < arguments.size(); ++i)   // errors in the command line are logged too
         if (arguments[i] == "--log=json" || (arguments[i] == "json" && i > 0 && arguments[i - 1] == "--log"))
             log_as_json(true);
-    catch_signals();
+    const bool several = ranks::launched();
+    if (!several) catch_signals();  // ranks stop at once: they could not agree on a last step
     try {
-        return dispatch(std::move(arguments));
+        if (several) join_ranks(arguments);
+        const int code = dispatch(std::move(arguments));
+        ranks::finish();
+        return code;
     } catch (const Finished& finished) {
         fmt::print("{}", finished.text);
+        ranks::finish();
         return 0;
     } catch (const Error& error) {
-        return print_error(error, json);
+        return failed(error, json, several);
     } catch (const std::bad_alloc&) {
-        return print_error(Error(Fault::run, "out of memory"), json);
+        return failed(Error(Fault::run, "out of memory"), json, several);
     } catch (const std::exception& error) {
-        return print_error(Error(Fault::run, error.what()), json);
+        return failed(Error(Fault::run, error.what()), json, several);
     }
 }
 

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "datasets/dataset.hpp"
+#include "pipeline/flow/step_order.hpp"
+#include "pipeline/ranks/ranks.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
@@ -65,6 +67,7 @@ void run_checked(const Common& common, const PipelineJob& job, const recipes::Se
     flow::Settings settings;
     settings.threads = static_cast<std::size_t>(common.threads);
     settings.resume = common.resume;
+    flow::set_nodes_in_order(ranks::all().size() > 1);
     settings.no_clobber = common.no_clobber;
     settings.stop = &stop_signal();
     const auto warn_body = [&](const std::string& text) { warn(common, text); };
@@ -98,7 +101,7 @@ void run_checked(const Common& common, const PipelineJob& job, const recipes::Se
         metrics.finish(static_cast<int>(Fault::run));
         throw;
     }
-    if (!common.stats.empty())
+    if (!common.stats.empty() && ranks::all().first())
         storage::write_text_atomically(common.stats,
                                        stats_json(common, job.verb, result, language::write(pipeline)));
     if (result.stopped)

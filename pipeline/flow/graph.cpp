@@ -5,6 +5,7 @@
 #include <tbb/flow_graph.h>
 
 #include "pipeline/flow/handoff.hpp"
+#include "pipeline/flow/step_order.hpp"
 
 namespace narrows::flow {
 namespace {
@@ -21,6 +22,8 @@ void send(Ports& ports, Packet* packet) {
     handed_over(packet);
     std::get<0>(ports).try_put(packet);
 }
+
+bool in_order = false;
 
 struct Number {
     std::size_t operator()(Packet* packet) const { return packet->place.sequence; }
@@ -164,20 +167,23 @@ struct Graph::Nodes {
             send(ports, packet);
         });
         tf::make_edge(passes, gate);
-        Hop& forward = stage(Stage::forward, tf::output_port<0>(gate));
-        Hop* last = &hop(tf::serial, [this](Packet& packet, Ports& ports) {
-            engine.check_loss(packet);
-            send(ports, &packet);
-        });
-        tf::make_edge(out(forward), *last);
+        Hop* last = nullptr;
         const auto then = [&](std::function<void(Packet&)> body) {
             Hop& next = hop(tf::serial, [own = std::move(body)](Packet& packet, Ports& ports) {
                 own(packet);
                 send(ports, &packet);
             });
-            tf::make_edge(out(*last), next);
+            if (last == nullptr)
+                tf::make_edge(tf::output_port<0>(gate), next);
+            else
+                tf::make_edge(out(*last), next);
             last = &next;
         };
+        if (!nodes_in_order()) last = &stage(Stage::forward, tf::output_port<0>(gate));
+        for (std::size_t i = 0; nodes_in_order() && i < plan.nodes.size(); ++i)
+            if (plan.nodes[i].stage == Stage::forward)
+                then([this, i](Packet& packet) { engine.process(i, packet); });
+        then([this](Packet& packet) { engine.check_loss(packet); });
         for (std::size_t i = plan.nodes.size(); i-- > 0;)
             if (plan.nodes[i].differentiates)
                 then([this, i](Packet& packet) { engine.backward(i, packet); });
@@ -206,6 +212,9 @@ struct Graph::Nodes {
     std::deque<tf::sequencer_node<Packet*>> sequencers;
     std::deque<tf::multifunction_node<Pass, std::tuple<Packet*>>> gates;
 };
+
+void set_nodes_in_order(bool one_by_one) { in_order = one_by_one; }
+bool nodes_in_order() { return in_order; }
 
 Graph::Graph(Engine& engine) : nodes_(std::make_unique<Nodes>(engine)) {}
 Graph::~Graph() { nodes_->graph.wait_for_all(); }

@@ -18,6 +18,8 @@ public:
     float alpha() const;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return name_; }
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     std::string name_ = "relu";

@@ -26,6 +26,7 @@ public:
     // False unless `other` is a centre of the same size and of the other direction.
     bool tie(Layer& other) override;
     std::string describe() const override { return inverse_ ? "centre inverse" : "centre"; }
+    bool samples_apart() const override { return true; }
 
 private:
     const float* bias() const { return owner_ ? owner_->bias_->data() : bias_->data(); }

@@ -52,6 +52,12 @@ public:
     bool tie(Layer& other) override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    void complete(const Trace& trace) override;
+    bool update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                     const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
+    void parts_arrived(const Loop& loop) override;
+    void add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
 
     const Windows& windows() const { return windows_; }
     // From now on this layer computes with the weight of `other` (its adjoint, or its like), which
@@ -119,6 +125,11 @@ private:
     void collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
                        std::vector<simd::OuterTerm>& terms) const;
     void update_tile(const Tile& tile, std::span<const Trace> traces, const UpdateRule& rule);
+    void transpose(const Tile& tile);
+    bool updates_weight() const { return own_weight_ && !own_weight_->frozen; }
+    void update_tiles(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                      ranks::Rows tiles);
+    std::vector<std::size_t> tile_bounds(const ranks::Ranks& ranks) const;
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
 
     bool up() const { return direction_ == Direction::up; }
@@ -143,6 +154,7 @@ private:
     Convolution* partner_ = nullptr;  // who borrows it
     std::span<const Trace> traces_;   // of the step, for the owner
     std::vector<Tile> tiles_;
+    ranks::Rows own_tiles_;  // of the last update over ranks
     std::vector<std::vector<simd::OuterTerm>> terms_;  // per tap and group; grows once
     std::vector<float> bias_sums_;
 };

@@ -148,11 +148,16 @@ void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
     block.offset = offset;
     block.parameter = weight_;
     rule.apply(block);
-    // The transpose's panels are cut at every 32nd row of the weight.
+    transpose(tile);
+}
+
+// The transpose's panels are cut at every 32nd row of the weight.
+void Convolution::transpose(const Tile& tile) {
     for (std::size_t row = tile.first; row < tile.first + tile.count;) {
         const std::size_t next = std::min(tile.first + tile.count, (row / width + 1) * width);
-        simd::kernels().transpose_tile(block.weight + (row - tile.first) * width, row, next - row,
-                                       tile.panel, depth(), columns(), weight_->transposed());
+        simd::kernels().transpose_tile(weight_->data() + (tile.panel * depth() + row) * width, row,
+                                       next - row, tile.panel, depth(), columns(),
+                                       weight_->transposed());
         row = next;
     }
 }
@@ -181,10 +186,10 @@ void Convolution::update_bias(std::span<const Trace> traces, const UpdateRule& r
     rule.apply(block);
 }
 
-void Convolution::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
-    const bool weight = own_weight_ && !own_weight_->frozen;
+void Convolution::update_tiles(const Loop& loop, std::span<const Trace> traces,
+                               const UpdateRule& rule, ranks::Rows tiles) {
     const bool bias = bias_ && !bias_->frozen;
-    if (weight && !depthwise_) {
+    if (updates_weight() && !depthwise_) {
         const std::size_t groups = static_cast<std::size_t>(windows_.groups);
         loop.each(terms_.size(), [&](std::size_t i) {
             terms_[i].clear();
@@ -193,12 +198,59 @@ void Convolution::update(const Loop& loop, std::span<const Trace> traces, const 
                 partner_->collect_terms(partner_->traces_, i / groups, i % groups, terms_[i]);
         });
     }
-    const std::size_t tiles = weight ? tiles_.size() : 0;
-    loop.each(tiles + (bias ? 1 : 0), [&](std::size_t task) {
-        if (task < tiles)
-            update_tile(tiles_[task], traces, rule);
+    loop.each(tiles.count() + (bias ? 1 : 0), [&](std::size_t task) {
+        if (task < tiles.count())
+            update_tile(tiles_[tiles.first + task], traces, rule);
         else
             update_bias(traces, rule);
+    });
+}
+
+void Convolution::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
+    update_tiles(loop, traces, rule, {0, updates_weight() ? tiles_.size() : 0});
+}
+
+// Tiles follow each other in memory.
+std::vector<std::size_t> Convolution::tile_bounds(const ranks::Ranks& ranks) const {
+    std::vector<std::size_t> bounds = ranks.bounds(tiles_.size());
+    for (std::size_t& bound : bounds)
+        bound = bound == tiles_.size() ? simd::panel_count(columns()) * depth()
+                                       : tiles_[bound].panel * depth() + tiles_[bound].first;
+    return bounds;
+}
+
+bool Convolution::update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                              const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
+    own_tiles_ = ranks.own(updates_weight() ? tiles_.size() : 0);
+    update_tiles(loop, traces, rule, own_tiles_);
+    if (updates_weight()) pieces.push_back({weight_->data(), width, tile_bounds(ranks)});
+    return true;
+}
+
+void Convolution::parts_arrived(const Loop& loop) {
+    if (!updates_weight()) return;
+    loop.each(tiles_.size(), [&](std::size_t at) {
+        if (at < own_tiles_.first || at >= own_tiles_.last) transpose(tiles_[at]);
+    });
+}
+
+void Convolution::add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
+    if (!updates_weight()) return;
+    for (int which = 0; which < 2; ++which)
+        if (float* state = weight_->state(which)) pieces.push_back({state, width, tile_bounds(ranks)});
+}
+
+// The patches that a pass kept were those of this rank's rows.
+void Convolution::complete(const Trace& trace) {
+    if (!keeps_) return;
+    float* const kept =
+        reinterpret_cast<float*>(trace.pass.workspace) + parts(trace.pass.rows, true).kept;
+    const float* const big = up() ? trace.dz : trace.x;
+    const std::size_t all = trace.pass.rows * windows_.positions();
+    const std::size_t tasks = tasks_for(trace.pass.rows, *trace.pass.loop);
+    trace.pass.loop->each(tasks, [&](std::size_t task) {
+        const std::size_t first = all * task / tasks, last = all * (task + 1) / tasks;
+        read_patches(windows_, 0, big, first, last - first, kept + first * depth());
     });
 }
 

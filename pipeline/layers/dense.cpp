@@ -251,30 +251,84 @@ void Dense::update_bias(std::span<const Trace> traces, const UpdateRule& rule) {
     rule.apply(block);
 }
 
-// A shared weight's gradient is one chain: the owner's batches, then the borrower's, where input
-// and output have changed places.
-void Dense::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
-    const bool bias = bias_ && !bias_->frozen && !traces.empty();
-    std::size_t panels = 0, chunks = 0;
+std::size_t Dense::panel_tasks() const {
     constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
-    if (weight_ && !weight_->frozen) {
-        terms_.clear();
-        for (const Trace& trace : traces)
-            terms_.push_back({trace.x, inputs_, trace.dz, outputs_, trace.pass.rows});
-        if (partner_)
-            for (const Trace& trace : partner_->traces_)
-                terms_.push_back({trace.dz, inputs_, trace.x, outputs_, trace.pass.rows});
-        if (!terms_.empty()) {
-            panels = simd::panel_count(outputs_);
-            chunks = (inputs_ + rows_a_task - 1) / rows_a_task;
-        }
-    }
-    loop.each(panels * chunks + (bias ? 1 : 0), [&](std::size_t task) {
-        if (task == panels * chunks) return update_bias(traces, rule);
-        const std::size_t first = task % chunks * rows_a_task;
+    return (inputs_ + rows_a_task - 1) / rows_a_task;
+}
+
+std::size_t Dense::task_row(std::size_t task) const {
+    const std::size_t chunks = panel_tasks();
+    return task / chunks * inputs_ + task % chunks * tiles_a_task * tile_rows;
+}
+
+// A shared weight's gradient is one chain: the owner's batches, then the borrower's, where input
+// and output have changed places. False: nothing to update.
+bool Dense::collect_terms(std::span<const Trace> traces) {
+    if (!weight_ || weight_->frozen) return false;
+    terms_.clear();
+    for (const Trace& trace : traces)
+        terms_.push_back({trace.x, inputs_, trace.dz, outputs_, trace.pass.rows});
+    if (partner_)
+        for (const Trace& trace : partner_->traces_)
+            terms_.push_back({trace.dz, inputs_, trace.x, outputs_, trace.pass.rows});
+    return !terms_.empty();
+}
+
+void Dense::update_tasks(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                         ranks::Rows tasks) {
+    const bool bias = bias_ && !bias_->frozen && !traces.empty();
+    const std::size_t chunks = panel_tasks();
+    constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
+    loop.each(tasks.count() + (bias ? 1 : 0), [&](std::size_t at) {
+        if (at == tasks.count()) return update_bias(traces, rule);
+        const std::size_t task = tasks.first + at, first = task % chunks * rows_a_task;
         update_tiles(task / chunks, first, std::min(inputs_, first + rows_a_task), rule);
     });
-    if (unit_norm_) loop.each(panels, [&](std::size_t panel) { normalise_panel(panel); });
+}
+
+void Dense::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
+    const bool weight = collect_terms(traces);
+    update_tasks(loop, traces, rule, {0, weight ? weight_tasks() : 0});
+    if (unit_norm_ && weight)
+        loop.each(panels_count(), [&](std::size_t panel) { normalise_panel(panel); });
+}
+
+std::vector<std::size_t> Dense::task_bounds(const ranks::Ranks& ranks) const {
+    std::vector<std::size_t> bounds = ranks.bounds(weight_tasks());
+    for (std::size_t& bound : bounds) bound = task_row(bound);
+    return bounds;
+}
+
+bool Dense::update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                        const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
+    const bool weight = collect_terms(traces);
+    own_tasks_ = ranks.own(weight ? weight_tasks() : 0);
+    update_tasks(loop, traces, rule, own_tasks_);
+    if (weight) pieces.push_back({weight_->data(), width, task_bounds(ranks)});
+    return true;
+}
+
+void Dense::parts_arrived(const Loop& loop) {
+    if (!weight_ || weight_->frozen) return;
+    const std::size_t chunks = panel_tasks();
+    constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
+    const std::size_t tasks = weight_->transposed() != nullptr ? weight_tasks() : 0;
+    loop.each(tasks, [&](std::size_t task) {
+        if (task >= own_tasks_.first && task < own_tasks_.last) return;
+        const std::size_t panel = task / chunks, begin = task % chunks * rows_a_task;
+        const std::size_t end = std::min(inputs_, begin + rows_a_task);
+        for (std::size_t row = begin; row < end; row += tile_rows)
+            simd::kernels().transpose_tile(weight_->data() + (panel * inputs_ + row) * width, row,
+                                           std::min(tile_rows, end - row), panel, inputs_, outputs_,
+                                           weight_->transposed());
+    });
+    if (unit_norm_) loop.each(panels_count(), [&](std::size_t panel) { normalise_panel(panel); });
+}
+
+void Dense::add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
+    if (!weight_ || weight_->frozen) return;
+    for (int which = 0; which < 2; ++which)
+        if (float* state = weight_->state(which)) pieces.push_back({state, width, task_bounds(ranks)});
 }
 
 float Dense::alpha() const {

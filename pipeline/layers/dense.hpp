@@ -34,6 +34,11 @@ public:
     // From now on W is the transpose of the other's, which must outlive this layer.
     bool tie(Layer& other) override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                     const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
+    void parts_arrived(const Loop& loop) override;
+    void add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
 
 private:
     // The matrix that forward multiplies with.
@@ -42,6 +47,15 @@ private:
                       const UpdateRule& rule);
     void normalise_panel(std::size_t panel);
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
+    // The weight in tasks of some rows of a panel, as they lie in memory.
+    std::size_t panels_count() const { return simd::panel_count(outputs_); }
+    std::size_t panel_tasks() const;
+    std::size_t weight_tasks() const { return weight_ ? panels_count() * panel_tasks() : 0; }
+    std::size_t task_row(std::size_t task) const;  // counted through the panels
+    std::vector<std::size_t> task_bounds(const ranks::Ranks& ranks) const;
+    bool collect_terms(std::span<const Trace> traces);
+    void update_tasks(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
+                      ranks::Rows tasks);
 
     std::int64_t units_ = 1;
     std::string act_name_ = "linear", init_ = "auto";
@@ -55,6 +69,7 @@ private:
     Dense* partner_ = nullptr;   // who borrows it
     std::span<const Trace> traces_;
     std::vector<simd::OuterTerm> terms_;
+    ranks::Rows own_tasks_;  // of the last update over ranks
     std::vector<float> bias_sums_;
     std::vector<float> pull_, coming_pull_;  // of this update and the next, [units in panels]
 };

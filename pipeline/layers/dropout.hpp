@@ -17,6 +17,8 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape&) const override { return LayerSpec{}; }
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     void apply(const Pass& pass, const float* from, float* to) const;

@@ -11,6 +11,7 @@
 #include <xtensor/xtensor.hpp>
 
 #include "pipeline/node.hpp"
+#include "pipeline/ranks/ranks.hpp"
 #include "pipeline/simd/kernels.hpp"
 
 namespace narrows::layers {
@@ -152,6 +153,25 @@ public:
     // key as for initialise(). False: this type has no weights by unit. No units: only answers.
     virtual bool restart(std::span<const std::size_t> /*units*/, RandomKey) { return false; }
     virtual std::string describe() const = 0;   // "dense 256 relu"
+
+    // Over several ranks (pipeline/ranks/README.md). True: a sample's output and gradients depend on
+    // that sample alone, so that each rank computes its own rows.
+    virtual bool samples_apart() const { return false; }
+    // update() or prepare_update() reads x and dz of the traces.
+    virtual bool reads_traces() const { return true; }
+    // After a backward pass over the rows of one rank: x and dz of all rows are there now; what
+    // update() reads of the workspace must be too.
+    virtual void complete(const Trace&) {}
+    // update() of this rank's part of the weights: adds where each rank's parts lie to `pieces`.
+    // False: did nothing, every rank does all of it.
+    virtual bool update_part(const Loop&, std::span<const Trace>, const UpdateRule&,
+                             const ranks::Ranks&, std::vector<ranks::Piece>& /*pieces*/) {
+        return false;
+    }
+    // The other ranks' parts of the weights have arrived.
+    virtual void parts_arrived(const Loop&) {}
+    // Where the ranks' parts of the optimiser's state lie.
+    virtual void add_states(const ranks::Ranks&, std::vector<ranks::Piece>& /*pieces*/) {}
 };
 
 }  // namespace narrows::layers

@@ -21,6 +21,7 @@ public:
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::string describe() const override { return "log_scale " + kind_; }
+    bool samples_apart() const override { return true; }
 
 private:
     bool shared() const { return kind_ == "shared"; }

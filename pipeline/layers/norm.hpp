@@ -52,6 +52,7 @@ public:
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return "layer_norm"; }
+    bool samples_apart() const override { return true; }
 
 private:
     void moments(const float* x, double& mean, double& scale) const;

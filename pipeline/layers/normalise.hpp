@@ -23,6 +23,8 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override { return inverse_ ? "normalise inverse" : "normalise"; }
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     bool inverse_ = false;

@@ -23,6 +23,8 @@ public:
     // in no window of the mirrored layer.
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
     const Windows& windows() const { return windows_; }
     std::size_t axes() const { return axes_; }  // 1 signals, 2 images

@@ -18,6 +18,8 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     std::size_t size_ = 0;
@@ -33,6 +35,8 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     std::vector<double> shape_;

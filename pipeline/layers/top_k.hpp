@@ -18,6 +18,8 @@ public:
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     std::optional<LayerSpec> mirror(const Shape&) const override { return LayerSpec{}; }
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     std::size_t k_in(const Pass& pass) const;

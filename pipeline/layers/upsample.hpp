@@ -19,6 +19,8 @@ public:
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool samples_apart() const override { return true; }
+    bool reads_traces() const override { return false; }
 
 private:
     std::vector<double> factor_, size_;

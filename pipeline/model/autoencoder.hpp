@@ -8,6 +8,7 @@
 #include <xtensor/xtensor.hpp>
 
 #include "pipeline/layers/layer.hpp"
+#include "pipeline/ranks/ranks.hpp"
 
 namespace narrows::model {
 
@@ -61,6 +62,11 @@ public:
     // Frozen layers below the first that trains have no gradients and work as in Phase::streaming.
     void find_trained();
     void train_all() { first_trained_ = 0; }  // every layer keeps its traces
+    // Training passes and updates share their work with the other ranks; null: this process does
+    // all of it. States are whole on every rank after gather_states() only.
+    void distribute(const ranks::Ranks* ranks) { ranks_ = ranks; }
+    void update_over_ranks(const Loop& loop, const layers::UpdateRule& rule);
+    void gather_states();
     std::vector<layers::Parameter*> parameters() const;
     std::vector<std::string> parameter_names(std::string_view prefix) const;
     std::string describe() const;
@@ -74,12 +80,26 @@ private:
     std::size_t values(std::size_t boundary) const;  // of a sample before layer `boundary`
     layers::Pass pass_of(const layers::Pass& pass, std::size_t i, bool skip_activation) const;
 
+    // stack_ranks.cpp
+    struct Ends {
+        bool bottom, top;  // the layer is the first, the last of the pass
+    };
+    bool apart(std::size_t i) const;
+    void gather(const std::vector<ranks::Piece>& pieces) const;
+    ranks::Piece rows_of(float* data, std::size_t rows, std::size_t boundary) const;
+    static layers::Pass own_pass(const layers::Pass& pass, ranks::Rows rows);
+    void forward_over_ranks(const layers::Pass& pass, std::size_t i, bool lowest, const float* x,
+                            float* y) const;
+    void backward_over_ranks(const layers::Trace& trace, std::size_t i, Ends ends, float* dy,
+                             float* dx, std::vector<ranks::Piece>& pieces);
+
     std::vector<std::unique_ptr<layers::Layer>> layers_;
     std::vector<LayerSpec> specs_;
     std::vector<std::vector<layers::Trace>> traces_;
     std::vector<Shape> shapes_{Shape{}};  // before each layer, and after the last
     bool configured_ = false;
     std::size_t first_trained_ = 0;  // layer
+    const ranks::Ranks* ranks_ = nullptr;
 };
 
 class NARROWS_PUBLIC Autoencoder final : public Model {
@@ -120,6 +140,13 @@ public:
     // parameters in order, double). Returns the gradient's norm when clipping, else 0.
     double update(const Loop& loop, const layers::UpdateRule& rule, double max_norm = 0);
     void make_states(int count);
+    // From now on training shares its work with the other ranks, where there are any. The weights
+    // are whole on each of them after every update, the optimiser's state after gather_states(),
+    // which all ranks call together.
+    void distribute(const ranks::Ranks& ranks);
+    void gather_states();
+    // Throws Error{Fault::run} on every rank where one has other weights than the first.
+    void check_ranks() const;
 
     std::vector<layers::Parameter*> parameters() const;      // encoder then decoder, trained or not
     std::vector<NamedValues> weights(int which = -1) const;  // -1 weights, 0/1 optimiser state
@@ -177,6 +204,7 @@ private:
     std::string architecture_;
     bool from_file_ = false;
     std::uint64_t seed_ = 0;
+    const ranks::Ranks* ranks_ = nullptr;
 };
 
 }  // namespace narrows::model

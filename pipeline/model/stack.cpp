@@ -112,9 +112,13 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
             if (!last)
                 to = reinterpret_cast<float*>(workspace + plan.scratch + (i % 2) * plan.buffer);
         }
-        layers_[i]->forward(own, from, to);
+        if (training && ranks_ != nullptr)
+            forward_over_ranks(own, i, i == range.first, from, to);
+        else
+            layers_[i]->forward(own, from, to);
         from = to;
     }
+    if (training && ranks_ != nullptr && apart(end - 1)) gather(std::vector{rows_of(y, pass.rows, end)});
 }
 
 void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
@@ -125,6 +129,7 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
         return;
     }
     const std::size_t lowest = dx ? range.first : std::max(range.first, first_trained_);
+    std::vector<ranks::Piece> pieces;  // of the traces, that every rank needs whole
     std::byte* at = workspace + layout(pass.rows, true, range).bytes;
     for (std::size_t i = end; i-- > lowest;) {
         layers::Trace trace;
@@ -144,9 +149,17 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
                                              : nullptr;
         trace.y = last ? y : own_y;
         trace.dz = own_dy;
-        layers_[i]->backward(trace.pass, trace.x, trace.y, own_dy, down);
+        if (ranks_ != nullptr)
+            backward_over_ranks(trace, i, {i == range.first, last}, own_dy, down, pieces);
+        else
+            layers_[i]->backward(trace.pass, trace.x, trace.y, own_dy, down);
         if (i >= first_trained_) traces_[i].push_back(trace);
     }
+    if (ranks_ == nullptr) return;
+    if (dx != nullptr && apart(lowest)) pieces.push_back(rows_of(dx, pass.rows, lowest));
+    gather(pieces);
+    for (std::size_t i = std::max(lowest, first_trained_); i < end; ++i)
+        if (apart(i)) layers_[i]->complete(traces_[i].back());
 }
 
 void Stack::prepare_update() {

@@ -62,6 +62,9 @@ double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, dou
         const Scaled scaled(rule, static_cast<float>(max_norm / norm));
         encoder_.update(loop, scaled);
         decoder_.update(loop, scaled);
+    } else if (ranks_ != nullptr && max_norm <= 0) {
+        encoder_.update_over_ranks(loop, rule);
+        decoder_.update_over_ranks(loop, rule);
     } else {
         encoder_.update(loop, rule);
         decoder_.update(loop, rule);

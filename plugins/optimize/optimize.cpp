@@ -57,7 +57,9 @@ public:
         epochs_ = context.epochs();
         if (context.mode() != narrows::Mode::train)
             context.fail("optimisers need mode = \"train\"");
-        autoencoder(context.model()).make_states(states());
+        narrows::model::Autoencoder& model = autoencoder(context.model());
+        model.make_states(states());
+        model.distribute(narrows::ranks::all());
     }
 
     void start(RunContext& run) override { read_history(run); }

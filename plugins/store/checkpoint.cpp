@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "pipeline/model/model_file.hpp"
+#include "pipeline/ranks/ranks.hpp"
 #include "pipeline/storage/difference.hpp"
 #include "plugins/store/outputs.hpp"
 #include "plugins/store/run_state.hpp"
@@ -61,7 +62,7 @@ void StoreCheckpoint::check_pipeline(const storage::Bundle& bundle,
 
 bool StoreCheckpoint::restore(RunContext& run) {
     pipeline_ = run.pipeline_text();
-    if (!claim_) claim_ = std::make_unique<storage::OutputClaim>(file_);
+    if (!claim_ && ranks::all().first()) claim_ = std::make_unique<storage::OutputClaim>(file_);
     model::Autoencoder& model = *bound_autoencoder(run.model());
     const std::optional<storage::Bundle> latest = checkpoints_.latest();
     if (!latest) return restore_finished(run);
@@ -94,8 +95,8 @@ bool StoreCheckpoint::restore_finished(RunContext& run) {
 void StoreCheckpoint::start(RunContext& run) {
     pipeline_ = run.pipeline_text();
     progress_ = run.progress();
-    if (!finished_before_) check_output(file_, run);
-    if (!finished_before_ && !claim_) claim_ = std::make_unique<storage::OutputClaim>(file_);
+    if (!finished_before_ && ranks::all().first()) check_output(file_, run);
+    if (!finished_before_ && !claim_ && ranks::all().first()) claim_ = std::make_unique<storage::OutputClaim>(file_);
     if (progress_.stage > 0 && !saved_)
         saved_ = steps_done(progress_);  // those there are this run's
 }
@@ -112,8 +113,14 @@ void StoreCheckpoint::refuse_bad_weights(model::Autoencoder& model) const {
             "lower the learning rate, or set clip on the optimiser");
 }
 
+// Every rank comes here at the same steps; the first one writes.
 void StoreCheckpoint::save(model::Autoencoder& model) {
     refuse_bad_weights(model);
+    model.gather_states();
+    if (!ranks::all().first()) {
+        saved_ = steps_done(progress_);
+        return;
+    }
     // Those of an earlier run must not be taken for ours by a later --resume.
     if (!saved_) checkpoints_.remove_all();
     checkpoints_.save(save_run(model, progress_, best_step_, pipeline_), best_step_);
@@ -155,10 +162,11 @@ void StoreCheckpoint::finish(RunContext& run) {
         load_weights(*best, model);
     }
     if (!run.last_stage()) return;
+    model.check_ranks();  // and nobody reads checkpoints any more
     // Those of another run go first: beside this run's model they would stop a later --resume.
-    if (!saved_) checkpoints_.remove_all();
+    if (!saved_ && ranks::all().first()) checkpoints_.remove_all();
     publish(run, model);
-    if (!keep_) checkpoints_.remove_all();
+    if (!keep_ && ranks::all().first()) checkpoints_.remove_all();
     claim_.reset();
 }
 
@@ -173,7 +181,7 @@ void StoreCheckpoint::publish(RunContext& run, const model::Autoencoder& model) 
     if (bundle.attribute("parameters") == nullptr)
         bundle.attributes.emplace_back("parameters", static_cast<std::int64_t>(count));
     add_history(run.progress(), bundle);
-    storage::write_bundle(file_, bundle);
+    if (ranks::all().first()) storage::write_bundle(file_, bundle);
     run.result("model_sha256", std::string_view(hash));
     run.result("parameters", static_cast<double>(count));
 }
