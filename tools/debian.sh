@@ -8,6 +8,7 @@
 #   NARROWS_DEBIAN    where the folders lie (default /var/tmp/narrows-debian); they are kept, and a
 #                     second run goes on in them. Remove them when done.
 #   NARROWS_CMAKE     further arguments for cmake
+#   NARROWS_TARGETS   what to build (default: all)
 #   NARROWS_CTEST     arguments for ctest (default: all tests; arm64: the rooms)
 #   NARROWS_MIRROR    default http://deb.debian.org/debian
 set -euo pipefail
@@ -45,7 +46,7 @@ inside "cd /src && { apt-get install -y --no-install-recommends ccache >/dev/nul
 flags="-G Ninja -DCMAKE_BUILD_TYPE=Release -DNARROWS_STRICT=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache ${NARROWS_CMAKE:-}"
 if [ "$arch" = "$native" ]; then
     inside "cd /src && tools/setup.sh"
-    inside "cd /src && cmake -S . -B /build $flags >/dev/null && cmake --build /build -- -k 0"
+    inside "cd /src && cmake -S . -B /build $flags >/dev/null && cmake --build /build ${NARROWS_TARGETS:+--target $NARROWS_TARGETS} -- -k 0"
     inside "ctest --test-dir /build --output-on-failure ${NARROWS_CTEST:-}"
     exit
 fi
@@ -58,12 +59,14 @@ inside "cd /src
     for package in \$(tools/setup.sh --list); do
         case \$package in
             g++) continue ;;
+            libxtensor-dev|libxsimd-dev) ;;   # headers alone, and what they need is not built for others
             lib*-dev|zlib1g-dev|catch2|nlohmann-json3-dev)
                 apt-cache show \$package | grep -q '^Architecture: all' || package=\$package:arm64 ;;
         esac
         packages=\"\$packages \$package\"
     done
     apt-get install -y --no-install-recommends \$packages >/dev/null"
-inside "cd /src && cmake -S . -B /build $flags -DCMAKE_TOOLCHAIN_FILE=/src/cmake/aarch64.cmake >/dev/null &&
-    cmake --build /build -- -k 0"
+inside "cd /src && cmake -S . -B /build $flags -DCMAKE_TOOLCHAIN_FILE=/src/cmake/aarch64.cmake \
+    -DCMAKE_PREFIX_PATH=/usr/lib/x86_64-linux-gnu/cmake/xtensor\;/usr/lib/x86_64-linux-gnu/cmake/xsimd >/dev/null &&
+    cmake --build /build ${NARROWS_TARGETS:+--target $NARROWS_TARGETS} -- -k 0"
 inside "ctest --test-dir /build --output-on-failure ${NARROWS_CTEST:--R '^(simd|layers|flow|language|codec|model|registry|analysis)\$'}"
