@@ -27,10 +27,10 @@ public:
     void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const override {
         read(first, count, reinterpret_cast<float*>(out));
     }
-    std::int64_t most_reads() const {
-        std::int64_t most = 0;
-        for (const auto& reads : reads_) most = std::max<std::int64_t>(most, reads);
-        return most;
+    std::int64_t all_reads() const {
+        std::int64_t all = 0;
+        for (const auto& reads : reads_) all += reads;
+        return all;
     }
 
 private:
@@ -74,7 +74,9 @@ TEST_CASE("an epoch in shuffled order reads every block about once from outside 
     for (std::thread& thread : threads) thread.join();
 
     CHECK(good);
-    CHECK(file->most_reads() <= 3);  // where windows meet, a block may have gone
+    // Where windows meet, or a thread waited for long, a block may have gone.
+    CHECK(file->all_reads() >= rows);
+    CHECK(file->all_reads() <= rows * 3 / 2);
     CHECK(!data->in_memory());
     CHECK(data->rows() == rows);
 }
