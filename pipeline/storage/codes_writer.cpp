@@ -303,6 +303,8 @@ void CodesWriter::commit() {
     const auto rows = static_cast<std::uint64_t>(my.done);
     const std::uint64_t both[4] = {rows, ~rows, rows, ~rows};
     write_at(my.file.number(), both, sizeof both, my.places.counter, my.partial);
+    // The flag alone on the disk would be a complete file whose counter says otherwise.
+    sync_data(my.file.number(), my.partial);
     const std::uint8_t yes = 1;
     write_at(my.file.number(), &yes, 1, my.places.complete, my.partial);
     release_surplus(my.file.number());

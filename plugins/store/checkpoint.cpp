@@ -81,6 +81,7 @@ bool StoreCheckpoint::restore_finished(RunContext& run) {
     if (!std::filesystem::exists(file_, ignored)) return false;
     const storage::Bundle bundle = storage::read_bundle(file_, "narrows-model");
     check_pipeline(bundle, file_);
+    if (!keep_) checkpoints_.remove_all();  // their folder may have outlived a power cut
     run.progress().complete = true;
     finished_before_ = true;
     if (const auto* hash = bundle.attribute("model_sha256"))
