@@ -288,7 +288,8 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
     choice.model = trials[choice.winner].model;
     const double chosen = choice.tried[choice.winner].bytes;
     // Chunks that the samples did not show may suit the plain ways better.
-    const double plain = std::min(choice.tried[0].bytes, choice.tried.size() > 1 ? choice.tried[1].bytes : choice.tried[0].bytes);
+    double plain = choice.tried[0].bytes;
+    if (trials.size() > 1 && trials[1].plan.method == Method::grid) plain = std::min(plain, choice.tried[1].bytes);
     choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && chosen * 2 > plain;
     if (fitted && choice.plan.method == Method::rows && choice.plan.bound.kind != Bound::Kind::pointwise)
         choose_start(choice, blocks, source.type, scale, loop);
@@ -329,6 +330,10 @@ Choice choose_with(const Source& source, const Plan& base, const StoredModel& st
     trials[0].plan.method = Method::packed;
     if (base.bound.kind != Bound::Kind::pointwise && base.low <= base.high &&
         (is_whole(source.type) || base.bound.kind != Bound::Kind::exact)) {
+        if (base.bound.kind == Bound::Kind::absolute && !is_whole(source.type)) {
+            trials.push_back({base, {}, "grid + shuffle + zstd"});
+            trials.back().plan.method = Method::grid;
+        }
         Plan plan = base;
         plan.method = method;
         plan.model = model;

@@ -379,6 +379,22 @@ void compare(Numeric type, std::span<const std::byte> original, std::span<const 
     }
 }
 
+namespace {
+
+// An eighth of the values, in pieces; none of few.
+Bytes slices(std::span<const std::byte> values, std::size_t value_bytes) {
+    constexpr std::size_t pieces = 16, part = 8, fewest = 1 << 16;
+    const std::size_t count = values.size() / value_bytes, piece = count / (pieces * part);
+    Bytes out;
+    for (std::size_t i = 0; count >= fewest && i < pieces; ++i) {
+        const auto from = values.subspan(count * i / pieces * value_bytes, piece * value_bytes);
+        out.insert(out.end(), from.begin(), from.end());
+    }
+    return out;
+}
+
+}  // namespace
+
 CodingStart learn_start(const Plan& plan, Numeric type, std::span<const std::byte> values) {
     CodingStart start;
     const auto& rows = std::get<RowModel>(*plan.model);
@@ -433,13 +449,30 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
     };
     if (plan.method != Method::packed) lossy(plan);
     if (plan.guard || best.empty()) {
+        // A plain way is taken in earnest where an eighth of the values, quickly, says that it is close.
+        const Bytes some = best.empty() ? Bytes() : slices(values, storage::size_of(type));
+        const Shape line{static_cast<std::int64_t>(some.size() / storage::size_of(type))};
+        const auto is_far = [&](const std::optional<Bytes>& quick) {
+            return !some.empty() && (!quick || quick->size() * values.size() / some.size() > best.size() + best.size() / 2);
+        };
+        Plan quick = plan;
+        quick.zstd_level = 1;
+        quick.model = nullptr;
         Plan grid = plan;
         grid.method = Method::grid;
         grid.model = nullptr;
-        if (plan.method != Method::grid && plan.bound.kind == Bound::Kind::absolute) lossy(grid);
+        if (plan.method != Method::grid && plan.bound.kind == Bound::Kind::absolute) {
+            std::optional<Bytes> part;
+            quick.method = Method::grid;
+            with_type(type, [&]<class T>() {
+                part = encode_grid<T>(quick, type, line, {reinterpret_cast<const T*>(some.data()), some.size() / sizeof(T)}, step_of<T>(quick));
+            });
+            if (!is_far(part)) lossy(grid);
+        }
         Plan packed = plan;
         packed.method = Method::packed;
-        offer(packed, encode_packed(plan, type, shape, values));
+        if (!is_far(some.empty() ? std::optional<Bytes>() : encode_packed(quick, type, line, some)))
+            offer(packed, encode_packed(plan, type, shape, values));
     }
     if (best.empty()) throw Error(Fault::run, "a chunk could not be decoded after it was encoded");
     report = found;
