@@ -52,7 +52,6 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bo
 th, td { padding: 6px 14px 6px 0; text-align: right; border-bottom: 1px solid var(--edge); }
 th { font-weight: 600; font-size: 14px; }
 td { white-space: nowrap; }
-@media (max-width: 480px) { th, td { padding: 5px 8px 5px 0; font-size: 13px; } }
 th:first-child, td:first-child { text-align: left; }
 table.facts { width: 100%; }
 table.facts td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
@@ -70,7 +69,7 @@ svg.graph path { fill: none; stroke: var(--soft); stroke-width: 1.3; }
 svg.graph path.tip { fill: var(--soft); stroke: none; }
 @media print { nav, details { display: none; } main { max-width: none; padding: 0; }
   h2 { break-after: avoid; } body { font-size: 12px; } pre { white-space: pre-wrap; } }
-@media (max-width: 480px) { .chart { height: 240px; } th, td { padding-right: 9px; font-size: 14px; } }
+@media (max-width: 480px) { .chart { height: 240px; } th, td { padding-right: 8px; font-size: 13px; } }
 )css";
 
 inline constexpr std::string_view report_script = R"js(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -14,7 +15,8 @@ namespace {
 // Pixels.
 constexpr double panel_width = 420, panel_height = 320, left = 64, right = 16, top = 40,
                  bottom = 74;
-constexpr double line_height = 20, key_column = 200, least_tick_distance = 26;
+constexpr double line_height = 20, key_column = 200, least_tick_distance = 26,
+                 letter_width = 7.5;     // about, of the words below
 constexpr std::size_t most_marked = 60;  // points of a line with dots and bars of their own
 
 struct Axis {
@@ -111,8 +113,9 @@ public:
         key_columns_ = std::max(1.0, std::floor((all - left) / key_column));
         const double key_rows = std::ceil(static_cast<double>(names_.size()) / key_columns_);
         const double below = top + panel_height + bottom;
+        const std::vector<std::string> caption = wrapped(all - left);
         const double height =
-            below + (key_rows + static_cast<double>(chart_.caption.size())) * line_height + 8;
+            below + (key_rows + static_cast<double>(caption.size())) * line_height + 8;
         begin(all, height);
         const Axis y = y_axis(chart_);
         for (std::size_t i = 0; i < chart_.panels.size(); ++i) {
@@ -124,7 +127,7 @@ public:
         }
         key(below);
         double line = below + key_rows * line_height + 14;
-        for (const std::string& words : chart_.caption) {
+        for (const std::string& words : caption) {
             text(left, line, "start", words);
             line += line_height;
         }
@@ -142,6 +145,21 @@ private:
     std::string colour(const std::string& name) const {
         const auto place = std::find(names_.begin(), names_.end(), name) - names_.begin();
         return hex(colours_.colour[static_cast<std::size_t>(place)]);
+    }
+
+    // The caption's lines, cut between words where they are wider than `width`.
+    std::vector<std::string> wrapped(double width) const {
+        std::vector<std::string> out;
+        for (const std::string& whole : chart_.caption) {
+            out.emplace_back();
+            std::istringstream words(whole);
+            for (std::string word; words >> word;) {
+                const auto needed = static_cast<double>(out.back().size() + 1 + word.size());
+                if (!out.back().empty() && needed * letter_width > width) out.emplace_back();
+                out.back() += (out.back().empty() ? "" : " ") + word;
+            }
+        }
+        return out;
     }
 
     void begin(double width, double height) {

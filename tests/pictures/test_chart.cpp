@@ -49,6 +49,12 @@ TEST_CASE("a chart puts points where they are, with bars and one colour a name",
     CHECK(svg.find("nan") == std::string::npos);
     CHECK(chart_svg(chart) == svg);
 
+    // A caption wider than the figure goes on in the next line.
+    chart.caption = {"a caption of words " + std::string(150, 'x') + " that is long"};
+    const std::string captioned = chart_svg(chart);
+    CHECK(captioned.find(">a caption of words</text>") != std::string::npos);
+    CHECK(captioned.find(">that is long</text>") != std::string::npos);
+
     chart.panels[0].series[0].points[0].x = 0;
     CHECK_THROWS_AS(chart_svg(chart), Error);
     CHECK_THROWS_AS(chart_svg(Chart{}), Error);
