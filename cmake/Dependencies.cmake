@@ -2,6 +2,13 @@
 find_package(Threads REQUIRED)
 find_package(TBB REQUIRED COMPONENTS tbb)
 find_package(xtensor REQUIRED)
+# xtensor 0.26 moved its headers into folders: the old name then leads to the new place.
+if(xtensor_VERSION VERSION_GREATER_EQUAL 0.26)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/compat/xtensor/xtensor.hpp
+         CONTENT "#include <xtensor/containers/xtensor.hpp>\n")
+    include_directories(SYSTEM ${CMAKE_BINARY_DIR}/compat)
+    install(DIRECTORY ${CMAKE_BINARY_DIR}/compat/xtensor DESTINATION include/narrows COMPONENT development)
+endif()
 find_package(xsimd REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -12,6 +19,9 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
+# Optional: chunks that others packed with HDF5's LZ4 and Blosc filters.
+pkg_check_modules(lz4 IMPORTED_TARGET liblz4)
+pkg_check_modules(blosc IMPORTED_TARGET blosc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 find_package(tomlplusplus QUIET)

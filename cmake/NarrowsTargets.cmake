@@ -2,7 +2,8 @@
 
 add_library(narrows_flags INTERFACE)
 target_compile_options(narrows_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-    -Wno-sign-conversion -Wno-unknown-pragmas -Wno-restrict -ffp-contract=off)
+    -Wno-sign-conversion -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+    -ffp-contract=off)
 if(NARROWS_STRICT)
     target_compile_options(narrows_flags INTERFACE -Werror)
 endif()
@@ -11,6 +12,10 @@ if(NARROWS_SANITIZE)
     add_compile_options(-fsanitize=${NARROWS_SANITIZE} -fno-omit-frame-pointer
                         -fno-sanitize=vptr -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${NARROWS_SANITIZE})
+endif()
+
+if(NARROWS_FUZZ)  # with clang: coverage for libFuzzer, in everything that its targets call
+    add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # narrows_room(NAME LIBRARIES ...): the sources of the current folder as one object library.

@@ -22,6 +22,7 @@ class MemoryBytes final : public Bytes {
 public:
     explicit MemoryBytes(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
     std::uint64_t size() const override { return bytes_.size(); }
+    bool in_memory() const override { return true; }
     void read(std::uint64_t at, std::size_t count, std::byte* out) const override {
         if (at + count > bytes_.size()) throw Error(Fault::input, "the file ends too early");
         std::memcpy(out, bytes_.data() + at, count);
@@ -177,6 +178,10 @@ std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t b
     std::vector<std::byte> part(block);
     while (const std::size_t got = inflater.read(part.data(), part.size())) spool.add(part.data(), got);
     return spool.finish();
+}
+
+std::shared_ptr<const Bytes> keep_bytes(std::vector<std::byte> bytes) {
+    return std::make_shared<MemoryBytes>(std::move(bytes));
 }
 
 Spool::Spool(std::uint64_t budget) : budget_(budget) {}

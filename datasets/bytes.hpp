@@ -12,6 +12,7 @@ class Bytes {
 public:
     virtual ~Bytes();
     virtual std::uint64_t size() const = 0;
+    virtual bool in_memory() const { return false; }
     // Throws Error{Fault::input} when the bytes are not there (any more).
     virtual void read(std::uint64_t at, std::size_t count, std::byte* out) const = 0;
 };
@@ -20,6 +21,7 @@ public:
 // not readable, damaged gzip.
 // `keep`: a plain file within the budget is read into memory too, for access in any order.
 std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget, bool keep = false);
+std::shared_ptr<const Bytes> keep_bytes(std::vector<std::byte> bytes);
 bool is_gzip(const std::string& file);
 // The first bytes of what open_bytes() would give.
 std::string first_bytes(const std::string& file, std::size_t count);

@@ -40,6 +40,8 @@ public:
     virtual void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const = 0;
     // Are those the values that read() gives? Not where they are packed (CF).
     virtual bool stored_as_read() const { return true; }
+    // Are all values in memory, so that reading any row costs nothing?
+    virtual bool in_memory() const { return false; }
     // Rows that are decoded together where the file is compressed, else 1.
     virtual std::int64_t rows_together() const { return 1; }
     virtual std::vector<std::int64_t> labels() const { return {}; }     // per row, or empty
@@ -86,9 +88,19 @@ struct Summary {
 NARROWS_PUBLIC Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first = 0, std::int64_t last = -1,
                                  Counted counted = Counted::whole_rows);
 
+// Rows first ... last - 1 of a dataset; throws Error{Fault::input} where it has no such rows.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base,
+                                                           std::int64_t first, std::int64_t last);
+
 // Some rows of a dataset, in this order; they keep their numbers as ids().
 NARROWS_PUBLIC std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,
                                                      std::vector<std::int64_t> rows);
+
+// For reading in any order what is not in memory: whole blocks of `block_rows` are read at once, and
+// the newest of them kept, up to `bytes`. Thread-safe.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> keep_blocks(std::shared_ptr<const Dataset> base,
+                                                          std::int64_t block_rows,
+                                                          std::uint64_t bytes);
 
 // Rows of `count` samples of each label, drawn by the key, in increasing order. Throws
 // Error{Fault::input} that names the labels with fewer.

@@ -152,18 +152,9 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
         for (std::size_t axis = 1; axis < array.shape.rank(); ++axis) layout.sample.push_back(array.shape[axis]);
         if (layout.sample.rank() == 0) layout.sample.push_back(1);
         layout.type = array.type;
-        Spool spool(budget);
-        spool.expect(bytes);
-        const auto row_bytes = static_cast<std::int64_t>(bytes / static_cast<std::uint64_t>(rows));
-        const std::int64_t step =
-            std::clamp<std::int64_t>((std::int64_t{4} << 20) / std::max<std::int64_t>(1, row_bytes), 1, rows);
-        std::vector<std::byte> part(static_cast<std::size_t>(step * row_bytes));
-        for (std::int64_t first = 0; first < rows; first += step) {
-            const std::int64_t count = std::min(step, rows - first);
-            reader->read(first, count, part.data());
-            spool.add(part.data(), static_cast<std::size_t>(count * row_bytes));
-        }
-        return make_rows(spool.finish(), std::move(layout), std::move(companions));
+        std::vector<std::byte> all(bytes);
+        reader->read(0, rows, all.data());
+        return make_rows(keep_bytes(std::move(all)), std::move(layout), std::move(companions));
     }
     return std::make_shared<Hdf5>(name, std::move(reader), std::move(companions));
 }

@@ -43,6 +43,7 @@ public:
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
     }
+    bool in_memory() const override { return bytes_->in_memory(); }
     std::vector<std::int64_t> labels() const override { return companions_.labels; }
     std::vector<std::string> label_names() const override { return companions_.label_names; }
     std::vector<std::int64_t> ids() const override { return companions_.ids; }
@@ -77,6 +78,7 @@ public:
         base_->gather(moved, out);
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
+    bool in_memory() const override { return base_->in_memory(); }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return cut(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
@@ -120,6 +122,7 @@ public:
         }
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
+    bool in_memory() const override { return base_->in_memory(); }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     // A window counts as what most matters in it: its highest label (1: an anomaly).
     std::vector<std::int64_t> labels() const override {
@@ -177,6 +180,10 @@ public:
         return std::all_of(parts_.begin(), parts_.end(),
                            [](const auto& part) { return part->stored_as_read(); });
     }
+    bool in_memory() const override {
+        return std::all_of(parts_.begin(), parts_.end(),
+                           [](const auto& part) { return part->in_memory(); });
+    }
     std::int64_t rows_together() const override { return parts_[0]->rows_together(); }
     std::vector<std::int64_t> labels() const override {
         return all([](const Dataset& part) { return part.labels(); });
@@ -233,6 +240,7 @@ public:
         base_->gather(moved, out);
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
+    bool in_memory() const override { return base_->in_memory(); }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return pick(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
@@ -293,6 +301,11 @@ std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base,
 std::shared_ptr<const Dataset> make_joined(std::vector<std::shared_ptr<const Dataset>> parts) {
     if (parts.size() == 1) return parts[0];
     return std::make_shared<Joined>(std::move(parts));
+}
+
+std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base,
+                                            std::int64_t first, std::int64_t last) {
+    return make_range(std::move(base), first, last);
 }
 
 std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base, std::vector<std::int64_t> rows) {

@@ -81,8 +81,11 @@ Summary summarise(const Dataset& data, const Loop& loop, std::int64_t first, std
     out.feature_low.resize(features);
     out.feature_high.resize(features);
     Sums sums(features);
-    const std::int64_t step = std::clamp<std::int64_t>(
+    std::int64_t step = std::clamp<std::int64_t>(
         (std::int64_t{1} << 20) / static_cast<std::int64_t>(features), 1, 4096);
+    // Whole chunks where some fit: none is decoded twice, several are at once.
+    if (const std::int64_t together = data.rows_together(); together > 1 && together <= step)
+        step -= step % together;
     std::vector<float> block(
         static_cast<std::size_t>(std::min(step, std::max<std::int64_t>(1, out.rows))) * features);
     std::vector<std::uint8_t> good(static_cast<std::size_t>(step));

@@ -177,7 +177,9 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
         for (std::size_t i = 0; i < count; ++i)
             if (!label || i != *label) columns.push_back(i);
     Collector collector(spec, budget);
-    std::vector<float> row(columns.size());
+    // Nothing but labels: rows of one missing value, which no run takes as samples.
+    std::vector<float> row(std::max<std::size_t>(columns.size(), 1),
+                           std::numeric_limits<float>::quiet_NaN());
     bool first = !header;
     bool guessed = spec.columns.empty();
     while (first || lines.next(line)) {
@@ -192,7 +194,8 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
         // Columns that hold text in the first row (times, names) are left out unless asked for.
         if (guessed) {
             std::erase_if(columns, [&](std::size_t column) { return !to_number(cells[column], number); });
-            row.resize(columns.size());
+            row.assign(std::max<std::size_t>(columns.size(), 1),
+                       std::numeric_limits<float>::quiet_NaN());
             guessed = false;
             if (columns.empty() && !label)
                 throw Error(Fault::input, fmt::format("{}:{}: no column holds numbers", spec.file, lines.number()));

@@ -58,6 +58,41 @@ void explain(const std::vector<ArrayResult>& arrays) {
     }
 }
 
+// "NAME=KIND:E" or "NAME=lossless".
+std::pair<std::string, Wanted> bound_of_variable(const std::string& text) {
+    const std::size_t equals = text.rfind('='), colon = text.find(':', equals == std::string::npos ? 0 : equals);
+    const std::string kind = equals == std::string::npos ? "" : text.substr(equals + 1, colon == std::string::npos ? colon : colon - equals - 1);
+    std::optional<double> absolute, range, pointwise, psnr;
+    std::optional<double>* const taken = kind == "abs" ? &absolute : kind == "rel" ? &range : kind == "pointwise" ? &pointwise : kind == "psnr" ? &psnr : nullptr;
+    if (equals == 0 || equals == std::string::npos || (taken == nullptr) != (kind == "lossless" && colon == std::string::npos) ||
+        (taken != nullptr && colon == std::string::npos))
+        throw Error(Fault::usage, fmt::format("--per-variable \"{}\": must be NAME=abs:E, rel:E, pointwise:E, psnr:D or lossless", text));
+    if (taken != nullptr) {
+        char* end = nullptr;
+        *taken = std::strtod(text.c_str() + colon + 1, &end);
+        if (*end != '\0' || end == text.c_str() + colon + 1)
+            throw Error(Fault::usage, fmt::format("--per-variable \"{}\": \"{}\" is not a number", text, text.substr(colon + 1)));
+    }
+    const std::string name = text.substr(0, equals);
+    return {name.starts_with('/') ? name : "/" + name, wanted_of(absolute, range, pointwise, psnr, kind == "lossless")};
+}
+
+// Row numbers and labels - integers of one axis beside data of more - stay exact unless they are named.
+void keep_numbers_of_rows(const std::vector<codec::Input>& inputs, std::vector<std::pair<std::string, Wanted>>& bounds) {
+    const bool has_samples = std::any_of(inputs.begin(), inputs.end(), [](const auto& one) { return one.info.shape.rank() > 1; });
+    for (const codec::Input& input : inputs)
+        if (has_samples && input.info.numeric && input.info.type < storage::Numeric::f16 && input.info.shape.rank() == 1 &&
+            std::none_of(bounds.begin(), bounds.end(), [&](const auto& one) { return one.first == input.info.path; }))
+            bounds.emplace_back(input.info.path, Wanted{Wanted::Kind::lossless, 0});
+}
+
+codec::Prefer prefer_of(const std::string& word) {
+    if (word.empty() || word == "balanced") return codec::Prefer::balanced;
+    if (word == "size") return codec::Prefer::size;
+    if (word == "speed") return codec::Prefer::speed;
+    throw Error(Fault::usage, fmt::format("--prefer \"{}\": must be size, balanced or speed", word));
+}
+
 }  // namespace
 
 int compress(CommandLine& line) {
@@ -65,6 +100,8 @@ int compress(CommandLine& line) {
     std::string output;
     std::optional<double> absolute, range, pointwise, psnr, budget;
     bool lossless = false, explained = false;
+    std::string prefer, model;
+    std::vector<std::string> per_variable;
     codec::Job job;
     line.data(source);
     line.option("-o,--output", output, "file to write");
@@ -74,22 +111,38 @@ int compress(CommandLine& line) {
     line.option("--pointwise", pointwise, "no value is off by more than this times itself");
     line.option("--psnr", psnr, "peak signal to noise ratio in dB, at least");
     line.flag("--lossless", lossless, "every bit; what integers get unless a bound is given");
+    line.option("--per-variable", per_variable, "another bound for one dataset: NAME=abs:E, rel:E, pointwise:E, psnr:D or lossless; again for more");
+    line.option("-m,--model", model, "a compressed file: take its models for datasets of the same name, store their hashes alone");
+    line.flag("--embed", job.embed, "with -m: store the models too");
     line.flag("--explain", explained, "print what each way of coding would have taken");
     line.option("--budget", budget, "seconds that fitting a dataset may take on two ordinary cores, roughly; 60");
+    line.option("--prefer", prefer, "size, speed, or balanced: rows in as many lanes as cost less than 1 %");
     line.option("--chunk-rows", job.chunk_rows, "rows of a chunk; about 4 MiB otherwise");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
     job.wanted = wanted_of(absolute, range, pointwise, psnr, lossless);
     job.budget = budget.value_or(job.budget);
+    job.prefer = prefer_of(prefer);
+    for (const std::string& text : per_variable) job.bounds.push_back(bound_of_variable(text));
+    if (job.embed && model.empty()) throw Error(Fault::usage, "--embed without -m", "models that are fitted here are stored in any case");
+    if (!model.empty()) job.models = codec::models_of(model);
     if (!(job.budget >= 0 && job.budget <= 1e6))
         throw Error(Fault::usage, fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
     if (job.chunk_rows < 0) throw Error(Fault::usage, fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));
     const PackedInputs inputs = open_packed_inputs(source);
-    refuse_outputs(common, {inputs.files, {output}});
+    std::vector<std::string> read = inputs.files;
+    if (!model.empty()) read.push_back(model);
+    refuse_outputs(common, {read, {output}});
+    const auto has_path = [](const std::string& path) { return [&path](const auto& one) { return one.info.path == path; }; };
+    for (const auto& [path, wanted] : job.bounds)
+        if (std::none_of(inputs.inputs.begin(), inputs.inputs.end(), has_path(path)))
+            throw Error(Fault::usage, fmt::format("--per-variable: there is no dataset {}", path), "narrows info lists what is there");
+    keep_numbers_of_rows(inputs.inputs, job.bounds);
     if (job.wanted.kind == Wanted::Kind::unsaid)
         for (const codec::Input& input : inputs.inputs)
-            if (input.info.numeric && input.info.type >= storage::Numeric::f16 && input.info.shape.rank() > 0 && input.info.shape.elements() > 0)
+            if (std::none_of(job.bounds.begin(), job.bounds.end(), [&](const auto& one) { return one.first == input.info.path; }) &&
+                input.info.numeric && input.info.type >= storage::Numeric::f16 && input.info.shape.rank() > 0 && input.info.shape.elements() > 0)
                 throw Error(Fault::usage,
                             fmt::format("{} holds {} values: how far may they be off?", input.info.path, storage::to_string(input.info.type)),
                             "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
@@ -151,14 +204,16 @@ int compress(CommandLine& line) {
 }
 
 int decompress(CommandLine& line) {
-    std::string from, to;
+    std::string from, to, model;
     line.positional("C.h5", from, "a file that narrows compressed");
+    line.option("-m,--model", model, "the compressed file that holds the models, where this one has only their hashes");
     line.option("-o,--output", to, "file to write");
     line.require("--output");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
-    refuse_outputs(common, {{from}, {to}});
+    refuse_outputs(common, {model.empty() ? std::vector<std::string>{from} : std::vector<std::string>{from, model}, {to}});
+    if (!model.empty()) codec::look_for_models_in(model);
     if (common.dry_run) {
         say(common, fmt::format("decompress: {} datasets; nothing was written", storage::look(from).arrays.size()));
         return 0;
@@ -188,15 +243,17 @@ int decompress(CommandLine& line) {
 }
 
 int verify(CommandLine& line) {
-    std::string path, against;
+    std::string path, against, model;
     recipes::Source source;
     line.positional("C.h5", path, "a file that narrows compressed");
     line.positional("DATA", against, "what it was made of: each value is held against its bound", false);
+    line.option("-m,--model", model, "the compressed file that holds the models, where this one has only their hashes");
     line.data_option("--against", source, "the same, with the options of DATA");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);
     if (!against.empty()) source.data.push_back(against);
+    if (!model.empty()) codec::look_for_models_in(model);
     PackedInputs inputs;
     if (!source.data.empty()) inputs = open_packed_inputs(source);
     const auto start = std::chrono::steady_clock::now();

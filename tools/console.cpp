@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/language/language.hpp"
+#include "tools/json_log.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -59,11 +60,13 @@ nlohmann::ordered_json error_json(const Error& error) {
 }  // namespace
 
 int print_error(const Error& error, bool json) {
+    if (logs_json()) log_line("error", error_json(error).at("error"));
     if (json) {   // a file name need not be UTF-8
         fmt::print("{}\n", error_json(error).dump(2, ' ', false,
                                                   nlohmann::json::error_handler_t::replace));
         return static_cast<int>(error.fault());
     }
+    if (logs_json()) return static_cast<int>(error.fault());
     if (const auto* rendered = dynamic_cast<const RenderedError*>(&error)) {
         fmt::print(stderr, "{}\n", rendered->rendered());
     } else if (dynamic_cast<const language::PipelineError*>(&error) != nullptr) {
@@ -76,14 +79,19 @@ int print_error(const Error& error, bool json) {
 }
 
 void say(const Common& common, const std::string& text) {
-    if (!common.quiet) fmt::print(stderr, "{}\n", text);
+    if (common.quiet) return;
+    if (logs_json()) log_line("info", {{"message", text}});
+    else fmt::print(stderr, "{}\n", text);
 }
 
 void detail(const Common& common, const std::string& text) {
-    if (common.verbose && !common.quiet) fmt::print(stderr, "{}\n", text);
+    if (!common.verbose || common.quiet) return;
+    if (logs_json()) log_line("debug", {{"message", text}});
+    else fmt::print(stderr, "{}\n", text);
 }
 
 void warn(const Common&, const std::string& text) {
+    if (logs_json()) return log_line("warning", {{"message", text}});
     fmt::print(stderr, "{} {}\n", coloured("narrows: warning:", "1;33"), text);
 }
 
@@ -111,7 +119,7 @@ std::string count_text(double count) {
 Progress::Progress(const Common& common, std::string label)
     : common_(common),
       label_(std::move(label)),
-      terminal_(on_terminal()),
+      terminal_(on_terminal() && !logs_json()),
       last_line_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
@@ -153,6 +161,20 @@ void Progress::line(const flow::Report& report) {
     const double part = report.samples_total == 0 ? 0
                                                   : 100.0 * static_cast<double>(report.samples_done) /
                                                         static_cast<double>(report.samples_total);
+    if (logs_json()) {
+        nlohmann::ordered_json fields{{"event", "progress"}, {"verb", label_}};
+        if (report.epochs > 0) {
+            fields["epoch"] = report.epoch;
+            fields["epochs"] = report.epochs;
+            if (std::isfinite(report.loss)) fields["loss"] = report.loss;
+        }
+        fields["samples"] = report.samples_done;
+        fields["samples_total"] = report.samples_total;
+        fields["samples_per_second"] = rate;
+        for (const auto& [name, value] : report.metrics)
+            if (std::isfinite(value)) fields["metrics"][name] = value;
+        return log_line("info", fields);
+    }
     if (drawn_) fmt::print(stderr, "\r\033[K");
     drawn_ = false;
     if (report.epochs > 0)

@@ -36,7 +36,7 @@ int encode(CommandLine& line) {
     recipes::StreamOptions options;
     stream_options(line, options, true);
     bool no_error = false;
-    std::string layer;
+    std::string layer, part;
     line.option("--layer", layer,
                 "store this layer's output: encoder.0, ..., or code (the default)");
     line.flag("--log-variance", options.log_variance,
@@ -50,12 +50,25 @@ int encode(CommandLine& line) {
     line.flag("--no-error", no_error, "do not decode each sample again for its error, /sse");
     line.flag("--live", options.live,
               "publish under the final name from the start; readers refuse it until complete");
+    part_option(line, part);
+    line.flag("--append", options.append,
+              "put the codes behind those that the output has, of the same model and options");
     line.parse();
     options.error = !no_error;
+    if (options.append && (options.live || line.common().resume || line.common().no_clobber))
+        throw Error(Fault::usage, "--append does not go with --live, --resume or --no-clobber",
+                    "the output stays as it was until it is whole: run the same words again");
+    if (options.append && !part.empty())
+        throw Error(Fault::usage, "--append does not go with --part",
+                    "parts are files of their own: narrows join puts them together");
     if (options.calibration != 0 && (!options.int8 || options.calibration < 0))
         throw Error(Fault::usage, options.int8 ? "encode: --calibration must be at least 1"
                                                : "encode: --calibration is for --int8");
+    if (options.int8 && !part.empty())
+        throw Error(Fault::usage, "--part does not go with --int8: its ranges are fitted to all data",
+                    "leave one of them out");
     finish_options(line.common(), options);
+    take_part(line.common(), part, options.source, options.output);
     refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read
     select_kernel(line.common());
     const recipes::Session session = make_session(line.common());

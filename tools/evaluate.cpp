@@ -1,5 +1,3 @@
-#include "tools/evaluate.hpp"
-
 #include <fmt/format.h>
 
 #include "tools/data_facts.hpp"
@@ -7,21 +5,6 @@
 #include "tools/stream_verbs.hpp"
 
 namespace narrows::tools {
-
-void finish_evaluation(recipes::StreamOptions& options) {
-    const auto data = open_data(options.source);
-    options.bce = in_unit_range_for_model(*data, options.source, options.model);
-    options.labels = !data->labels().empty();
-    const ModelFacts facts = model_facts(options.model);
-    options.gaussian = facts.gaussian;
-    options.quantised = facts.quantised;
-    options.likelihood = facts.likelihood;
-    options.likelihood_scale = facts.likelihood_scale;
-    options.learned_scale = facts.learned_scale;
-    if (facts.likelihood == "bernoulli" && !options.bce)
-        throw Error(Fault::input, "the model's likelihood is Bernoulli, but the data leaves [0, 1]",
-                    "give it data of the training type and range");
-}
 
 int evaluate(CommandLine& line) {
     recipes::StreamOptions options;

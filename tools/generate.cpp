@@ -7,6 +7,7 @@ namespace narrows::tools {
 int generate(CommandLine& line) {
     recipes::GenerateOptions options;
     line.positional("KIND", options.kind, "digits, waves, fields or blobs");
+    line.offer("KIND", {"digits", "waves", "fields", "blobs"});
     line.option("-n,--samples", options.samples, "how many");
     line.require("--samples");
     line.option("-o,--output", options.output, "file to write");

@@ -110,7 +110,8 @@ int info(CommandLine& line) {
     std::string path;
     bool check = false;
     line.positional("FILE", path, "an HDF5 file, or any data that narrows reads");
-    line.flag("--check", check, "read every value and verify checksums; of a model also its test vectors");
+    line.flag("--check", check, "read every value, verify checksums and the schema that `format` names; of a model also its "
+              "test vectors");
     line.parse();
     const Common& common = line.common();
     select_kernel(common);

@@ -1,10 +1,15 @@
 // narrows VERB ...: finds the verb, runs it, turns errors into text or JSON and an exit code.
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <thread>
+#include <typeinfo>
 
 #include <fmt/format.h>
 
@@ -12,6 +17,7 @@
 #include "pipeline/ranks/ranks.hpp"
 #include "tools/console.hpp"
 #include "tools/did_you_mean.hpp"
+#include "tools/json_log.hpp"
 #include "tools/stop.hpp"
 #include "tools/verb.hpp"
 
@@ -89,6 +95,20 @@ int dispatch(std::vector<std::string> arguments) {
     return verb->run(line);
 }
 
+// Libraries run out of memory in functions that may not throw, and end the process: with a message
+// and an exit code like elsewhere. What was being written stays under its temporary name.
+[[noreturn]] void end_without_memory() {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    // g++ 12 tells no type where a function that may not throw did.
+    const bool unnamed = type == nullptr && std::uncaught_exceptions() > 0;
+    if (!unnamed && (type == nullptr || *type != typeid(std::bad_alloc))) std::abort();
+    const std::string_view text = unnamed
+                                      ? "narrows: error: a library gave up, most likely out of memory\n"
+                                      : "narrows: error: out of memory\n";
+    if (::write(STDERR_FILENO, text.data(), text.size()) < 0) ::_exit(1);
+    ::_exit(1);
+}
+
 // Under mpirun: one of several processes, of which the first talks.
 void join_ranks(std::vector<std::string>& arguments) {
     ranks::start();
@@ -118,8 +138,12 @@ int failed(const Error& error, bool json, bool several) {
 }  // namespace
 
 int main(int count, char** words) {
+    std::set_terminate(end_without_memory);
     std::vector<std::string> arguments(words + std::min(count, 1), words + count);
     const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    for (std::size_t i = 0; i < arguments.size(); ++i)   // errors in the command line are logged too
+        if (arguments[i] == "--log=json" || (arguments[i] == "json" && i > 0 && arguments[i - 1] == "--log"))
+            log_as_json(true);
     const bool several = ranks::launched();
     if (!several) catch_signals();  // ranks stop at once: they could not agree on a last step
     try {

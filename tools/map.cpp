@@ -6,6 +6,7 @@
 #include "tools/data_facts.hpp"
 #include "tools/label_source.hpp"
 #include "tools/run_pipeline.hpp"
+#include "tools/stream_verbs.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -28,6 +29,7 @@ void describe(CommandLine& line, MapLine& in) {
     line.option("--labels", in.labels, "DATA with one label a sample (those inside DATA)");
     line.option("--sample-shape", in.sample_shape, "page: draw samples as rows,columns[,3]");
     line.option("--batch", o.source.batch, "samples a packet");
+    drift_option(line, o.source);
 }
 
 void check(const MapLine& in) {

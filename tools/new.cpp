@@ -34,6 +34,7 @@ void refuse_existing(const fs::path& path) {
 int make_new(CommandLine& line) {
     std::string what, name;
     line.positional("KIND", what, "plugin or pipeline");
+    line.offer("KIND", {"plugin", "pipeline"});
     line.positional("NAME", name, "of the folder or file");
     line.parse();
     const Common& common = line.common();

@@ -3,20 +3,25 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "pipeline/flow/loop.hpp"
 #include "pipeline/language/language.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tools/did_you_mean.hpp"
+#include "tools/json_log.hpp"
+#include "tools/stop.hpp"
 #include "tools/verb.hpp"
 
 namespace narrows::tools {
 namespace {
 
-constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
-                                              "--kernel",  "--stats", "--plugin-path"};
+constexpr std::string_view value_options[] = {"--threads", "--seed",    "--set", "--kernel",
+                                              "--stats",   "--metrics", "--log", "--grace",
+                                              "--plugin-path"};
 
 // Help in the house's layout: usage, what it does, options, an example.
 class Layout final : public CLI::Formatter {
@@ -76,8 +81,13 @@ std::int64_t threads_from_environment() {
 
 std::span<const std::string_view> common_value_options() { return value_options; }
 
+// Thrown by parse() where a verb is only asked what it takes.
+struct Described {};
+
 struct CommandLine::Impl {
     CLI::App app;
+    bool describe = false;
+    std::map<const CLI::Option*, std::vector<std::string>> choices;
     std::vector<std::string> arguments;
     std::vector<std::pair<CLI::Option*, std::string>> required;
     std::string shape_text;
@@ -120,7 +130,14 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
                ->allow_extra_args(false));
     common(impl_->add("--kernel", common_.kernel, "auto, portable, avx2, avx512 or neon", "NAME"));
+    offer("--kernel", {"auto", "portable", "avx2", "avx512", "neon"});
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
+    common(impl_->add("--metrics", common_.metrics,
+                      "how the run goes, in Prometheus' text form, every second", "FILE"));
+    choice("--log", common_.log, {"text", "json"}, "talk on stderr as text or as JSON lines");
+    common(impl_->app.get_option("--log"));
+    common(impl_->add("--grace", common_.grace, "seconds that SIGTERM leaves for finishing files (25)", "N")
+               ->check(between(1, 86400)));
     common(impl_->add("--plugin-path", common_.plugin_folders, "one more folder of plugins", "DIR")
                ->allow_extra_args(false));
     common(app.add_flag("--print-pipeline", common_.print_pipeline,
@@ -143,7 +160,7 @@ void CommandLine::option(const std::string& name, std::string& value, const std:
 }
 void CommandLine::option(const std::string& name, std::vector<std::string>& value,
                          const std::string& doc) {
-    impl_->add(name, value, doc, "TEXT")->expected(1);
+    impl_->add(name, value, doc, "TEXT")->allow_extra_args(false);  // one a time, again for more
 }
 void CommandLine::option(const std::string& name, std::int64_t& value, const std::string& doc) {
     impl_->add(name, value, doc, "N");
@@ -162,6 +179,7 @@ void CommandLine::flag(const std::string& name, bool& value, const std::string& 
 void CommandLine::choice(const std::string& name, std::string& value,
                          std::vector<std::string> known, const std::string& doc) {
     CLI::Option* option = impl_->add(name, value, doc, "NAME");
+    impl_->choices[option] = known;
     option->check(CLI::Validator(
         [known, name](const std::string& text) -> std::string {
             if (std::find(known.begin(), known.end(), text) != known.end()) return {};
@@ -182,11 +200,19 @@ void CommandLine::positionals(const std::string& name, std::vector<std::string>&
                               const std::string& doc) {
     impl_->required.emplace_back(impl_->add(name, values, doc, ""), name);
 }
+void CommandLine::optional_positionals(const std::string& name, std::vector<std::string>& values,
+                                       const std::string& doc) {
+    impl_->add(name, values, doc, "");
+}
 void CommandLine::level_option(const std::string& name, int& level, const std::string& doc) {
     impl_->add(name, level, doc, "N")->check(between(0, 9));
 }
 void CommandLine::require(const std::string& name) {
     impl_->required.emplace_back(impl_->app.get_option(name), name);
+}
+
+void CommandLine::offer(const std::string& name, std::vector<std::string> values) {
+    impl_->choices[impl_->app.get_option(name)] = std::move(values);
 }
 
 void CommandLine::data(recipes::Source& source, bool several) {
@@ -218,6 +244,7 @@ void CommandLine::data_details(recipes::Source& source) {
 }
 
 void CommandLine::parse() {
+    if (impl_->describe) throw Described{};
     common_.threads = threads_from_environment();
     std::vector<std::string> reversed(impl_->arguments.rbegin(), impl_->arguments.rend());
     // CLI11's messages start with the option's name, and so do these.
@@ -230,6 +257,9 @@ void CommandLine::parse() {
                     fmt::format("see narrows {} --help", verb_.name));
     }
     storage::trust_files(common_.trust);
+    storage::set_loop(flow::loop_of_process(static_cast<std::size_t>(common_.threads)));
+    log_as_json(common_.log == "json");
+    set_grace(static_cast<unsigned>(common_.grace));
     if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};
     const std::vector<std::string> extras = impl_->app.remaining();
     for (const std::string& extra : extras)   // a misspelt option explains the rest
@@ -241,6 +271,34 @@ void CommandLine::parse() {
                         fmt::format("narrows {} {}", verb_.name, verb_.usage));
     if (impl_->source != nullptr && !impl_->shape_text.empty())
         impl_->source->shape = parse_widths("--shape", impl_->shape_text);
+}
+
+std::vector<OptionInfo> options_of(const Verb& verb) {
+    CommandLine line(verb, {});
+    line.impl_->describe = true;
+    try {
+        verb.run(line);
+        throw Error(Fault::run, fmt::format("verb {} ran instead of saying what it takes", verb.name));
+    } catch (const Described&) {
+    }
+    std::vector<OptionInfo> out;
+    for (const CLI::Option* option : line.impl_->app.get_options()) {
+        OptionInfo info;
+        info.argument = option->get_positional();
+        if (info.argument) info.names.push_back(option->get_name(true));
+        for (const std::string& name : option->get_snames()) info.names.push_back("-" + name);
+        for (const std::string& name : option->get_lnames()) info.names.push_back("--" + name);
+        info.flag = option->get_type_size() == 0;
+        if (!info.argument && !info.flag) info.value = option->get_type_name();
+        info.doc = option->get_description();
+        info.group = info.argument ? "Arguments" : option->get_group();
+        if (const auto known = line.impl_->choices.find(option); known != line.impl_->choices.end())
+            info.choices = known->second;
+        info.required = std::any_of(line.impl_->required.begin(), line.impl_->required.end(),
+                                    [&](const auto& entry) { return entry.first == option; });
+        out.push_back(std::move(info));
+    }
+    return out;
 }
 
 std::vector<std::int64_t> parse_widths(const std::string& option, const std::string& text) {

@@ -58,14 +58,9 @@ void whole_file(const DataSpec& spec, PackedInputs& out) {
     const storage::FileInfo info = file.look();
     if (info.format == "narrows-model" || info.format == "narrows-checkpoint" || info.format == "narrows-compressed")
         throw Error(Fault::usage, fmt::format("\"{}\" is a {}", spec.file, info.format), "compress datasets");
-    for (const auto& [name, value] : info.attributes) {
-        const bool identity = name == "format" || name == "format_version" || name == "created_by";
-        out.attributes.emplace_back(identity ? "narrows_source_" + name : name, value);
-    }
-    for (const ArrayInfo& array : info.arrays) {
-        std::shared_ptr<storage::ArrayReader> reader = file.open(array.path);
-        out.inputs.push_back(joined(array, {part_of({}, reader)}));
-    }
+    codec::WholeFile whole = codec::whole_file(file);
+    out.attributes = std::move(whole.attributes);
+    out.inputs = std::move(whole.inputs);
     if (out.inputs.empty())
         throw Error(Fault::input, fmt::format("\"{}\" holds no dataset that narrows reads", spec.file), "narrows info lists what is there");
 }

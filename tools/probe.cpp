@@ -59,6 +59,7 @@ void describe(CommandLine& line, ProbeLine& in) {
     line.option("--splits", in.options.splits, "random parts, four fifths to train on (5)");
     line.option("--fail-under", in.fail_under, "PCA, or the least linear accuracy: else exit 1");
     line.option("--batch", in.options.source.batch, "samples a packet");
+    drift_option(line, in.options.source);
 }
 
 void check(const ProbeLine& in) {

@@ -3,7 +3,6 @@
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
 #include "tools/data_facts.hpp"
-#include "tools/evaluate.hpp"
 #include "tools/report_measure.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/stop.hpp"

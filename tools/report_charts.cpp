@@ -211,16 +211,22 @@ Chart map_chart(const std::vector<float>& places, const std::vector<std::int64_t
 }
 
 std::vector<std::vector<std::string>> probe_table(const flow::Result& probe) {
-    std::vector<std::vector<std::string>> out{{"from", "linear model", "nearest neighbours"}};
+    const bool values = probe.numbers.count("linear_r2") > 0;
+    std::vector<std::vector<std::string>> out{
+        {values ? "R squared from" : "accuracy from", "linear model", "nearest neighbours"}};
     for (const auto& [prefix, name] :
          {std::pair{"", "codes"}, {"raw_", "raw input"}, {"pca_", "PCA of the same size"}}) {
         std::vector<std::string> row{name};
         for (const char* kind : {"linear_", "knn_"}) {
-            const std::string key = std::string(prefix) + kind + "accuracy";
+            const std::string key = std::string(prefix) + kind + (values ? "r2" : "accuracy");
             const auto value = probe.numbers.find(key),
                        spread = probe.numbers.find(key + "_spread");
             if (value == probe.numbers.end())
                 row.push_back("–");
+            else if (values)
+                row.push_back(spread == probe.numbers.end()
+                                  ? fmt::format("{:.4f}", value->second)
+                                  : fmt::format("{:.4f} ± {:.4f}", value->second, spread->second));
             else if (spread == probe.numbers.end())
                 row.push_back(fmt::format("{:.2f} %", 100 * value->second));
             else

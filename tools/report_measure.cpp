@@ -1,21 +1,20 @@
 #include "tools/report_measure.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/pictures/grid.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tools/console.hpp"
 #include "tools/data_facts.hpp"
 #include "tools/model_facts.hpp"
 #include "tools/report_charts.hpp"
+#include "tools/report_files.hpp"
 #include "tools/stop.hpp"
 #include "tools/text_file.hpp"
 
@@ -29,37 +28,12 @@ constexpr std::int64_t shown_units = 32, shown_samples = 32, path_steps = 8, pat
 
 struct Stopped {};
 
-// A PNG without its texts: they name the folder of the parts.
-std::string picture_of(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    const std::string all{std::istreambuf_iterator<char>(in), {}};
-    constexpr std::size_t signature = 8, around = 12;  // length, kind and checksum of a chunk
-    std::string out = all.substr(0, signature);
-    for (std::size_t at = signature; at + around <= all.size();) {
-        std::size_t length = around;
-        for (std::size_t i = 0; i < 4; ++i)
-            length += std::size_t{static_cast<unsigned char>(all[at + i])} << (24 - 8 * i);
-        const std::string kind = all.substr(at + 4, 4);
-        if (kind != "tEXt" && kind != "zTXt" && kind != "iTXt") out += all.substr(at, length);
-        at += length;
-    }
-    return out;
-}
-
 template <class T>
 std::vector<T> column(const std::string& file, const std::string& path) {
     const auto array = storage::open_array(file, path);
     const Shape& shape = array->info().shape;
     std::vector<T> out(static_cast<std::size_t>(shape.elements()));
     array->read(0, shape[0], reinterpret_cast<std::byte*>(out.data()));
-    return out;
-}
-
-// Rows evenly spread over all.
-std::vector<std::int64_t> spread(std::int64_t rows, std::int64_t count) {
-    const std::int64_t taken = std::min(rows, count);
-    std::vector<std::int64_t> out;
-    for (std::int64_t i = 0; i < taken; ++i) out.push_back(i * rows / taken);
     return out;
 }
 
@@ -119,10 +93,12 @@ private:
         if (o_.labels.empty()) {
             labels_ = data_->labels();
             names_ = data_->label_names();
-            return;
+            // Text that holds numbers with fractions is given as names.
+            if (names_.empty() || o_.evaluate.source.window > 0) return;
         }
-        datasets::DataSpec spec = datasets::parse_data(o_.labels);
-        const datasets::Labels labels = datasets::open_labels(spec);
+        const datasets::Labels labels =
+            o_.labels.empty() ? datasets::open_labels(data_specs(o_.evaluate.source))
+                              : datasets::open_labels(datasets::parse_data(o_.labels));
         if (static_cast<std::int64_t>(labels.size()) != data_->rows())
             throw Error(
                 Fault::input,
@@ -130,6 +106,7 @@ private:
                 "give one label a sample");
         labels_ = labels.values;
         names_ = labels.names;
+        targets_ = labels.targets;
     }
 
     std::string label_text(std::int64_t label) const {
@@ -137,30 +114,15 @@ private:
         return named ? names_[static_cast<std::size_t>(label)] : std::to_string(label);
     }
 
-    // Some rows as a file of their own, with their labels.
-    std::string part_of_data(const std::string& name, const std::vector<std::int64_t>& rows) {
+    std::string part_of_data(const std::string& name, const std::vector<std::int64_t>& rows) const {
         const std::string file = scratch_.file(name);
-        storage::DatasetLayout layout;
-        layout.sample = data_->sample();
-        const bool as_stored = data_->stored_as_read();
-        layout.type = as_stored ? data_->type() : storage::Numeric::f32;
-        layout.rows = static_cast<std::int64_t>(rows.size());
-        storage::DatasetWriter writer(file, layout);
-        const auto values = static_cast<std::size_t>(data_->sample().elements());
-        std::vector<std::byte> row(values * storage::size_of(layout.type));
-        std::vector<std::int64_t> labels;
-        for (const std::int64_t at : rows) {
-            if (as_stored)
-                data_->read_stored(at, 1, row.data());
-            else
-                data_->read(at, 1, reinterpret_cast<float*>(row.data()));
-            writer.append(row);
-            if (!labels_.empty()) labels.push_back(labels_[static_cast<std::size_t>(at)]);
-        }
-        writer.append_ids(rows);
-        if (!labels.empty()) writer.append_labels(labels);
-        if (!labels.empty() && !names_.empty()) writer.label_names(names_);
-        writer.commit();
+        write_rows(file, *data_, rows, labels_, names_);
+        return file;
+    }
+
+    std::string targets_of(const std::vector<std::int64_t>& rows) const {
+        const std::string file = scratch_.file("targets.csv");
+        write_values(file, targets_, rows);
         return file;
     }
 
@@ -261,7 +223,7 @@ private:
             recipes::StreamOptions stream = this->stream(scratch_.file(std::string(file) + ".png"));
             stream.source = plain_source(part_of_data(std::string(file) + ".h5", rows));
             stream.picture = picture(static_cast<std::int64_t>(count), 4);
-            run(recipes::reconstruct(stream));
+            const flow::Result drawn = run(recipes::reconstruct(stream));
             const auto [low, high] =
                 std::minmax(scores_[order[first]], scores_[order[first + count - 1]]);
             std::string ids;
@@ -269,8 +231,10 @@ private:
                 ids += (ids.empty() ? "" : ", ") + std::to_string(row);
             return Picture{
                 title,
-                fmt::format("Samples above, reconstructions below (curves: over each "
-                            "other). Distance {:.4g} to {:.4g} in scaled units; rows {}.",
+                fmt::format("{} Distance {:.4g} to {:.4g} in scaled units; rows {}.",
+                            drawn_as(drawn) == "curves"
+                                ? "Samples blue, reconstructions orange." + axes_of(drawn)
+                                : "Samples above, reconstructions below." + axes_of(drawn),
                             low, high, ids),
                 picture_of(stream.output)};
         };
@@ -286,6 +250,36 @@ private:
         return dropped ? rows_[sample] : static_cast<std::int64_t>(sample);
     }
 
+    // What the picture's axes and colours stand for, where a reader cannot know.
+    static std::string axes_of(const flow::Result& drawn) {
+        const auto low = drawn.numbers.find("low"), high = drawn.numbers.find("high");
+        if (low == drawn.numbers.end() || high == drawn.numbers.end()) return {};
+        if (drawn_as(drawn) == "curves")
+            return fmt::format(
+                " Steps from left to right, values from {:.4g} at the bottom to {:.4g} at the top, "
+                "in "
+                "units of the data.",
+                low->second, high->second);
+        if (drawn_as(drawn) == "field")
+            return fmt::format(
+                " Colours from {:.4g} (dark) to {:.4g} (light), in units of the data.", low->second,
+                high->second);
+        return {};
+    }
+    static std::string drawn_as(const flow::Result& drawn) {
+        const auto colours = drawn.texts.find("colours");
+        return colours == drawn.texts.end() ? std::string() : colours->second;
+    }
+    bool drawn_as_curves() const {
+        const Shape own = data_->sample();
+        if (o_.picture.style == "pictures") return false;
+        if (o_.picture.style == "curves") return true;
+        if (o_.picture.sample_shape.empty()) return pictures::layout_of(own, {}).curves;
+        Shape shape;
+        for (const std::int64_t extent : o_.picture.sample_shape) shape.push_back(extent);
+        return pictures::layout_of(shape, {}).curves;
+    }
+
     recipes::PictureOptions picture(std::int64_t count, std::int64_t columns) const {
         recipes::PictureOptions picture = o_.picture;
         picture.count = count;
@@ -299,35 +293,37 @@ private:
         units.output = scratch_.file("units.png");
         units.seed = o_.evaluate.seed;
         units.layer = "code";
-        units.picture = picture(shown_units, 8);
+        const bool curves = drawn_as_curves();
+        units.picture = picture(shown_units, curves ? 4 : 8);
         units.picture.scale = 0;
-        const flow::Result result = run(recipes::units(units));
-        const auto method = result.texts.find("method");
-        const std::string how = method != result.texts.end() && method->second == "weights"
+        const flow::Result drawn = run(recipes::units(units));
+        const auto method = drawn.texts.find("method");
+        const std::string how = method != drawn.texts.end() && method->second == "weights"
                                     ? "its weights"
                                     : "the change of the mean sample that raises it most";
-        return {"Units of the code",
-                fmt::format("What each of the first {} units responds to: {}. Red raises the unit, "
-                            "blue lowers it.",
-                            shown_units, how),
-                picture_of(units.output)};
+        return {
+            "Units of the code",
+            fmt::format("What each of {} units responds to: {}. {} Each has a range of its own.",
+                        drawn.numbers.at("pictures"), how,
+                        curves ? "Above the thin line raises the unit, below lowers it."
+                               : "Red raises the unit, blue lowers it."),
+            picture_of(units.output)};
     }
 
     Picture samples() {
         recipes::StreamOptions stream = this->stream(scratch_.file("samples.png"));
         stream.samples = shown_samples;
-        stream.picture = picture(shown_samples, 8);
+        stream.picture = picture(shown_samples, drawn_as_curves() ? 4 : 8);
         if (!o_.evaluate.gaussian) {  // no prior of its own: one is fitted to the codes
             stream.fit = subset();
             stream.components = 20;
         }
-        run(recipes::sample(stream));
-        return {
-            "New samples",
+        const flow::Result drawn = run(recipes::sample(stream));
+        const char* from =
             o_.evaluate.gaussian
                 ? "Drawn from the prior and decoded."
-                : "Drawn from a mixture of 20 normal distributions that was fitted to the codes.",
-            picture_of(stream.output)};
+                : "Drawn from a mixture of 20 normal distributions that was fitted to the codes.";
+        return {"New samples", from + axes_of(drawn), picture_of(stream.output)};
     }
 
     Picture ways() {
@@ -340,8 +336,9 @@ private:
         stream.to = fmt::format("{}@{}:{}", file, half, 2 * half);
         stream.steps = path_steps;
         stream.picture = picture(half * path_steps, path_steps);
-        run(recipes::interpolate(stream));
-        return {"Ways between samples", "Each row goes in equal steps from one code to another.",
+        const flow::Result drawn = run(recipes::interpolate(stream));
+        return {"Ways between samples",
+                "Each row goes in equal steps from one code to another." + axes_of(drawn),
                 picture_of(stream.output)};
     }
 
@@ -382,17 +379,17 @@ private:
 
     void probe() {
         ReportPage& page = measured_.page;
-        if (labels_.empty()) {
+        if (labels_.empty() && targets_.empty()) {
             page.probe_words =
                 "There are no labels to probe the codes with: --labels DATA names them.";
             return;
         }
         try {
-            const std::string file =
-                part_of_data("probe.h5", spread(data_->rows(), o_.probe_samples));
+            const std::vector<std::int64_t> rows = spread(data_->rows(), o_.probe_samples);
+            const std::string file = part_of_data("probe.h5", rows);
             recipes::ProbeOptions probe;
             probe.source = plain_source(file);
-            probe.labels.data = {file};
+            probe.labels.data = {targets_.empty() ? file : targets_of(rows)};
             probe.model = o_.evaluate.model;
             probe.seed = o_.evaluate.seed;
             say(common_, fmt::format("report: probe of {} samples",
@@ -403,8 +400,10 @@ private:
             std::string verdict = found == measured_.probe.texts.end() ? "" : found->second + ".";
             if (!verdict.empty() && verdict[0] >= 'a' && verdict[0] <= 'z') verdict[0] -= 'a' - 'A';
             page.probe_words = fmt::format(
-                "Share of held-out samples whose class is found, mean and deviation of {} random "
-                "splits of {} samples. {}",
+                "{}, mean and deviation of {} random splits of {} samples. {}",
+                targets_.empty() ? "Share of held-out samples whose class is found"
+                                 : "R squared of held-out samples' values (1: exact, 0: no better "
+                                   "than their mean)",
                 probe.splits, std::min(data_->rows(), o_.probe_samples), verdict);
         } catch (const Error& error) {
             page.probe_words = fmt::format("Left out: {}.", error.what());
@@ -453,6 +452,7 @@ private:
     std::shared_ptr<const datasets::Dataset> data_;
     std::vector<std::int64_t> labels_;
     std::vector<std::string> names_;
+    std::vector<double> targets_;  // instead of labels: numbers with fractions
     std::string config_, subset_;
     std::vector<float> scores_;
     std::vector<std::int64_t> rows_;
@@ -460,23 +460,6 @@ private:
 };
 
 }  // namespace
-
-ScratchFolder::ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "narrows-report-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-        throw Error(Fault::run, fmt::format("no temporary folder can be made as \"{}\"", name),
-                    "TMPDIR names the folder for temporary files");
-    path_ = name;
-}
-
-ScratchFolder::~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
-
-std::string ScratchFolder::file(const std::string& name) const {
-    return path_ + "/" + name;
-}
 
 std::optional<Measured> measure_report(const Common& common, const recipes::Session& session,
                                        const ReportOptions& options,

@@ -19,19 +19,6 @@ struct ReportOptions {
     recipes::PictureOptions picture;
 };
 
-// A folder that goes with its object.
-class ScratchFolder {
-public:
-    ScratchFolder();
-    ~ScratchFolder();
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-    std::string file(const std::string& name) const;
-
-private:
-    std::string path_;
-};
-
 struct Measured {
     ReportPage page;
     flow::Result evaluation;

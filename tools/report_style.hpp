@@ -52,6 +52,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bo
 th, td { padding: 6px 14px 6px 0; text-align: right; border-bottom: 1px solid var(--edge); }
 th { font-weight: 600; font-size: 14px; }
 td { white-space: nowrap; }
+@media (max-width: 480px) { th, td { padding: 5px 8px 5px 0; font-size: 13px; } }
 th:first-child, td:first-child { text-align: left; }
 table.facts { width: 100%; }
 table.facts td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: anywhere; }

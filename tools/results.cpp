@@ -10,6 +10,7 @@
 
 #include "pipeline/simd/kernels.hpp"
 #include "tools/console.hpp"
+#include "tools/json_log.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -122,7 +123,9 @@ std::string Results::table() const {
 void print_results(const Common& common, const Results& results, ResultsAre kind) {
     if (common.json) fmt::print("{}", results.json());
     else if (kind == ResultsAre::data) fmt::print("{}", results.table());
-    else if (!common.quiet) fmt::print(stderr, "{}", results.table());
+    else if (common.quiet) return;
+    else if (logs_json()) log_line("info", {{"event", "results"}, {"results", ordered_json::parse(results.json())}});
+    else fmt::print(stderr, "{}", results.table());
 }
 
 std::uint64_t peak_resident_bytes() {

@@ -11,6 +11,7 @@
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
+#include "tools/metrics_file.hpp"
 #include "tools/stop.hpp"
 
 namespace narrows::tools {
@@ -82,13 +83,23 @@ void run_checked(const Common& common, const PipelineJob& job, const recipes::Se
     }
 
     flow::Result result;
-    {
+    MetricsFile metrics(common.metrics, job.verb);
+    try {
         Progress progress(common, job.verb);
-        const auto show = [&](const flow::Report& report) { progress.show(report); };
+        const auto show = [&](const flow::Report& report) {
+            progress.show(report);
+            metrics.update(report);
+        };
         FunctionRef<void(const flow::Report&)> show_ref(show);
         settings.progress = &show_ref;
         const StopScope scope;
         result = session.run(pipeline, settings);
+    } catch (const Error& error) {
+        metrics.finish(static_cast<int>(error.fault()));
+        throw;
+    } catch (...) {
+        metrics.finish(static_cast<int>(Fault::run));
+        throw;
     }
     if (!common.stats.empty() && ranks::all().first())
         storage::write_text_atomically(common.stats,
@@ -99,6 +110,7 @@ void run_checked(const Common& common, const PipelineJob& job, const recipes::Se
     print_results(common, results_of(job, result), job.results);
     if (result.stopped) exit_code = stop_exit_code();
     else if (job.judge) exit_code = job.judge(result);
+    metrics.finish(exit_code);
 }
 
 }  // namespace

@@ -14,8 +14,9 @@ namespace {
 struct ScoreLine {
     recipes::ScoreOptions options;
     std::optional<double> quantile;
+    std::optional<std::int64_t> importance;
     std::vector<std::string> reference;
-    std::string labels;
+    std::string labels, part;
 };
 
 void describe(CommandLine& line, ScoreLine& in) {
@@ -27,11 +28,15 @@ void describe(CommandLine& line, ScoreLine& in) {
     line.option("--labels", in.labels,
                 "DATA with one label a sample, not 0: an anomaly (those inside DATA)");
     line.flag("--per-feature", in.options.per_feature, "store each value's squared error too");
+    line.option("--importance", in.importance,
+                "variational: the score is -log p(x) in nats, from N importance-weighted draws");
     line.option("--threshold-quantile", in.quantile,
                 "flag scores above this quantile of the reference's scores, 0.99 for example");
     line.option("--reference", in.reference,
                 "DATA of normal samples that set the threshold (DATA itself)");
     line.option("--batch", in.options.source.batch, "samples a packet");
+    part_option(line, in.part);
+    drift_option(line, in.options.source);
 }
 
 void check(const ScoreLine& in) {
@@ -43,6 +48,10 @@ void check(const ScoreLine& in) {
     if (!in.reference.empty() && !in.quantile)
         throw Error(Fault::usage, "--reference without --threshold-quantile",
                     "the reference is for the threshold: --threshold-quantile 0.99");
+    if (!in.part.empty() && (in.quantile || !in.labels.empty() || source.window > 0))
+        throw Error(Fault::usage,
+                    "--part does not go with --threshold-quantile, --labels or --window",
+                    "these are of all rows: score in parts, join them, then compare");
     const bool drops = !source.on_bad_row.empty() && source.on_bad_row != "stop";
     if (drops && (!in.reference.empty() || source.window > 0))
         throw Error(Fault::usage, "--on-bad-row does not go with --reference or --window",
@@ -63,6 +72,23 @@ std::int64_t series_rows(const recipes::Source& source) {
     return open_data(plain)->rows();
 }
 
+// p(x | z) as the model was trained with it.
+void take_importance(std::int64_t draws, recipes::ScoreOptions& options) {
+    if (draws < 1 || draws > 1 << 24)
+        throw Error(Fault::usage, fmt::format("--importance {}: must be from 1 to {}", draws, 1 << 24));
+    recipes::StreamOptions model;
+    model.source = options.source;
+    model.model = options.model;
+    finish_evaluation(model);
+    if (!model.gaussian)
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: the model has no gaussian latent to draw from", draws),
+                    "train one with --model variational");
+    options.importance.draws = draws;
+    options.importance.likelihood = recipes::likelihood_of(model);
+    options.importance.scale = model.likelihood_scale;
+}
+
 }  // namespace
 
 int score(CommandLine& line) {
@@ -77,8 +103,10 @@ int score(CommandLine& line) {
     stream.model = options.model;
     finish_options(common, stream);
     options.seed = stream.seed;
+    if (in.importance) take_importance(*in.importance, options);
     options.series_rows = series_rows(options.source);
-    {
+    take_part(common, in.part, options.source, options.output);
+    if (in.part.empty()) {
         const auto data = open_data(options.source);
         const std::vector<std::int64_t> own = data->labels();
         const bool classes =

@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/part.hpp"
+#include "tools/data_facts.hpp"
+
 namespace narrows::tools {
 
 void stream_options(CommandLine& line, recipes::StreamOptions& options, bool output) {
@@ -15,10 +19,39 @@ void stream_options(CommandLine& line, recipes::StreamOptions& options, bool out
         line.require("--output");
     }
     line.option("--batch", options.source.batch, "samples a packet");
+    drift_option(line, options.source);
+}
+
+void drift_option(CommandLine& line, recipes::Source& source) {
+    line.choice("--on-drift", source.on_drift, {"warn", "stop"},
+                "data unlike the training data: say so and go on (warn), or stop");
 }
 
 void level_option(CommandLine& line, recipes::StreamOptions& options) {
     line.level_option("--level", options.level, "deflate level of the output, 0 to 9");
+}
+
+void part_option(CommandLine& line, std::string& part) {
+    line.option("--part", part, "part i/n of the rows alone, as a file of its own: narrows join");
+}
+
+void take_part(const Common& common, const std::string& part, recipes::Source& source,
+               std::string& output) {
+    if (part.empty()) return;
+    const storage::Part which = storage::parse_part(part);
+    if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
+        throw Error(Fault::usage, "--part does not go with --on-bad-row: bad rows are counted in all data",
+                    "import the good rows first");
+    if (output.ends_with(".csv") || output.ends_with(".npy"))
+        throw Error(Fault::usage, fmt::format("--part writes HDF5, not \"{}\"", output),
+                    "name a .h5 file, or a folder for all parts: Z.d");
+    source.all_rows = datasets::open(data_specs(source), 0, true)->rows();
+    rows_of(which, source.all_rows);  // enough for all parts
+    source.part = fmt::format("{}/{}", which.number, which.count);
+    std::error_code ignored;
+    if (!output.ends_with(".d") && !std::filesystem::is_directory(output, ignored)) return;
+    if (!common.dry_run && !common.print_pipeline) storage::make_folder(output);
+    output = (std::filesystem::path(output) / fmt::format("part-{:05}.h5", which.number)).string();
 }
 
 void finish_options(const Common& common, recipes::StreamOptions& options) {

@@ -8,7 +8,14 @@ namespace narrows::tools {
 
 // DATA, -m and, with `output`, -o.
 void stream_options(CommandLine& line, recipes::StreamOptions& options, bool output);
+// --on-drift, for verbs that give data to a trained model.
+void drift_option(CommandLine& line, recipes::Source& source);
 void level_option(CommandLine& line, recipes::StreamOptions& options);
+// --part i/n, and after parse() what it means: the source's part, and where -o names a folder (Z.d),
+// the part's file in it, which is made. Throws Error{Fault::usage}.
+void part_option(CommandLine& line, std::string& part);
+void take_part(const Common& common, const std::string& part, recipes::Source& source,
+               std::string& output);
 // After parse(): seed, and whether the model's file is there (Fault::input).
 void finish_options(const Common& common, recipes::StreamOptions& options);
 

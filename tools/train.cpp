@@ -135,10 +135,14 @@ void describe(CommandLine& line, TrainLine& in) {
     recipes::TrainOptions& o = in.options;
     line.data(o.source);
     std::string names;
-    for (const recipes::PresetInfo& preset : recipes::presets())
+    std::vector<std::string> known;
+    for (const recipes::PresetInfo& preset : recipes::presets()) {
         names += (names.empty() ? "" : ", ") + std::string(preset.name);
+        known.emplace_back(preset.name);
+    }
     line.option("-m,--model", o.preset, names + ", or a FILE.toml");
     line.require("--model");
+    line.offer("--model", std::move(known));
     line.option("-o,--output", o.output, "file of the finished model");
     line.require("--output");
     line.option("--epochs", o.epochs, "passes over the data");

@@ -20,6 +20,7 @@ int import_data(CommandLine&);
 int generate(CommandLine&);
 int train(CommandLine&);
 int encode(CommandLine&);
+int join(CommandLine&);
 int decode(CommandLine&);
 int reconstruct(CommandLine&);
 int evaluate(CommandLine&);
@@ -32,6 +33,7 @@ int classify_train(CommandLine&);
 int classify_predict(CommandLine&);
 int interpolate(CommandLine&);
 int units(CommandLine&);
+int chart(CommandLine&);
 int run(CommandLine&);
 int check(CommandLine&);
 int graph(CommandLine&);
@@ -46,5 +48,7 @@ int make_new(CommandLine&);
 int bench(CommandLine&);
 int export_model(CommandLine&);
 int import_onnx(CommandLine&);
+int man(CommandLine&);
+int completion(CommandLine&);
 
 }  // namespace narrows::tools

@@ -39,6 +39,8 @@ constexpr Verb table[] = {
      "narrows interpolate -m model.h5 --from a.h5@0:1 --to a.h5@1:2 --steps 9 -o path.h5", interpolate},
     {"units", "M.h5 -o GRID.png", "a picture of what each unit of a layer responds to",
      "narrows units model.h5 --layer encoder.1 --count 100 -o units.png", units},
+    {"chart", "TABLE.csv -o FIGURE.svg --x COLUMN --y COLUMN", "measurements as lines with their spread",
+     "narrows chart recall.csv --x epochs --y recall --series kind --log-x -o recall.svg", chart},
     {"run", "FILE.toml", "run any pipeline", "narrows run denoise.toml --set node.noisy.sigma=0.5",
      run},
     {"check", "FILE.toml", "all errors of a pipeline at once; runs nothing",
@@ -56,6 +58,8 @@ constexpr Verb table[] = {
      "narrows decompress waves.c.h5 -o waves.h5", decompress},
     {"verify", "C.h5 [DATA]", "every checksum of a compressed file, every value against its bound",
      "narrows verify waves.c.h5 waves.h5", verify},
+    {"join", "PART... -o Z.h5", "parts of encode or score, checked, as one file that links to them",
+     "narrows join codes.d -o codes.h5", join},
     {"export", "M.h5 -o M.onnx", "a model as an ONNX file, for other runtimes",
      "narrows export model.h5 --what encoder -o encoder.onnx", export_model},
     {"import-onnx", "FILE.onnx -o M.h5", "a model that encodes as a network trained elsewhere",
@@ -64,6 +68,10 @@ constexpr Verb table[] = {
      "narrows repack foreign.nc -o plain.h5", repack},
     {"new", "plugin|pipeline NAME", "start a plugin or a pipeline", "narrows new plugin wavelet",
      make_new},
+    {"man", "[VERB]", "a manual page, or with -o the pages of all verbs",
+     "narrows man train > narrows-train.1", man},
+    {"completion", "bash|zsh|fish", "what a shell reads to complete narrows' command lines",
+     "source <(narrows completion bash)", completion},
     {"bench", "[NAME]", "speed and memory against the limits of this machine", "narrows bench train-a", bench},
 };
 

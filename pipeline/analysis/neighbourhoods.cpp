@@ -5,6 +5,7 @@
 
 #include "pipeline/analysis/neighbours.hpp"
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/whole_product.hpp"
 
 namespace narrows::analysis {
 namespace {
@@ -109,17 +110,8 @@ private:
             return;
         }
         std::vector<float> products(queries * rows), scores(rows);
-        simd::Product product;
-        product.a = centred_.data() + from * d;
-        product.a_stride = d;
-        product.rows = queries;
-        product.depth = d;
-        product.panels = panels_.data();
-        product.columns = rows;
-        product.last_panel = simd::panel_count(rows);
-        product.c = products.data();
-        product.c_stride = rows;
-        simd::kernels().product(product);
+        simd::kernels().product(simd::whole_product(centred_.data() + from * d, queries, d,
+                                                    panels_.data(), rows, products.data()));
         for (std::size_t q = 0; q < queries; ++q) {
             for (std::size_t r = 0; r < rows; ++r)
                 scores[r] = score(first + r, products[q * rows + r]);

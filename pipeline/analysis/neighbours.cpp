@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/whole_product.hpp"
 
 namespace narrows::analysis {
 namespace {
@@ -96,17 +97,8 @@ private:
         const std::size_t count = std::min(query_block, queries_.rows - from);
         std::vector<float> own(count * d), products(count * rows);
         centre(queries_, from, count, own.data());
-        simd::Product product;
-        product.a = own.data();
-        product.a_stride = d;
-        product.rows = count;
-        product.depth = d;
-        product.panels = panels_.data();
-        product.columns = rows;
-        product.last_panel = simd::panel_count(rows);
-        product.c = products.data();
-        product.c_stride = rows;
-        simd::kernels().product(product);
+        simd::kernels().product(
+            simd::whole_product(own.data(), count, d, panels_.data(), rows, products.data()));
         for (std::size_t q = 0; q < count; ++q) {
             Candidate* heap = heaps_.data() + (from + q) * capacity_;
             std::size_t& size = sizes_[from + q];

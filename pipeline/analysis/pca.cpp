@@ -6,6 +6,7 @@
 #include <Eigen/Dense>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/whole_product.hpp"
 #include "pipeline/simd/random.hpp"
 
 namespace narrows::analysis {
@@ -111,17 +112,8 @@ void project(const Pca& pca, const Matrix& x, float* out, const Loop& loop) {
         std::vector<float> centred(x.row(first), x.row(first) + rows * d);
         simd::kernels().affine(centred.data(), pca.mean.data(), ones.data(), d, rows,
                                centred.data());
-        simd::Product product;
-        product.a = centred.data();
-        product.a_stride = d;
-        product.rows = rows;
-        product.depth = d;
-        product.panels = panels.data();
-        product.columns = n;
-        product.last_panel = simd::panel_count(n);
-        product.c = out + first * n;
-        product.c_stride = n;
-        simd::kernels().product(product);
+        simd::kernels().product(
+            simd::whole_product(centred.data(), rows, d, panels.data(), n, out + first * n));
     });
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/whole_product.hpp"
 
 namespace narrows::analysis {
 namespace {
@@ -76,16 +77,8 @@ private:
         const simd::Kernels& kernels = simd::kernels();
         const std::size_t first = chunk * chunk_, rows = std::min(chunk_, x_.rows - first);
         float* scores = scores_.data() + first * classes_;
-        simd::Product product;
-        product.a = x_.row(first);
-        product.a_stride = x_.columns;
-        product.rows = rows;
-        product.depth = x_.columns;
-        product.panels = panels_.data();
-        product.columns = classes_;
-        product.last_panel = simd::panel_count(classes_);
-        product.c = scores;
-        product.c_stride = classes_;
+        simd::Product product = simd::whole_product(x_.row(first), rows, x_.columns, panels_.data(),
+                                                    classes_, scores);
         product.bias = bias_.data();
         kernels.product(product);
         loss_[chunk] = right_[chunk] = 0;

@@ -25,8 +25,9 @@ public:
     template <class T>
     void put(T value) {
         static_assert(std::is_trivially_copyable_v<T>);
-        const auto* first = reinterpret_cast<const std::byte*>(&value);
-        bytes_.insert(bytes_.end(), first, first + sizeof value);
+        const std::size_t at = bytes_.size();
+        bytes_.resize(at + sizeof value);
+        std::memcpy(bytes_.data() + at, &value, sizeof value);
     }
     // Seven bits a byte, lowest first.
     void varint(std::uint64_t value) {

@@ -165,19 +165,22 @@ PixelMixture mixture_of(const std::int32_t* out, std::size_t stride, std::int32_
 }
 
 Bytes encode_images(const NetModel& model, const ImageShape& shape, std::span<const std::uint8_t> values) {
-    RansEncoder coder;
+    std::vector<std::uint32_t> steps;
+    steps.reserve(values.size());
     std::vector<std::uint8_t> copy(values.begin(), values.end());
     through_images(model, shape, copy, [&](const PixelMixture& mixture, std::uint8_t& value) {
         const std::uint32_t start = value == 0 ? 0 : mixture.below(value);
         const std::uint32_t end = value + 1u == shape.levels ? rans_total : mixture.below(value + 1u);
-        coder.put(start, end - start);
+        steps.push_back(start << 16 | (end - start));
     });
-    return coder.finish();
+    ByteWriter out;
+    put_steps(out, steps, net_lanes);
+    return out.take();
 }
 
 void decode_images(const NetModel& model, const ImageShape& shape, std::span<const std::byte> stream,
                    std::span<std::uint8_t> values) {
-    RansDecoder coder(stream);
+    RansDecoder coder(stream, net_lanes);
     through_images(model, shape, values, [&](const PixelMixture& mixture, std::uint8_t& value) {
         const std::uint32_t slot = coder.slot();
         std::uint32_t low = 0, high = shape.levels, start = 0, end = rans_total;   // below(low) <= slot < below(high)

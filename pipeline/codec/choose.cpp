@@ -5,13 +5,15 @@
 
 #include "pipeline/codec/fit.hpp"
 #include "pipeline/codec/fit_net.hpp"
+#include "pipeline/codec/models.hpp"
+#include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/stream.hpp"
 
 namespace narrows::codec {
 
 namespace {
 
-constexpr std::size_t sample_chunks = 3;
+constexpr std::size_t fewest_chunks = 3, most_chunks = 64;   // that are looked at
 constexpr std::int64_t sample_values = 300'000;   // of a chunk: enough to tell ways of coding apart
 constexpr std::size_t fit_bytes = 48u << 20;   // of sample values in double
 
@@ -84,7 +86,7 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
     for (std::uint8_t& value : sample.values) value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
     const NetSize size = pixels < 1e6 ? NetSize{32, 16} : NetSize{64, 32};
     FittedModel one;
-    one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0, 0);
+    one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0);
     one.model = read_model(one.bytes);
     one.name = std::to_string(size.first) + " and " + std::to_string(size.second) + " units";
     return one;
@@ -92,43 +94,102 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
 
 bool is_whole(Numeric type) { return type < Numeric::f16; }
 
-}  // namespace
+struct Block {
+    Shape shape;
+    Bytes values;
+};
 
-Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop) {
-    Choice choice;
-    const std::int64_t rows = source.shape[0];
-    const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
-    const std::size_t row_bytes =
-        storage::size_of(source.type) * static_cast<std::size_t>(source.shape.elements() / rows);
-    // Samples: first, middle and last whole chunks.
-    std::vector<std::int64_t> places;
-    for (std::size_t i = 0; i < sample_chunks; ++i) {
-        const std::int64_t place = (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(sample_chunks - 1);
-        if (places.empty() || places.back() != place) places.push_back(place);
-    }
-    struct Block {
-        Shape shape;
-        Bytes values;
-    };
-    std::vector<Block> blocks;
-    std::int64_t sampled = 0;
-    for (const std::int64_t place : places) {
-        const std::int64_t first = place * source.chunk_rows;
-        const std::int64_t enough = sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
-        const std::int64_t count = std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
-        Block block{source.shape, Bytes(static_cast<std::size_t>(count) * row_bytes)};
-        block.shape[0] = count;
-        source.read(first, count, block.values.data());
-        sampled += count;
-        blocks.push_back(std::move(block));
-    }
-    const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
+// Lanes that leave each of them rows enough to learn from.
+std::size_t usable_lanes(std::int64_t rows) {
+    std::size_t lanes = most_lanes;
+    while (lanes > 1 && static_cast<std::int64_t>(lanes) * 128 > rows) lanes /= 2;
+    return lanes;
+}
 
-    struct Trial {
-        Plan plan;
-        Bytes model;
-        std::string name;
-    };
+double bytes_of(const Plan& plan, Numeric type, const std::vector<Block>& blocks, const Loop& loop) {
+    std::vector<double> bytes(blocks.size());
+    loop.each(blocks.size(), [&](std::size_t b) {
+        ChunkReport report;
+        bytes[b] = static_cast<double>(encode_chunk(plan, type, blocks[b].shape, blocks[b].values, report).size());
+    });
+    double sum = 0;
+    for (const double one : bytes) sum += one;
+    return sum;
+}
+
+// Small chunks gain from what the model can say once for all of them.
+void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, const Loop& loop) {
+    Plan plan = choice.plan;
+    plan.guard = false;
+    plan.lanes = usable_lanes(blocks[0].shape[0]);
+    Bytes all;
+    for (const Block& block : blocks) all.insert(all.end(), block.values.begin(), block.values.end());
+    RowModel model = std::get<RowModel>(*plan.model);
+    const double before = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(choice.model.size());
+    model.start = learn_start(plan, type, all);
+    Candidate& winner = choice.tried[choice.winner];
+    double least = before;
+    for (const bool levels : {true, false}) {
+        if (!levels) model.start.levels.clear();
+        Bytes bytes = write_model(model);
+        plan.model = read_model(bytes);
+        const double now = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(bytes.size());
+        if (now >= least) continue;
+        least = now;
+        winner.bytes += now - before;
+        winner.model_bytes = bytes.size();
+        choice.plan.model = plan.model;
+        choice.model = std::move(bytes);
+    }
+}
+
+// A lane's first rows cost more: so many bytes for each chunk, however many rows it has.
+void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, double starts,
+                  Prefer prefer, const Loop& loop) {
+    const std::string name = choice.tried[choice.winner].name;
+    std::vector<std::size_t> lanes;
+    for (std::size_t count = 1; count <= most_lanes; count *= 2) lanes.push_back(count);
+    std::vector<double> bytes(lanes.size() * blocks.size());
+    loop.each(bytes.size(), [&](std::size_t task) {
+        Plan plan = choice.plan;
+        plan.guard = false;
+        plan.lanes = lanes[task / blocks.size()];
+        const Block& block = blocks[task % blocks.size()];
+        ChunkReport report;
+        bytes[task] = static_cast<double>(encode_chunk(plan, type, block.shape, block.values, report).size());
+    });
+    std::vector<Candidate> sized;
+    double one = 0, least = 0;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        double sum = 0;
+        for (std::size_t b = 0; b < blocks.size(); ++b) sum += bytes[i * blocks.size() + b];
+        if (i == 0) one = sum;
+        const double all = one * scale + (sum - one) / static_cast<double>(blocks.size()) * starts +
+                           static_cast<double>(choice.model.size());
+        sized.push_back({name + ", " + std::to_string(lanes[i]) + (i == 0 ? " lane" : " lanes"), all,
+                         choice.model.size(), true});
+        if (i == 0 || all < least) least = all;
+    }
+    std::size_t taken = 0;
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+        if (prefer == Prefer::size ? sized[i].bytes < sized[taken].bytes
+                                   : sized[i].bytes <= 1.01 * least ||
+                                         (prefer == Prefer::speed && lanes[i] <= usable_lanes(blocks[0].shape[0])))
+            taken = i;
+    choice.plan.lanes = lanes[taken];
+    choice.tried.erase(choice.tried.begin() + static_cast<std::ptrdiff_t>(choice.winner));
+    choice.winner = choice.tried.size() + taken;
+    choice.tried.insert(choice.tried.end(), sized.begin(), sized.end());
+}
+
+struct Trial {
+    Plan plan;
+    Bytes model;
+    std::string name;
+};
+
+// Every way of coding that may suit, models fitted.
+std::vector<Trial> candidates(const Source& source, const Plan& base, double budget, const Loop& loop) {
     std::vector<Trial> trials;
     const auto add = [&](Method method, std::uint8_t axes, const std::string& name) {
         Plan plan = base;
@@ -159,7 +220,7 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
             };
             learn(Method::field, "stencil", fit_field(sample, source.shape.rank() == 1 ? 1 : field.lines, field.columns, loop));
             if (source.shape.rank() >= 2)
-                learn(Method::rows, "linear autoencoder", fit_rows(sample, static_cast<double>(rows), loop));
+                learn(Method::rows, "linear autoencoder", fit_rows(sample, static_cast<double>(source.shape[0]), loop));
             if (std::optional<FittedModel> net = fit_images(source, base, budget, loop)) {
                 std::vector<FittedModel> one;
                 one.push_back(std::move(*net));
@@ -167,6 +228,40 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
             }
         }
     }
+    return trials;
+}
+
+// What takes the fewest bytes on sample chunks. `fitted`: models may be changed.
+Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source, const Loop& loop,
+                    Prefer prefer) {
+    Choice choice;
+    const std::int64_t rows = source.shape[0];
+    const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
+    const std::size_t row_bytes =
+        storage::size_of(source.type) * static_cast<std::size_t>(source.shape.elements() / rows);
+    // Samples: first, middle and last whole chunks.
+    std::vector<std::int64_t> places;
+    const auto chunk_values = static_cast<std::size_t>(source.chunk_rows * (source.shape.elements() / rows));
+    const std::size_t looked_at =
+        std::clamp(static_cast<std::size_t>(sample_values) / std::max<std::size_t>(1, chunk_values), fewest_chunks, most_chunks);
+    for (std::size_t i = 0; i < looked_at; ++i) {
+        const std::int64_t place = (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(looked_at - 1);
+        if (places.empty() || places.back() != place) places.push_back(place);
+    }
+    std::vector<Block> blocks;
+    std::int64_t sampled = 0;
+    for (const std::int64_t place : places) {
+        const std::int64_t first = place * source.chunk_rows;
+        const std::int64_t enough = sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
+        const std::int64_t count = std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
+        Block block{source.shape, Bytes(static_cast<std::size_t>(count) * row_bytes)};
+        block.shape[0] = count;
+        source.read(first, count, block.values.data());
+        sampled += count;
+        blocks.push_back(std::move(block));
+    }
+    const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
+
     for (Trial& trial : trials) trial.plan.guard = false;
     std::vector<double> bytes(trials.size() * blocks.size());
     std::vector<Method> used(bytes.size());
@@ -174,7 +269,9 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
         const Trial& trial = trials[task / blocks.size()];
         const Block& block = blocks[task % blocks.size()];
         ChunkReport report;
-        bytes[task] = static_cast<double>(encode_chunk(trial.plan, source.type, block.shape, block.values, report).size());
+        Plan plan = trial.plan;
+        plan.lanes = usable_lanes(block.shape[0]);
+        bytes[task] = static_cast<double>(encode_chunk(plan, source.type, block.shape, block.values, report).size());
         used[task] = report.method;
     });
     for (std::size_t i = 0; i < trials.size(); ++i) {
@@ -189,10 +286,55 @@ Choice choose(const Source& source, const Plan& base, double budget, const Loop&
     }
     choice.plan = trials[choice.winner].plan;
     choice.model = trials[choice.winner].model;
+    const double chosen = choice.tried[choice.winner].bytes;
     // Chunks that the samples did not show may suit the plain ways better.
     const double plain = std::min(choice.tried[0].bytes, choice.tried.size() > 1 ? choice.tried[1].bytes : choice.tried[0].bytes);
-    choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && choice.tried[choice.winner].bytes * 2 > plain;
+    choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && chosen * 2 > plain;
+    if (fitted && choice.plan.method == Method::rows && choice.plan.bound.kind != Bound::Kind::pointwise)
+        choose_start(choice, blocks, source.type, scale, loop);
+    if (choice.plan.method == Method::rows)
+        choose_lanes(choice, blocks, source.type, scale, static_cast<double>(chunks), prefer, loop);
     return choice;
+}
+
+}  // namespace
+
+Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop, Prefer prefer) {
+    return choose_among(candidates(source, base, budget, loop), true, source, loop, prefer);
+}
+
+Choice choose_with(const Source& source, const Plan& base, const StoredModel& stored, const Loop& loop, Prefer prefer) {
+    std::shared_ptr<const Model> model;
+    try {
+        model = read_model(stored.bytes);
+    } catch (const Damaged&) {
+        throw Error(Fault::input, "the model " + stored.hash + " of " + stored.path + " is damaged");
+    }
+    const FieldShape field = field_of(source.shape);
+    bool fits = source.type != Numeric::f16;
+    Method method = Method::rows;
+    if (const auto* rows = std::get_if<RowModel>(model.get())) {
+        fits = fits && rows->features == static_cast<std::uint64_t>(source.shape.elements() / source.shape[0]);
+    } else if (const auto* stencil = std::get_if<StencilModel>(model.get())) {
+        method = Method::field;
+        fits = fits && (stencil->mean.size() <= 1 || (stencil->lines == field.lines && stencil->columns == field.columns));
+    } else {
+        method = Method::images;
+        fits = source.type == Numeric::u8 && source.shape.rank() == 3;
+    }
+    if (!fits)
+        throw Error(Fault::usage, "the model of " + stored.path + " is of rows of another size or type than " + to_string(source.shape),
+                    "leave -m out, or compress this dataset by itself");
+    std::vector<Trial> trials{{base, {}, "shuffle + zstd"}};
+    trials[0].plan.method = Method::packed;
+    if (base.bound.kind != Bound::Kind::pointwise && base.low <= base.high &&
+        (is_whole(source.type) || base.bound.kind != Bound::Kind::exact)) {
+        Plan plan = base;
+        plan.method = method;
+        plan.model = model;
+        trials.push_back({plan, stored.bytes, "given " + to_string(method)});
+    }
+    return choose_among(std::move(trials), false, source, loop, prefer);
 }
 
 }  // namespace narrows::codec

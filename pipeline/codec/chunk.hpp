@@ -31,6 +31,8 @@ struct Bound {
 struct Plan {
     Method method = Method::packed;
     std::uint8_t axes = 0;                // field without a model: differences along so many axes
+    std::int64_t chunk_rows = 0;          // of a whole chunk; 0: not known
+    std::size_t lanes = 1;                // of rows: more are faster and cost a little at the start of each
     std::shared_ptr<const Model> model;   // of field and rows
     Bound bound;
     double low = 0, high = 0;             // finite values of the dataset that are not fill
@@ -49,6 +51,9 @@ struct ChunkReport {
 // `values`: rows first; extents as present (a last chunk may have fewer rows). Thread-safe.
 NARROWS_PUBLIC Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
                                   std::span<const std::byte> values, ChunkReport& report);
+
+// What rows of a dataset would like their chunks to begin with; plan.method is rows.
+CodingStart learn_start(const Plan& plan, Numeric type, std::span<const std::byte> values);
 
 // Fills `out`, a whole chunk (rows that are not present become zeros). False: damaged, or made with
 // another model. `model` may be null where none is needed. Thread-safe.

@@ -29,8 +29,10 @@ std::size_t row_bytes(const ArrayInfo& info) {
 
 std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
 
+// What codes say about their rows (storage) is read by everybody who opens the file: it stays plain.
 bool is_packed(const ArrayInfo& info) {
-    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0;
+    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0 && info.path != "/rows_done" &&
+           info.path != "/complete";
 }
 
 // Coordinates and their bounds say where values are: they stay exact beside data that does not.
@@ -108,18 +110,23 @@ public:
         row_bytes_ = row_bytes(info);
         const Plan plan = plan_for(input);
         Source source{info.type, info.shape, chunk_rows_, input.read};
-        const Choice choice = choose(source, plan, job_.budget, loop_);
+        const StoredModel* given = nullptr;
+        for (const StoredModel& model : job_.models)
+            if (model.path == info.path) given = &model;
+        const Choice choice = given == nullptr ? choose(source, plan, job_.budget, loop_, job_.prefer)
+                                               : choose_with(source, plan, *given, loop_, job_.prefer);
+        embed_ = given == nullptr || job_.embed;
 
         ArrayResult result;
         result.path = info.path;
         result.type = info.type;
         result.method = choice.tried[choice.winner].name;
-        result.bound_text = to_string(job_.wanted);
+        result.bound_text = to_string(wanted_of(info));
         if (plan.bound.kind == Bound::Kind::exact) result.bound_text = "lossless";
         result.bound = plan.bound.value;
         result.tried = choice.tried;
         result.winner = choice.winner;
-        result.model_bytes = choice.model.size();
+        result.model_bytes = embed_ ? choice.model.size() : 0;
         begin(input, choice, result);
         pack(input, choice.plan, result);
         const double range = plan.high - plan.low;
@@ -129,6 +136,12 @@ public:
     }
 
 private:
+    const Wanted& wanted_of(const ArrayInfo& info) const {
+        for (const auto& [path, wanted] : job_.bounds)
+            if (path == info.path) return wanted;
+        return job_.wanted;
+    }
+
     Range scan(const Input& input) {
         Range range;
         Range parts[most_together];
@@ -147,26 +160,28 @@ private:
     Plan plan_for(const Input& input) {
         const ArrayInfo& info = input.info;
         Plan plan;
-        plan.zstd_level = job_.zstd_level;
+        plan.zstd_level = job_.prefer == Prefer::size ? 19 : job_.zstd_level;
         plan.fill = info.fill_value;
         const Range range = scan(input);
         plan.low = range.low;
         plan.high = range.high;
         const double width = range.low <= range.high ? range.high - range.low : 0;
-        switch (is_scale(info) ? Wanted::Kind::lossless : job_.wanted.kind) {
+        const Wanted& wanted = wanted_of(info);
+        plan.chunk_rows = chunk_rows_;
+        switch (is_scale(info) ? Wanted::Kind::lossless : wanted.kind) {
             case Wanted::Kind::unsaid:
                 if (is_real(info.type))
                     throw Error(Fault::usage, info.path + " holds " + storage::to_string(info.type) + " values: how far may they be off?",
                                 "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
                 break;
             case Wanted::Kind::lossless: break;
-            case Wanted::Kind::absolute: plan.bound = {Bound::Kind::absolute, job_.wanted.value}; break;
-            case Wanted::Kind::range: plan.bound = {Bound::Kind::absolute, job_.wanted.value * width}; break;
-            case Wanted::Kind::pointwise: plan.bound = {Bound::Kind::pointwise, job_.wanted.value}; break;
+            case Wanted::Kind::absolute: plan.bound = {Bound::Kind::absolute, wanted.value}; break;
+            case Wanted::Kind::range: plan.bound = {Bound::Kind::absolute, wanted.value * width}; break;
+            case Wanted::Kind::pointwise: plan.bound = {Bound::Kind::pointwise, wanted.value}; break;
             case Wanted::Kind::psnr: {
                 // Errors spread evenly over a step have a mean square of bound^2 / 3; each chunk that
                 // does worse takes smaller steps.
-                const double root = width * std::pow(10.0, -job_.wanted.value / 20);
+                const double root = width * std::pow(10.0, -wanted.value / 20);
                 plan.bound = {Bound::Kind::absolute, root * std::sqrt(3.0)};
                 plan.largest_mse = root * root;
                 break;
@@ -205,8 +220,10 @@ private:
             model.path = "/.models/" + hash;
             model.type = Numeric::u8;
             model.shape = Shape{static_cast<std::int64_t>(choice.model.size())};
-            if (std::find(models_.begin(), models_.end(), hash) == models_.end()) out_.put(model, choice.model);
-            models_.push_back(hash);
+            if (embed_ && std::find(models_.begin(), models_.end(), hash) == models_.end()) {
+                out_.put(model, choice.model);
+                models_.push_back(hash);
+            }
             layout.attributes.emplace_back("narrows_model", hash);
             for (std::size_t word = 0; word < 8; ++word)
                 layout.filter_values.push_back(static_cast<unsigned>(std::stoul(hash.substr(8 * word, 8), nullptr, 16)));
@@ -249,6 +266,7 @@ private:
     std::int64_t rows_ = 0, chunk_rows_ = 1, chunks_ = 0;
     std::size_t row_bytes_ = 0;
     double squared_error_ = 0;
+    bool embed_ = true;
     std::vector<std::string>& models_;   // that are in the file
 };
 

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "pipeline/codec/choose.hpp"
+#include "pipeline/codec/models.hpp"
 
 namespace narrows::codec {
 
@@ -30,8 +31,12 @@ struct Input {
 
 struct Job {
     Wanted wanted;
+    std::vector<std::pair<std::string, Wanted>> bounds;   // of single datasets, by path, instead
+    std::vector<StoredModel> models;   // to take for datasets of these paths, not fitting any
+    bool embed = false;                // store those too, not only their hash
     std::int64_t chunk_rows = 0;   // 0: about 4 MiB
     int zstd_level = 9;
+    Prefer prefer = Prefer::balanced;
     double budget = 60;            // of fitting a dataset: seconds on two ordinary cores, roughly
     std::function<void(std::uint64_t bytes)> progress;   // after each batch, of input
     std::function<bool()> stop;                          // true: ends with Error{Fault::run}
@@ -46,6 +51,13 @@ struct ArrayResult {
     std::vector<Candidate> tried;
     std::size_t winner = 0;
 };
+
+// Every dataset of a file, and what stands at its root.
+struct WholeFile {
+    std::vector<Input> inputs;
+    std::vector<std::pair<std::string, storage::Attribute>> attributes;
+};
+NARROWS_PUBLIC WholeFile whole_file(const storage::ArrayFile& file);
 
 // Writes `path` (narrows-compressed). Dimension scales and CF bounds stay exact. Throws Error{Fault::usage}: floating-point numbers without a
 // bound, rows that do not fit a chunk.

@@ -1,3 +1,4 @@
+#include "pipeline/codec/lanes.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
 #include "pipeline/simd/scalar.hpp"
@@ -16,7 +17,7 @@ struct Decoder {
 
     double value(std::size_t index, double prediction, Context context, std::uint32_t& magnitude) {
         prediction = grid.inside(prediction);
-        if (mask[index] != 0) return prediction;
+        if (mask[index] != 0) return log ? prediction : restore<T>(grid, prediction, 0);
         const std::int64_t residual = residuals.take(context);
         const std::uint64_t size = static_cast<std::uint64_t>(residual < 0 ? -residual : residual);
         magnitude = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, largest_magnitude));
@@ -34,18 +35,60 @@ struct Decoder {
 };
 
 template <class T>
+void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, std::span<const std::byte> stream,
+                 std::span<const std::uint8_t> mask, std::span<T> out) {
+    constexpr std::size_t wide = simd::coding_lanes;
+    const std::size_t features = model.features;
+    LaneWalk walk(model, out.size() / features, lanes, grid, lane_kind<T>());
+    ResidualDecoder residuals(stream, lanes, model.tables.get());
+    const bool whole = mask.empty();
+    for (std::size_t step = 0; step < walk.steps(); ++step) {
+        const std::size_t active = walk.active(step);
+        std::fill_n(walk.coded(), features, static_cast<std::uint16_t>((1u << active) - 1));
+        for (std::size_t lane = 0; lane < active && !whole; ++lane) {
+            const std::uint8_t* const known = mask.data() + walk.row(step, lane) * features;
+            for (std::size_t f = 0; f < features; ++f)
+                walk.coded()[f] = static_cast<std::uint16_t>(walk.coded()[f] & ~(std::uint32_t{known[f]} << lane));
+        }
+        residuals.row(walk.model(), walk.now());
+        for (std::size_t lane = 0; lane < active; ++lane) {
+            const std::size_t at = walk.row(step, lane) * features;
+            const double* const values = walk.values() + lane;
+            if (whole) {
+                for (std::size_t f = 0; f < features; ++f) out[at + f] = static_cast<T>(values[f * wide]);
+            } else {
+                for (std::size_t f = 0; f < features; ++f)
+                    if (mask[at + f] == 0) out[at + f] = static_cast<T>(values[f * wide]);
+            }
+        }
+        walk.advance();
+    }
+    residuals.end();
+}
+
+template <class T>
 void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::uint8_t axes,
                       const Model* model, std::span<std::byte> present) {
     const std::size_t count = present.size() / sizeof(T);
     Grid grid;
-    grid.step = in.take<double>();
-    grid.low = in.take<double>();
-    grid.high = in.take<double>();
+    const RowModel* rows = nullptr;
+    if (method == Method::rows) {
+        rows = model == nullptr ? nullptr : std::get_if<RowModel>(model);
+        if (rows == nullptr || count % rows->features != 0) throw Damaged{"model"};
+    }
+    if ((flags & usual_grid) != 0) {
+        if (rows == nullptr) throw Damaged{"flags"};
+        grid = {rows->start.step, rows->start.low, rows->start.high};
+    } else {
+        grid.step = in.take<double>();
+        grid.low = in.take<double>();
+        grid.high = in.take<double>();
+    }
     // Whole numbers stay inside their type, whatever the header says.
     bool right = std::isfinite(grid.step) && std::isfinite(grid.low) && std::isfinite(grid.high) &&
                  grid.low <= grid.high;
     if constexpr (std::is_integral_v<T>)
-        right = right && flags == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
+        right = right && (flags & logarithmic) == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
                 grid.high <= static_cast<double>(std::numeric_limits<T>::max()) &&
                 std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
     if (!right) throw Damaged{"grid"};
@@ -57,8 +100,17 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
         __extension__ using Wide = unsigned __int128;
         if (Wide{field.planes} * field.lines * field.columns != count) throw Damaged{"shape"};
     }
-    std::vector<std::uint8_t> mask(count, 0), negative;
-    take_exceptions(in, mask, present, sizeof(T));
+    std::size_t lanes = 0;
+    if (method == Method::rows) {
+        lanes = axes;
+        if (lanes == 0 || lanes > most_lanes || (flags & logarithmic) != 0 || count == 0) throw Damaged{"lanes"};
+    }
+    std::vector<std::uint8_t> mask = take_exceptions(in, count, present, sizeof(T)), negative;
+    if (method == Method::rows) {
+        return decode_rows<T>(*rows, lanes, grid, in.take_bytes(in.left()), mask,
+                              {reinterpret_cast<T*>(present.data()), count});
+    }
+    mask.resize(count);
     if ((flags & logarithmic) != 0) {
         negative.resize(count);
         take_flags(in, negative);
@@ -66,20 +118,13 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     Decoder<T> decoder{grid, (flags & logarithmic) != 0, mask, negative,
                        reinterpret_cast<T*>(present.data()),
                        ResidualDecoder(in.take_bytes(in.left()))};
-    if (method == Method::rows) {
-        const auto* rows = model == nullptr ? nullptr : std::get_if<RowModel>(model);
-        if (rows == nullptr || rows->features == 0 || count % rows->features != 0) throw Damaged{"model"};
-        through_rows(*rows, count / rows->features, decoder);
-    } else {
-        const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
-        const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
-        const StencilModel* stencil = axes > 0 ? &plain : given;
-        if (stencil == nullptr) throw Damaged{"model"};
-        if (stencil->mean.size() > 1 &&
-            (stencil->lines != field.lines || stencil->columns != field.columns))
-            throw Damaged{"model"};
-        through_field(*stencil, field.planes, field.lines, field.columns, decoder);
-    }
+    const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
+    const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
+    const StencilModel* stencil = axes > 0 ? &plain : given;
+    if (stencil == nullptr) throw Damaged{"model"};
+    if (stencil->mean.size() > 1 && (stencil->lines != field.lines || stencil->columns != field.columns))
+        throw Damaged{"model"};
+    through_field(*stencil, field.planes, field.lines, field.columns, decoder);
     decoder.residuals.end();
 }
 
@@ -88,8 +133,8 @@ template <class T>
 void decode_grid(ByteReader& in, std::span<std::byte> present) {
     const std::size_t count = present.size() / sizeof(T);
     const double step = in.take<double>();
-    std::vector<std::uint8_t> mask(count, 0);
-    take_exceptions(in, mask, present, sizeof(T));
+    std::vector<std::uint8_t> mask = take_exceptions(in, count, present, sizeof(T));
+    mask.resize(count);
     const Bytes shuffled = decompress(in.take_bytes(in.left()), count * 4);
     Bytes plain(shuffled.size());
     unshuffle(shuffled, 4, plain);
@@ -141,16 +186,16 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
                   std::span<std::byte> out) {
     try {
         ByteReader in(stored);
-        if (in.take<std::uint32_t>() != magic) return false;
+        if (in.take<std::uint16_t>() != magic) return false;
         const auto sum = in.take<std::uint64_t>();
-        if (checksum(stored.subspan(12)) != sum) return false;
+        if (checksum(stored.subspan(checked_from)) != sum) return false;
         const auto method = static_cast<Method>(in.take<std::uint8_t>());
         if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(type)) return false;
         const auto flags = in.take<std::uint8_t>();
         const auto axes = in.take<std::uint8_t>();
-        if (flags > logarithmic || axes > along_rows) return false;
+        if (flags > (logarithmic | usual_grid | all_rows) || (method != Method::rows && axes > along_rows)) return false;
         const std::size_t value_bytes = storage::size_of(type);
-        const std::size_t count = in.count(out.size() / value_bytes);
+        const std::size_t most = out.size() / value_bytes, count = (flags & all_rows) != 0 ? most : in.count(most);
         const auto present = out.first(count * value_bytes);
         std::fill(out.begin() + static_cast<std::ptrdiff_t>(present.size()), out.end(), std::byte{0});
         switch (method) {

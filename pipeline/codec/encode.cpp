@@ -1,3 +1,4 @@
+#include "pipeline/codec/lanes.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
 #include "pipeline/simd/scalar.hpp"
@@ -52,7 +53,7 @@ struct Encoder {
 
     double value(std::size_t index, double prediction, Context context, std::uint32_t& magnitude) {
         prediction = grid.inside(prediction);
-        if (mask[index] != 0) return prediction;
+        if (mask[index] != 0) return missed(index, prediction);
         const double base = std::is_integral_v<T> ? to_whole(prediction) : prediction;
         const double exact = (wanted[index] - base) / grid.step;
         if (!(std::abs(exact) < static_cast<double>(largest_residual))) return missed(index, prediction);
@@ -77,17 +78,55 @@ struct Encoder {
     }
     double missed(std::size_t index, double prediction) {
         mask[index] = 1;
-        return prediction;
+        return log ? prediction : restore<T>(grid, prediction, 0);
     }
 };
 
-ByteWriter begin(Method method, Numeric type, std::uint8_t flags, std::uint8_t axes, std::size_t count) {
+// Rows of a causal linear autoencoder; what misses its bound joins `mask`.
+template <class T>
+ResidualEncoder encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, double bound,
+                            std::span<const T> values, std::vector<std::uint8_t>& mask) {
+    constexpr std::size_t wide = simd::coding_lanes;
+    const std::size_t features = model.features;
+    LaneWalk walk(model, values.size() / features, lanes, grid, lane_kind<T>());
+    ResidualEncoder residuals(lanes, walk.steps() * lanes * features, model.tables.get());
+    const bool whole = std::memchr(mask.data(), 1, mask.size()) == nullptr;
+    std::fill_n(walk.values(), features * wide, std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t step = 0; step < walk.steps(); ++step) {
+        const std::size_t active = walk.active(step);
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            double* const wanted = walk.values() + lane;
+            const std::size_t at = walk.row(step, lane) * features;
+            if (lane < active && whole) {
+                for (std::size_t f = 0; f < features; ++f) wanted[f * wide] = static_cast<double>(values[at + f]);
+            } else {
+                for (std::size_t f = 0; f < features; ++f)
+                    wanted[f * wide] = lane < active && mask[at + f] == 0 ? static_cast<double>(values[at + f])
+                                                                          : std::numeric_limits<double>::quiet_NaN();
+            }
+        }
+        residuals.row(walk.model(), walk.now(), bound);
+        const auto all = static_cast<std::uint16_t>((1u << active) - 1);
+        for (std::size_t f = 0; f < features; ++f)
+            for (unsigned left = all & ~walk.coded()[f]; left != 0; left &= left - 1)
+                mask[walk.row(step, static_cast<std::size_t>(std::countr_zero(left))) * features + f] = 1;
+        walk.advance();
+    }
+    return residuals;
+}
+
+std::int64_t rows_of(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[0]; }
+
+// `axes`: of a field, or lanes of rows.
+ByteWriter begin(const Plan& plan, Method method, Numeric type, std::uint8_t flags, std::size_t axes,
+                 std::int64_t rows, std::size_t count) {
+    const bool all = plan.chunk_rows > 0 && rows == plan.chunk_rows;
     ByteWriter out;
     out.put(static_cast<std::uint8_t>(method));
     out.put(static_cast<std::uint8_t>(type));
-    out.put(flags);
-    out.put(axes);
-    out.varint(count);
+    out.put(static_cast<std::uint8_t>(flags | (all ? all_rows : 0)));
+    out.put(static_cast<std::uint8_t>(axes));
+    if (!all) out.varint(count);
     return out;
 }
 
@@ -99,8 +138,8 @@ Bytes sealed(const ByteWriter& body) {
     return out.take();
 }
 
-Bytes encode_packed(const Plan& plan, Numeric type, std::span<const std::byte> values) {
-    ByteWriter out = begin(Method::packed, type, 0, 0, values.size() / storage::size_of(type));
+Bytes encode_packed(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> values) {
+    ByteWriter out = begin(plan, Method::packed, type, 0, 0, rows_of(shape), values.size() / storage::size_of(type));
     Bytes shuffled(values.size());
     shuffle(values, storage::size_of(type), shuffled);
     out.append(compress(shuffled, plan.zstd_level));
@@ -111,10 +150,16 @@ Bytes encode_packed(const Plan& plan, Numeric type, std::span<const std::byte> v
 template <class T>
 std::vector<std::uint8_t> odd_values(std::span<const T> values, const Plan& plan) {
     std::vector<std::uint8_t> mask(values.size());
+    const bool log = plan.bound.kind == Bound::Kind::pointwise;
+    if (!plan.fill && !log) {
+        if constexpr (std::is_floating_point_v<T>)
+            for (std::size_t i = 0; i < values.size(); ++i)
+                mask[i] = std::abs(values[i]) <= std::numeric_limits<T>::max() ? 0 : 1;
+        return mask;
+    }
     for (std::size_t i = 0; i < values.size(); ++i)
         mask[i] = !is_finite(values[i]) || is_fill(values[i], plan.fill) ||
-                  (plan.bound.kind == Bound::Kind::pointwise && !(std::abs(static_cast<double>(values[i])) >=
-                                                                   static_cast<double>(std::numeric_limits<T>::min())));
+                  (log && !(std::abs(static_cast<double>(values[i])) >= static_cast<double>(std::numeric_limits<T>::min())));
     return mask;
 }
 
@@ -145,6 +190,21 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
     if constexpr (std::is_integral_v<T>)
         if (log || std::max(std::abs(plan.low), std::abs(plan.high)) > 0x1p50) return std::nullopt;
     std::vector<std::uint8_t> mask = odd_values(values, plan), negative;
+    if (plan.method == Method::rows) {
+        const auto& rows = std::get<RowModel>(*plan.model);
+        if (log || rows.features == 0 || values.empty() || values.size() % rows.features != 0) return std::nullopt;
+        ResidualEncoder coded = encode_rows<T>(rows, plan.lanes, grid, plan.bound.value, values, mask);
+        const bool usual = is_usual(grid, rows.start);
+        ByteWriter out = begin(plan, plan.method, type, usual ? usual_grid : 0, plan.lanes, rows_of(shape), values.size());
+        if (!usual) {
+            out.put(grid.step);
+            out.put(grid.low);
+            out.put(grid.high);
+        }
+        put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
+        out.append(coded.finish());
+        return sealed(out);
+    }
     std::vector<double> wanted(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
         const auto value = static_cast<double>(values[i]);
@@ -163,24 +223,18 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         }
         if (grid.low > grid.high) return std::nullopt;
     }
-    Encoder<T> encoder{plan.bound, grid, log, values.data(), wanted.data(), mask, {}};
     const FieldShape field = field_of(shape);
-    ByteWriter out = begin(plan.method, type, log ? logarithmic : 0, plan.axes, values.size());
+    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes, rows_of(shape), values.size());
     out.put(grid.step);
     out.put(grid.low);
     out.put(grid.high);
-    if (plan.method == Method::rows) {
-        const auto& rows = std::get<RowModel>(*plan.model);
-        if (rows.features == 0 || values.size() % rows.features != 0) return std::nullopt;
-        through_rows(rows, values.size() / rows.features, encoder);
-    } else {
-        out.varint(field.planes);
-        out.varint(field.lines);
-        out.varint(field.columns);
-        const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
-        through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
-                      field.lines, field.columns, encoder);
-    }
+    out.varint(field.planes);
+    out.varint(field.lines);
+    out.varint(field.columns);
+    Encoder<T> encoder{plan.bound, grid, log, values.data(), wanted.data(), mask, ResidualEncoder()};
+    const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
+    through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes, field.lines,
+                  field.columns, encoder);
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     if (log) put_flags(out, negative);
     out.append(encoder.residuals.finish());
@@ -188,7 +242,7 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
 }
 
 template <class T>
-std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const T> values, double step) {
+std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& shape, std::span<const T> values, double step) {
     if (std::is_integral_v<T> || plan.bound.kind != Bound::Kind::absolute || !(step > 0)) return std::nullopt;
     std::vector<std::uint8_t> mask = odd_values(values, plan);
     Bytes plain(values.size() * 4), shuffled(values.size() * 4);
@@ -209,7 +263,7 @@ std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, std::span<const
         std::memcpy(plain.data() + 4 * i, &folded, 4);
         before = whole;
     }
-    ByteWriter out = begin(Method::grid, type, 0, 0, values.size());
+    ByteWriter out = begin(plan, Method::grid, type, 0, 0, rows_of(shape), values.size());
     out.put(step);
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     shuffle(plain, 4, shuffled);
@@ -230,7 +284,7 @@ std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& sha
     std::vector<std::uint8_t> values(bytes.size());
     for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = static_cast<std::uint8_t>((std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
-    ByteWriter out = begin(Method::images, type, 0, 0, values.size());
+    ByteWriter out = begin(plan, Method::images, type, 0, 0, rows_of(shape), values.size());
     out.varint(images.images);
     out.varint(images.lines);
     out.varint(images.columns);
@@ -240,8 +294,8 @@ std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& sha
 }
 
 template <class T>
-void compare_values(std::span<const T> original, std::span<const T> decoded, const Bound& bound,
-                    std::optional<double> fill, ChunkReport& report) {
+void compare_each(std::span<const T> original, std::span<const T> decoded, const Bound& bound,
+                  std::optional<double> fill, ChunkReport& report) {
     for (std::size_t i = 0; i < original.size(); ++i) {
         ++report.values;
         const bool odd = !is_finite(original[i]) || is_fill(original[i], fill);
@@ -255,10 +309,44 @@ void compare_values(std::span<const T> original, std::span<const T> decoded, con
     }
 }
 
+// Blocks of floating-point numbers that are all finite and no fill, in four interleaved sums; all
+// else value by value.
+template <class T>
+void compare_values(std::span<const T> original, std::span<const T> decoded, const Bound& bound,
+                    std::optional<double> fill, ChunkReport& report) {
+    constexpr std::size_t block = 512, ways = 4;
+    std::size_t at = 0;
+    if constexpr (std::is_floating_point_v<T>)
+        for (; bound.kind == Bound::Kind::absolute && at + block <= original.size(); at += block) {
+            const double no_fill = std::numeric_limits<double>::quiet_NaN(), filled = fill.value_or(no_fill);
+            double squares[ways] = {}, most[ways] = {};
+            std::uint64_t good[ways] = {};
+            for (std::size_t i = at; i < at + block; i += ways)
+                for (std::size_t way = 0; way < ways; ++way) {
+                    const auto a = static_cast<double>(original[i + way]);
+                    const double error = std::abs(a - static_cast<double>(decoded[i + way]));
+                    // False for what is not finite, too.
+                    good[way] += static_cast<std::uint64_t>(error <= bound.value) & static_cast<std::uint64_t>(a != filled);
+                    squares[way] += error * error;
+                    most[way] = error > most[way] ? error : most[way];
+                }
+            const auto a = original.subspan(at, block), b = decoded.subspan(at, block);
+            if (good[0] + good[1] + good[2] + good[3] != block) {
+                compare_each<T>(a, b, bound, fill, report);
+                continue;
+            }
+            report.values += block;
+            report.squared_error += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+            report.max_error = std::max({report.max_error, most[0], most[1], most[2], most[3]});
+        }
+    compare_each<T>(original.subspan(at), decoded.subspan(at), bound, fill, report);
+}
+
 // Decodes what was encoded; does it hold?
 std::optional<ChunkReport> checked(const Plan& plan, Numeric type, std::span<const std::byte> values,
                                    const Bytes& stored) {
-    Bytes decoded(values.size());
+    const auto memory = std::make_unique_for_overwrite<std::byte[]>(values.size());
+    const std::span<std::byte> decoded(memory.get(), values.size());
     if (!decode_chunk(stored, type, plan.model.get(), decoded)) return std::nullopt;
     ChunkReport report;
     compare(type, values, decoded, plan.bound, plan.fill, report);
@@ -270,7 +358,7 @@ template <class T>
 std::optional<Bytes> encode_lossy(const Plan& plan, Numeric type, const Shape& shape,
                                   std::span<const T> values, double step) {
     if (plan.method == Method::images) return encode_net(plan, type, shape, std::as_bytes(values), step);
-    return plan.method == Method::grid ? encode_grid<T>(plan, type, values, step)
+    return plan.method == Method::grid ? encode_grid<T>(plan, type, shape, values, step)
                                        : encode_predicted<T>(plan, type, shape, values, step);
 }
 
@@ -289,6 +377,25 @@ void compare(Numeric type, std::span<const std::byte> original, std::span<const 
         ++report.values;
         report.violations += std::memcmp(original.data() + at, decoded.data() + at, width) != 0;
     }
+}
+
+CodingStart learn_start(const Plan& plan, Numeric type, std::span<const std::byte> values) {
+    CodingStart start;
+    const auto& rows = std::get<RowModel>(*plan.model);
+    with_type(type, [&]<class T>() {
+        const std::span<const T> typed(reinterpret_cast<const T*>(values.data()), values.size() / sizeof(T));
+        const Grid grid{step_of<T>(plan), plan.low, plan.high};
+        if (!(grid.step > 0)) return;
+        std::vector<std::uint8_t> mask = odd_values(typed, plan);
+        const ResidualEncoder coded = encode_rows<T>(rows, 1, grid, plan.bound.value, typed, mask);
+        if (plan.largest_mse == 0) {
+            start.step = grid.step;
+            start.low = grid.low;
+            start.high = grid.high;
+        }
+        start.levels = levels_of(coded.tables());
+    });
+    return start;
 }
 
 Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
@@ -332,7 +439,7 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
         if (plan.method != Method::grid && plan.bound.kind == Bound::Kind::absolute) lossy(grid);
         Plan packed = plan;
         packed.method = Method::packed;
-        offer(packed, encode_packed(plan, type, values));
+        offer(packed, encode_packed(plan, type, shape, values));
     }
     if (best.empty()) throw Error(Fault::run, "a chunk could not be decoded after it was encoded");
     report = found;

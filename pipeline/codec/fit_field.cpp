@@ -123,7 +123,7 @@ std::vector<FittedModel> fit_field(const Sample& sample, std::size_t lines, std:
             model.columns = with_mean ? static_cast<std::uint32_t>(columns) : 1;
             model.mean = mean;
             FittedModel one;
-            one.bytes = write_model(model, std::max(sample.bound / 4, spread * 1e-5), 0);
+            one.bytes = write_model(model, std::max(sample.bound / 4, spread * 1e-5));
             one.model = read_model(one.bytes);
             one.name = fmt::format("{} neighbours{}", offsets.size(), with_mean ? ", mean pattern" : "");
             fitted.push_back(std::move(one));

@@ -212,6 +212,8 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
             model.features = static_cast<std::uint32_t>(features);
             model.order = order;
             model.mean = products.mean();
+            model.mean_unit = mean_unit;
+            model.weight_unit = size.weight_unit;
             model.terms.resize(features);
             for (std::size_t k = 0; k < features; ++k) {
                 const Path& path = paths[k];
@@ -244,7 +246,7 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
                     return a.lag != b.lag ? a.lag < b.lag : a.feature < b.feature;
                 });
             FittedModel one;
-            one.bytes = write_model(model, mean_unit, size.weight_unit);
+            one.bytes = write_model(model);
             one.model = read_model(one.bytes);
             one.name = fmt::format("{} terms, {}", size.most_terms, natural ? "in order" : "by merit");
             fitted.push_back(std::move(one));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -18,6 +19,7 @@ constexpr std::uint64_t most_units = 100;
 constexpr std::int64_t bias_unit = 64, most_bias = 1 << 18;
 constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
 constexpr std::size_t most_bytes = 64u << 20;
+constexpr std::int64_t most_weight = 63;   // of a symbol, in quarters of binary logarithms
 
 std::int64_t units(double value, double unit) {
     return static_cast<std::int64_t>(std::nearbyint(value / unit));
@@ -43,18 +45,27 @@ private:
 };
 
 struct Lists {
-    Following means{1}, counts{2}, gaps{3}, same{4}, before{5};
+    Following means{1}, counts{2}, gaps{3}, same{4}, before{5}, starts{6};
 };
+constexpr std::uint8_t has_grid = 1, has_levels = 2;
 
 unsigned bits_for(std::uint32_t count) { return static_cast<unsigned>(std::bit_width(count - 1)); }
 
 // Terms are in the order of their sources, lag * features + feature.
-void put(ByteWriter& out, const RowModel& model, double mean_unit, double weight_unit) {
+void put(ByteWriter& out, const RowModel& model, double) {
+    const double mean_unit = model.mean_unit, weight_unit = model.weight_unit;
     out.put(row_kind);
     out.varint(model.features);
     out.varint(model.lags);
     out.put(mean_unit);
     out.put(weight_unit);
+    const CodingStart& start = model.start;
+    out.put(static_cast<std::uint8_t>((start.step != 0 ? has_grid : 0) | (start.levels.empty() ? 0 : has_levels)));
+    if (start.step != 0) {
+        out.put(start.step);
+        out.put(start.low);
+        out.put(start.high);
+    }
     Lists lists;
     ResidualEncoder coder;
     const auto code = [&](Following& list, std::int64_t value) {
@@ -81,6 +92,20 @@ void put(ByteWriter& out, const RowModel& model, double mean_unit, double weight
             code(term.lag == 0 ? lists.same : lists.before, units(term.weight, weight_unit));
         }
     }
+    if (!start.levels.empty()) {
+        std::size_t next = 0;
+        for (std::uint32_t level = 0; level < simd::residual_levels; ++level) {
+            const bool there = next < start.levels.size() && start.levels[next].level == level;
+            coder.uniform(there ? 1 : 0, 1);
+            if (!there) continue;
+            std::int64_t last = 0;
+            for (const std::uint8_t weight : start.levels[next].weight) {
+                code(lists.starts, weight - last);
+                last = weight;
+            }
+            ++next;
+        }
+    }
     out.append(coder.finish());
 }
 
@@ -90,6 +115,15 @@ RowModel take_rows(ByteReader& in) {
     model.lags = static_cast<std::uint32_t>(in.count(most_lags));
     if (model.features == 0) throw Damaged{"model"};
     const double mean_unit = finite(in.take<double>()), weight_unit = finite(in.take<double>());
+    model.mean_unit = mean_unit;
+    model.weight_unit = weight_unit;
+    const auto flags = in.take<std::uint8_t>();
+    if (flags > (has_grid | has_levels)) throw Damaged{"model"};
+    if ((flags & has_grid) != 0) {
+        model.start.step = finite(in.take<double>());
+        model.start.low = finite(in.take<double>());
+        model.start.high = finite(in.take<double>());
+    }
     Lists lists;
     ResidualDecoder coder(in.take_bytes(in.left()));
     const auto code = [&](Following& list) {
@@ -100,7 +134,8 @@ RowModel take_rows(ByteReader& in) {
     std::vector<std::uint32_t> place(model.features, model.features);
     const bool natural = coder.uniform(1) != 0;
     for (std::uint32_t k = 0; k < model.features; ++k) {
-        const std::uint32_t feature = natural ? k : coder.uniform(bits_for(model.features));
+        const std::uint32_t feature =
+            natural ? k : static_cast<std::uint32_t>(coder.uniform(bits_for(model.features)));
         if (feature >= model.features || place[feature] != model.features) throw Damaged{"model"};
         place[feature] = k;
         model.order.push_back(feature);
@@ -127,11 +162,24 @@ RowModel take_rows(ByteReader& in) {
             model.terms[k].push_back(term);
         }
     }
+    for (std::uint32_t level = 0; (flags & has_levels) != 0 && level < simd::residual_levels; ++level) {
+        if (coder.uniform(1) == 0) continue;
+        CodingStart::Level one{level, {}};
+        std::int64_t weight = 0;
+        for (std::uint8_t& stored : one.weight) {
+            const std::int64_t step = code(lists.starts);
+            if (step > most_weight || step < -most_weight || weight + step < 0 || weight + step > most_weight) throw Damaged{"model"};
+            weight += step;
+            stored = static_cast<std::uint8_t>(weight);
+        }
+        model.start.levels.push_back(one);
+    }
+    model.tables = tables_of(model.start);
     coder.end();
     return model;
 }
 
-void put(ByteWriter& out, const StencilModel& model, double mean_unit, double) {
+void put(ByteWriter& out, const StencilModel& model, double mean_unit) {
     out.put(stencil_kind);
     out.varint(model.terms.size());
     for (const StencilModel::Term& term : model.terms) {
@@ -186,7 +234,7 @@ StencilModel take_stencil(ByteReader& in) {
     return model;
 }
 
-void put(ByteWriter& out, const NetModel& model, double, double) {
+void put(ByteWriter& out, const NetModel& model, double) {
     out.put(net_kind);
     out.varint(model.layers[0].outputs);
     out.varint(model.layers[1].outputs);
@@ -230,9 +278,9 @@ NetModel take_net(ByteReader& in) {
 
 }  // namespace
 
-Bytes write_model(const Model& model, double mean_unit, double weight_unit) {
+Bytes write_model(const Model& model, double mean_unit) {
     ByteWriter out;
-    std::visit([&](const auto& one) { put(out, one, mean_unit, weight_unit); }, model);
+    std::visit([&](const auto& one) { put(out, one, mean_unit); }, model);
     ByteWriter packed;
     packed.varint(out.bytes().size());
     packed.append(compress(out.bytes(), 19));
@@ -258,7 +306,8 @@ std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
 
 std::string hash_of(std::span<const std::byte> bytes) {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest) == nullptr)
+        throw std::bad_alloc();
     std::string text;
     for (const unsigned char part : digest) {
         text += "0123456789abcdef"[part >> 4];

@@ -8,8 +8,19 @@
 
 #include "pipeline/codec/bytes.hpp"
 #include "pipeline/codec/causal_net.hpp"
+#include "pipeline/simd/residuals.hpp"
 
 namespace narrows::codec {
+
+// What the chunks of a dataset begin with, said once, so that small ones need not say or learn it.
+struct CodingStart {
+    struct Level {
+        std::uint32_t level;
+        std::array<std::uint8_t, simd::residual_symbols> weight;   // quarters of binary logarithms
+    };
+    double step = 0, low = 0, high = 0;      // of the grid; step 0: each chunk has its own
+    std::vector<Level> levels;               // ascending; others begin as for any data
+};
 
 // A causal (masked) linear autoencoder over rows of `features` values: each value is predicted from
 // values that come before it in coding order, in its own row or in one of the `lags` rows before.
@@ -23,6 +34,9 @@ struct RowModel {
     std::vector<std::uint32_t> order;        // [features], a permutation: coding order
     std::vector<double> mean;                // [features]
     std::vector<std::vector<Term>> terms;    // [features], by place in the coding order
+    double mean_unit = 1, weight_unit = 1;   // what means and weights are multiples of
+    CodingStart start;
+    std::shared_ptr<const simd::ResidualTables> tables;   // that start asks for; null: the usual ones
 };
 
 // The same weights at every place of a field: offsets back along the last three axes (others are
@@ -40,7 +54,7 @@ inline constexpr std::int32_t stencil_reach = 4;
 
 using Model = std::variant<RowModel, StencilModel, NetModel>;
 
-Bytes write_model(const Model& model, double mean_unit, double weight_unit);
+Bytes write_model(const Model& model, double mean_unit = 1);
 // Throws Damaged.
 NARROWS_PUBLIC std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes);
 

@@ -1,5 +1,5 @@
-// The ways through a chunk: each visits every value once, predicts it from values that were visited
-// before, and lets `coder` say what it is. Encoder and decoder share these lines.
+// The way through a field, which encoder and decoder share: it visits every value once, predicts it from values that were visited
+// before, and lets `coder` say what it is. (Rows: lanes.hpp.)
 //   double Coder::value(std::size_t index, double prediction, Context, std::uint32_t& magnitude)
 // gives the decoded value and the size of the residual that was coded.
 #pragma once
@@ -10,61 +10,6 @@
 namespace narrows::codec {
 
 inline constexpr std::uint32_t largest_magnitude = 1u << 20;  // of contexts
-
-// Rows one after another, features in the model's order.
-template <class Coder>
-void through_rows(const RowModel& model, std::size_t rows, Coder& coder) {
-    const std::size_t features = model.features, lags = model.lags;
-    // Differences from the mean; as many rows of zeros as there are lags in front.
-    std::vector<double> centred((rows + lags) * features, 0.0);
-    struct Step {
-        std::ptrdiff_t back;  // from this row's first feature
-        double weight;
-    };
-    std::vector<Step> steps;
-    std::vector<std::uint32_t> first{0};
-    for (const auto& terms : model.terms) {
-        for (const RowModel::Term& term : terms)
-            steps.push_back({static_cast<std::ptrdiff_t>(term.feature) -
-                                 static_cast<std::ptrdiff_t>(term.lag * features),
-                             term.weight});
-        first.push_back(static_cast<std::uint32_t>(steps.size()));
-    }
-    std::vector<std::uint32_t> activity(features, 0);
-    std::vector<std::uint32_t> last(features, 0), second(features, 0);  // magnitudes of the rows before
-    const bool by_feature = features <= side_count && rows >= 256;
-    for (std::size_t row = 0; row < rows; ++row) {
-        double* const here = centred.data() + (row + lags) * features;
-        std::uint32_t before = 0, between = 0, earlier = 0;  // magnitudes in this row, in 1/256
-        for (std::size_t k = 0; k < features; ++k) {
-            const std::uint32_t feature = model.order[k];
-            double prediction = 0;
-            for (std::uint32_t s = first[k]; s < first[k + 1]; ++s)
-                prediction = prediction + steps[s].weight * here[steps[s].back];
-            const double mean = model.mean[feature];
-            const std::uint32_t scale = static_cast<std::uint32_t>(
-                (static_cast<std::uint64_t>(activity[k]) * 154 + static_cast<std::uint64_t>(before) * 64 +
-                 static_cast<std::uint64_t>(earlier) * 38) >> 8);
-            const std::uint32_t side =
-                by_feature ? static_cast<std::uint32_t>(k)
-                           : 8 * std::min(7u, (before + 255) >> 8) + std::min(7u, (activity[k] + 64) >> 7);
-            const std::uint32_t pattern = 64 * std::min(3u, before >> 8) + 16 * std::min(3u, between >> 8) +
-                                          4 * std::min(3u, last[k]) + std::min(3u, second[k]);
-            std::uint32_t magnitude = 0;
-            here[feature] =
-                coder.value(row * features + feature, prediction + mean, {scale, side, pattern}, magnitude) - mean;
-            const std::uint32_t fixed = std::min(magnitude, largest_magnitude) << 8;
-            activity[k] += static_cast<std::uint32_t>(
-                (static_cast<std::int64_t>(fixed) - static_cast<std::int64_t>(activity[k])) * 38 >> 8);
-            earlier += static_cast<std::uint32_t>(
-                (static_cast<std::int64_t>(fixed) - static_cast<std::int64_t>(earlier)) * 77 >> 8);
-            between = before;
-            before = fixed;
-            second[k] = last[k];
-            last[k] = std::min(magnitude, largest_magnitude);
-        }
-    }
-}
 
 // Planes, lines, columns of a field; beyond its edges lies the mean pattern (0 where there is none).
 template <class Coder>

@@ -1,36 +1,38 @@
 #include "pipeline/codec/rans.hpp"
 
-#include <algorithm>
-
 namespace narrows::codec {
 
-Bytes RansEncoder::finish() const {
-    // Symbol i belongs to state i mod 2; the decoder swaps its states at each step.
-    std::uint32_t state[2] = {rans_low, rans_low};
-    std::vector<std::uint16_t> words;
-    words.reserve(steps_.size() / 2 + 4);
-    for (std::size_t i = steps_.size(); i-- > 0;) {
-        const std::uint32_t start = steps_[i] >> 16, size = steps_[i] & 0xffffu;
-        std::uint32_t& x = state[i & 1];
-        if (x >= static_cast<std::uint64_t>(size) << 16) {
-            words.push_back(static_cast<std::uint16_t>(x));
-            x >>= 16;
-        }
-        x = ((x / size) << rans_bits) + x % size + start;
+void put_steps(ByteWriter& out, std::span<std::uint32_t> steps, std::size_t states) {
+    std::vector<std::uint32_t> state(states, rans_low);
+    // Words grow downwards from the end, one a step at most: where steps were that are done.
+    auto* const bytes = reinterpret_cast<std::byte*>(steps.data());
+    const std::size_t end = steps.size() * sizeof(std::uint32_t);
+    std::size_t first = end;
+    std::size_t now = steps.size() % states;
+    for (std::size_t i = steps.size(); i-- > 0;) {
+        now = now == 0 ? states - 1 : now - 1;
+        const std::uint32_t step = steps[i];
+        if (step == 0) continue;
+        const std::uint32_t start = step >> 16, size = step & 0xffffu;
+        std::uint32_t x = state[now];
+        const bool full = x >> 16 >= size;   // written in any case, kept where it counts: no branch
+        const auto word = static_cast<std::uint16_t>(x);
+        std::memcpy(bytes + first - sizeof word, &word, sizeof word);
+        first -= full ? sizeof word : 0;
+        x = full ? x >> 16 : x;
+        const std::uint32_t quotient = x / size;
+        state[now] = (quotient << rans_bits) + (x - quotient * size) + start;
     }
-    std::reverse(words.begin(), words.end());
-    ByteWriter out;
-    out.put(state[0]);
-    out.put(state[1]);
-    out.append(std::as_bytes(std::span(words)));
-    return out.take();
+    out.append(std::as_bytes(std::span(state)));
+    out.append({bytes + first, end - first});
 }
 
-RansDecoder::RansDecoder(std::span<const std::byte> stream) {
+RansDecoder::RansDecoder(std::span<const std::byte> stream, std::size_t states) : states_(states) {
+    if (states > most_states) throw Damaged{"coded values"};
     ByteReader reader(stream);
-    for (std::uint32_t& state : state_) {
-        state = reader.take<std::uint32_t>();
-        if (state < rans_low) throw Damaged{"coded values"};
+    for (std::size_t i = 0; i < states; ++i) {
+        state_[i] = reader.take<std::uint32_t>();
+        if (state_[i] < rans_low) throw Damaged{"coded values"};
     }
     if (reader.left() % 2 != 0) throw Damaged{"coded values"};
     words_ = reader.left() / 2;
@@ -38,8 +40,9 @@ RansDecoder::RansDecoder(std::span<const std::byte> stream) {
 }
 
 void RansDecoder::end() const {
-    if (at_ != words_ || state_[0] != rans_low || state_[1] != rans_low)
-        throw Damaged{"coded values"};
+    bool right = at_ == words_;
+    for (std::size_t i = 0; i < states_; ++i) right = right && state_[i] == rans_low;
+    if (!right) throw Damaged{"coded values"};
 }
 
 }  // namespace narrows::codec

@@ -1,5 +1,6 @@
 // How storage decodes our chunks when it reads a dataset of a compressed file.
 #include "pipeline/codec/chunk.hpp"
+#include "pipeline/codec/models.hpp"
 
 namespace narrows::codec {
 
@@ -24,7 +25,16 @@ std::shared_ptr<const storage::ChunkDecoder> make_decoder(
         if (name != "narrows_model") continue;
         const auto* hash = std::get_if<std::string>(&value);
         const std::string path = "/.models/" + (hash == nullptr ? std::string() : *hash);
-        const Bytes bytes = fetch(path);
+        Bytes bytes;
+        try {
+            bytes = fetch(path);
+        } catch (const Error&) {   // only the hash is here
+            std::optional<Bytes> found = hash == nullptr ? std::nullopt : find_model(*hash);
+            if (!found)
+                throw Error(Fault::input, path + ", the model of " + info.path + ", is not in this file",
+                            "-m FILE that it was fitted for, or put that on NARROWS_MODEL_PATH");
+            bytes = std::move(*found);
+        }
         try {
             if (hash == nullptr || hash_of(bytes) != *hash) throw Damaged{"hash"};
             model = read_model(bytes);

@@ -1,120 +1,110 @@
 // Codes residuals - small whole numbers around 0 - by what their neighbours were. A residual is cut
 // into a coarse part of 32 symbols, whose distribution is learned by context, and low bits that are
-// close to uniform. One rule: contexts are made of residuals that the decoder already has, with
-// integers only.
+// close to uniform. The work is done by kernels (pipeline/simd/residuals.hpp). One rule: contexts are
+// made of residuals that the decoder already has.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <memory>
 
-#include "pipeline/codec/adaptive.hpp"
+#include "pipeline/codec/model.hpp"
+#include "pipeline/codec/rans.hpp"
+#include "pipeline/simd/residuals.hpp"
 
 namespace narrows::codec {
 
 inline constexpr std::int64_t largest_residual = std::int64_t{1} << 40;
+inline constexpr std::uint32_t side_count = simd::residual_views;
+inline constexpr std::size_t most_lanes = simd::coding_lanes;
 
 // What is known about the next residual: the expected magnitude in 1/256, and two other views (the
 // feature, a pattern of neighbours), each below side_count.
 struct Context {
     std::uint32_t scale, side, pattern;
 };
-inline constexpr std::uint32_t level_count = 72, side_count = 256;
 
 // Twice the binary logarithm of the scale, roughly.
 inline std::uint32_t level_of(std::uint32_t scale) {
     const std::uint32_t v = scale + 6;
     const auto width = static_cast<std::uint32_t>(std::bit_width(v));  // >= 3
-    return std::min(level_count - 1, 2 * (width - 3) + (v >> (width - 2) & 1));
+    return std::min(simd::residual_levels - 1, 2 * (width - 3) + (v >> (width - 2) & 1));
 }
-// Low bits that are coded as they are: the coarse part then lies within a few units.
-inline unsigned shift_of(std::uint32_t level) { return level < 16 ? 0 : (level - 14) / 2; }
+inline simd::ResidualContext view(Context context) {
+    return {level_of(context.scale), context.side, context.pattern};
+}
 
-class ResidualModel {
-public:
-    ResidualModel();
-    Views views(std::uint32_t level, const Context& context) {
-        return {(*levels_)[level], (*sides_)[context.side], (*patterns_)[context.pattern]};
-    }
+std::unique_ptr<simd::ResidualTables> new_tables();
+// The usual ones, but for the levels that `start` has; null: it has none.
+std::shared_ptr<const simd::ResidualTables> tables_of(const CodingStart& start);
+// The levels of tables that have seen enough.
+std::vector<CodingStart::Level> levels_of(const simd::ResidualTables& tables);
 
-private:
-    std::unique_ptr<std::array<Distribution, level_count>> levels_;
-    std::unique_ptr<std::array<Distribution, side_count>> sides_, patterns_;
-};
-
-inline constexpr std::int64_t middle = 16;  // the symbol of coarse part 0; 0 and 31: beyond
-
+// One residual after another (one lane), or rows of lanes.
 class ResidualEncoder {
 public:
+    // `expected` residuals; `start`: null for the usual tables.
+    explicit ResidualEncoder(std::size_t lanes = 1, std::size_t expected = 0,
+                             const simd::ResidualTables* start = nullptr);
     void put(std::int64_t residual, Context context) {
-        const std::uint32_t level = level_of(context.scale);
-        const unsigned shift = shift_of(level);
-        const std::int64_t half = shift == 0 ? 0 : std::int64_t{1} << (shift - 1);
-        const std::int64_t coarse = (residual + half) >> shift;
-        const std::int64_t wanted = std::clamp<std::int64_t>(coarse + middle, 0, symbol_count - 1);
-        const auto symbol = static_cast<std::uint32_t>(wanted);
-        Views views = model_.views(level, context);
-        const Share share = views.share_of(symbol);
-        coder_.put(share.start, share.size);
-        views.learn(symbol);
-        if (symbol == 0) beyond(static_cast<std::uint64_t>(-middle - coarse));
-        if (symbol == symbol_count - 1) beyond(static_cast<std::uint64_t>(coarse + middle + 1 - symbol_count));
-        raw(static_cast<std::uint64_t>(residual + half) & ((std::uint64_t{1} << shift) - 1), shift);
+        reserve(1);
+        kernels_.put_residual(writer_, view(context), residual);
     }
-    // Below 2^bits, each value as likely as not.
-    void uniform(std::uint32_t value, unsigned bits) { raw(value, bits); }
-    Bytes finish() const { return coder_.finish(); }
+    void row(const simd::LaneModel& model, const simd::LaneRow& row, double bound) {
+        reserve(model.places * lanes_);
+        kernels_.encode_row(model, row, bound, writer_);
+    }
+    // Below 2^bits, each value as likely as not; bits <= 56.
+    void uniform(std::uint64_t value, unsigned bits);
+    // Once, at the end.
+    Bytes finish();
+    const simd::ResidualTables& tables() const { return *tables_; }   // as they are now
 
 private:
-    void beyond(std::uint64_t rest) {  // Elias gamma of rest + 1
-        const auto width = static_cast<unsigned>(std::bit_width(rest + 1));
-        coder_.bits(width, 6);
-        raw(rest + 1 - (std::uint64_t{1} << (width - 1)), width - 1);
+    void reserve(std::size_t residuals) {
+        const auto steps = static_cast<std::size_t>(writer_.step - steps_.get());
+        const auto bytes = static_cast<std::size_t>(writer_.bits.at - bits_.get());
+        if (step_room_ - steps < residuals || bit_room_ - bytes < residuals * simd::residual_most_bytes + 8)
+            grow(steps, bytes, residuals);
     }
-    void raw(std::uint64_t value, unsigned bits) {
-        for (; bits > rans_raw_bits; bits -= rans_raw_bits, value >>= rans_raw_bits)
-            coder_.bits(static_cast<std::uint32_t>(value & ((1u << rans_raw_bits) - 1)), rans_raw_bits);
-        coder_.bits(static_cast<std::uint32_t>(value), bits);
-    }
+    void grow(std::size_t steps, std::size_t bytes, std::size_t residuals);
 
-    ResidualModel model_;
-    RansEncoder coder_;
+    const simd::CodingKernels& kernels_ = simd::coding_kernels();
+    std::size_t lanes_;
+    std::unique_ptr<simd::ResidualTables> tables_;
+    std::unique_ptr<std::uint32_t[]> steps_;   // not cleared: there are many
+    std::unique_ptr<std::uint8_t[]> bits_;
+    std::size_t step_room_ = 0, bit_room_ = 0;
+    simd::ResidualWriter writer_;
 };
 
+// Throws Damaged.
 class ResidualDecoder {
 public:
-    explicit ResidualDecoder(std::span<const std::byte> stream) : coder_(stream) {}
+    explicit ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes = 1,
+                             const simd::ResidualTables* start = nullptr);
     std::int64_t take(Context context) {
-        const std::uint32_t level = level_of(context.scale);
-        const unsigned shift = shift_of(level);
-        const std::int64_t half = shift == 0 ? 0 : std::int64_t{1} << (shift - 1);
-        Views views = model_.views(level, context);
-        const std::uint32_t symbol = views.symbol_at(coder_.slot());
-        const Share share = views.share_of(symbol);
-        coder_.advance(share.start, share.size);
-        views.learn(symbol);
-        std::int64_t coarse = static_cast<std::int64_t>(symbol) - middle;
-        if (symbol == 0) coarse -= beyond();
-        if (symbol == symbol_count - 1) coarse += beyond();
-        return coarse * (std::int64_t{1} << shift) + static_cast<std::int64_t>(raw(shift)) - half;
+        const std::int64_t residual = kernels_.take_residual(reader_, view(context));
+        check();
+        return residual;
     }
-    std::uint32_t uniform(unsigned bits) { return static_cast<std::uint32_t>(raw(bits)); }
-    void end() const { coder_.end(); }
+    void row(const simd::LaneModel& model, const simd::LaneRow& row) {
+        kernels_.decode_row(model, row, reader_);
+        check();
+    }
+    std::uint64_t uniform(unsigned bits);
+    // Was everything taken? Else the stream is damaged.
+    void end() const;
 
 private:
-    std::int64_t beyond() {
-        const unsigned width = coder_.bits(6);
-        if (width == 0 || width > 42) throw Damaged{"residual"};
-        return static_cast<std::int64_t>(raw(width - 1) + (std::uint64_t{1} << (width - 1)) - 1);
+    void check() const {
+        if (reader_.damaged) throw Damaged{"coded values"};
     }
-    std::uint64_t raw(unsigned bits) {
-        std::uint64_t value = 0;
-        unsigned at = 0;
-        for (; bits - at > rans_raw_bits; at += rans_raw_bits)
-            value |= static_cast<std::uint64_t>(coder_.bits(rans_raw_bits)) << at;
-        return value | static_cast<std::uint64_t>(coder_.bits(bits - at)) << at;
-    }
-
-    ResidualModel model_;
-    RansDecoder coder_;
+    const simd::CodingKernels& kernels_ = simd::coding_kernels();
+    std::size_t lanes_;
+    std::unique_ptr<simd::ResidualTables> tables_;
+    Bytes bits_, words_;   // with room behind them
+    simd::ResidualReader reader_;
 };
 
 }  // namespace narrows::codec

@@ -56,6 +56,24 @@ Bound bound_of(const ArrayInfo& info) {
 
 }  // namespace
 
+WholeFile whole_file(const storage::ArrayFile& file) {
+    WholeFile out;
+    const storage::FileInfo info = file.look();
+    for (const auto& [name, value] : info.attributes) {
+        const bool identity = name == "format" || name == "format_version" || name == "created_by";
+        out.attributes.emplace_back(identity ? "narrows_source_" + name : name, value);
+    }
+    for (const ArrayInfo& array : info.arrays) {
+        const std::shared_ptr<storage::ArrayReader> reader = file.open(array.path);
+        ArrayInfo plain = reader->info();
+        plain.big_endian = false;
+        out.inputs.push_back({plain, [reader](std::int64_t first, std::int64_t count, std::byte* values) {
+                                  reader->read(first, count, values);
+                              }});
+    }
+    return out;
+}
+
 std::uint64_t decompress_file(const std::filesystem::path& from, const std::filesystem::path& to,
                               const Job& job, const Loop& loop) {
     const storage::ArrayFile file(from);

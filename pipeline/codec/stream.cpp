@@ -31,7 +31,9 @@ void put_exceptions(ByteWriter& out, std::span<const std::uint8_t> mask,
     Bytes kept;
     std::size_t count = 0, end = 0;
     for (std::size_t i = 0; i < mask.size(); ++i) {
-        if (mask[i] == 0) continue;
+        const void* const found = std::memchr(mask.data() + i, 1, mask.size() - i);
+        if (found == nullptr) break;
+        i = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - mask.data());
         std::size_t last = i;
         while (last < mask.size() && mask[last] != 0) ++last;
         runs.varint(i - end);
@@ -49,18 +51,19 @@ void put_exceptions(ByteWriter& out, std::span<const std::uint8_t> mask,
     put_packed(out, shuffled);
 }
 
-void take_exceptions(ByteReader& in, std::span<std::uint8_t> mask, std::span<std::byte> values,
-                     std::size_t value_bytes) {
-    const std::size_t count = in.count(mask.size());
-    if (count == 0) return;
-    const Bytes runs = take_packed(in, count * 20);
+std::vector<std::uint8_t> take_exceptions(ByteReader& in, std::size_t count, std::span<std::byte> values,
+                                          std::size_t value_bytes) {
+    const std::size_t run_count = in.count(count);
+    if (run_count == 0) return {};
+    std::vector<std::uint8_t> mask(count);
+    const Bytes runs = take_packed(in, run_count * 20);
     const Bytes shuffled = take_packed(in, values.size());
     if (shuffled.size() % value_bytes != 0) throw Damaged{"exceptions"};
     Bytes kept(shuffled.size());
     unshuffle(shuffled, value_bytes, kept);
     ByteReader run_reader(runs), value_reader(kept);
     std::size_t at = 0;
-    for (std::size_t run = 0; run < count; ++run) {
+    for (std::size_t run = 0; run < run_count; ++run) {
         at += run_reader.count(mask.size() - at);
         const std::size_t length = run_reader.count(mask.size() - at);
         const auto bytes = value_reader.take_bytes(length * value_bytes);
@@ -70,6 +73,7 @@ void take_exceptions(ByteReader& in, std::span<std::uint8_t> mask, std::span<std
         at += length;
     }
     if (run_reader.left() != 0 || value_reader.left() != 0) throw Damaged{"exceptions"};
+    return mask;
 }
 
 void put_flags(ByteWriter& out, std::span<const std::uint8_t> flags) {

@@ -8,17 +8,20 @@
 
 namespace narrows::codec {
 
-inline constexpr std::uint32_t magic = 0x3143574e;  // "NWC1"
+inline constexpr std::uint16_t magic = 0x314e;      // "N1"
+inline constexpr std::size_t checked_from = 10;     // magic and checksum stand before
 inline constexpr std::uint8_t logarithmic = 1;      // flag: values are exp of what is predicted
+inline constexpr std::uint8_t usual_grid = 2;       // flag: the model's grid
+inline constexpr std::uint8_t all_rows = 4;         // flag: as many values as the chunk holds
 
 std::uint64_t checksum(std::span<const std::byte> bytes);
 
 // Values that are kept bit by bit: runs of places, and the bytes.
 void put_exceptions(ByteWriter& out, std::span<const std::uint8_t> mask,
                     std::span<const std::byte> values, std::size_t value_bytes);
-// Sets mask and copies the values to their places.
-void take_exceptions(ByteReader& in, std::span<std::uint8_t> mask, std::span<std::byte> values,
-                     std::size_t value_bytes);
+// Copies the values to their places; the mask of all `count` of them, empty where there are none.
+std::vector<std::uint8_t> take_exceptions(ByteReader& in, std::size_t count, std::span<std::byte> values,
+                                          std::size_t value_bytes);
 // Runs of equal flags, from false on.
 void put_flags(ByteWriter& out, std::span<const std::uint8_t> flags);
 void take_flags(ByteReader& in, std::span<std::uint8_t> flags);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "pipeline/flow/machine.hpp"
 #include "pipeline/flow/packet_context.hpp"
 
 namespace narrows::flow {
@@ -36,6 +37,7 @@ bool Engine::next(Context::Place& place) {
 }
 
 void Engine::begin(Packet& packet, const Context::Place& place) {
+    ++begun;
     packet.begin(plan, place);
 }
 
@@ -150,6 +152,9 @@ void Engine::report(bool epoch_finished, std::map<std::string, double> row) {
     out.loss = loss_;   // of the epoch before, until this one has any
     out.seconds = seconds();
     out.memory_bound = plan.memory_bound;
+    out.resident_bytes = resident_bytes();
+    out.in_flight = begun.load() - retired;
+    out.slots = packets.size();
     out.epoch_finished = epoch_finished;
     out.metrics = std::move(row);
     (*plan.settings.progress)(out);

@@ -44,6 +44,7 @@ public:
     Work work;
     Progress progress;
     std::vector<std::uint64_t> skip_below;        // per node: samples that it has from an earlier run
+    std::atomic<std::uint64_t> begun{0};          // packets
     std::uint64_t retired = 0;
     std::uint64_t samples_done = 0;
 

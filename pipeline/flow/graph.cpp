@@ -60,11 +60,17 @@ struct Graph::Nodes {
         tf::make_edge(numbers, tf::input_port<0>(births));
         tf::make_edge(free, tf::input_port<1>(births));
         tf::make_edge(births, born);
-        for (auto& packet : engine.packets) {
-            handed_over(packet.get());
-            free.try_put(packet.get());
+        try {
+            for (auto& packet : engine.packets) {
+                handed_over(packet.get());
+                free.try_put(packet.get());
+            }
+            build();
+        } catch (...) {  // out of memory: tasks on their way must not outlive the nodes
+            graph.cancel();
+            graph.wait_for_all();
+            throw;
         }
-        build();
         handed_over(&numbers);
     }
 

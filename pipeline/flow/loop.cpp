@@ -39,4 +39,11 @@ void with_loop(std::size_t threads, FunctionRef<void(const Loop&)> body) {
     arena.execute([&] { body(ParallelLoop(count)); });
 }
 
+const Loop& loop_of_process(std::size_t threads) {
+    static const ParallelLoop loop(threads > 0 ? threads : usable_threads());
+    static const tbb::global_control control(tbb::global_control::max_allowed_parallelism,
+                                             loop.threads());
+    return loop;
+}
+
 }  // namespace narrows::flow

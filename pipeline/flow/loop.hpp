@@ -21,4 +21,8 @@ private:
 // use).
 NARROWS_PUBLIC void with_loop(std::size_t threads, FunctionRef<void(const Loop&)> body);
 
+// Holds the process to so many threads (0: what it may use) from now on, and gives a loop over them
+// for work outside graphs and inside their bodies. The first call decides.
+NARROWS_PUBLIC const Loop& loop_of_process(std::size_t threads);
+
 }  // namespace narrows::flow

@@ -94,15 +94,7 @@ Plan::Plan(const language::Pipeline& pipeline_, const registry::Registry& regist
     plan_gradients();
     place_values();
 
-    // What is resident now has models and data in it; saving a model takes it once more. Threads
-    // need stacks and library buffers. What opening took already cannot be less.
-    std::uint64_t model_bytes = 0;
-    for (const auto& [name, model] : models) model_bytes += model->bytes();
-    constexpr std::uint64_t margin = 16u << 20, each_thread = 2u << 20;
-    memory_bound =
-        std::max(peak_bytes(), resident_bytes() + held_bytes +
-                                   static_cast<std::uint64_t>(in_flight) * slot_bytes +
-                                   gated_bytes + 2 * model_bytes + margin + each_thread * threads);
+    bound_memory();
 }
 
 Plan::~Plan() = default;

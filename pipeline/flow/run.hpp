@@ -14,6 +14,7 @@ namespace narrows::flow {
 // What changes how a run goes, never what it gives.
 struct Settings {
     std::size_t threads = 0;      // 0: what the process may use (affinity, cgroup quota)
+    std::uint64_t memory = 0;     // bytes to stay below; 0: what the process may use (cgroup limit)
     bool resume = false;
     bool no_clobber = false;
     bool only_check = false;      // open everything, run nothing
@@ -29,6 +30,8 @@ struct Report {
     double loss = 0;                                    // running mean of the epoch
     double seconds = 0;
     std::uint64_t memory_bound = 0;                     // bytes; the first report
+    std::uint64_t resident_bytes = 0;                   // now
+    std::uint64_t in_flight = 0, slots = 0;             // packets between source and end, and at most
     bool epoch_finished = false;                        // `metrics` hold the epoch's row
     std::map<std::string, double> metrics;
 };

@@ -134,6 +134,7 @@ Shape Convolution::configure(const Shape& input) {
     block_ = std::clamp(block_floats / windows_.depth() / block_rows * block_rows, block_rows,
                         most_rows);
     own_weight_ = std::make_unique<Parameter>("weight", Shape{k, n}, true, true);
+    own_weight_->keep_transposed();
     weight_ = own_weight_.get();
     bias_.reset();
     if (bias_used_) bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);

@@ -12,16 +12,20 @@ namespace {
 constexpr std::size_t width = simd::panel_width;
 constexpr std::size_t tile_rows = 8;      // of the weight gradient kernel
 constexpr std::size_t tiles_a_task = 12;  // a few microseconds for a usual batch
+// What takes a thread less than this is not worth handing out.
+constexpr std::size_t least_steps = std::size_t{1} << 17;   // multiply-adds of a product
+constexpr std::size_t least_values = std::size_t{1} << 15;  // of an elementwise pass
 
 // C = A B, in tasks of whole panels; few panels: also by rows, in multiples of the kernel's tiles.
-void multiply(const Loop& loop, const simd::Product& product) {
+void multiply(const Loop& loop, const simd::Product& product,
+              void (*kernel)(const simd::Product&)) {
     const std::size_t panels = simd::panel_count(product.columns);
     const std::size_t threads = loop.threads();
-    if (threads <= 1) {
+    if (threads <= 1 || product.rows * product.depth * product.columns < least_steps) {
         simd::Product all = product;
         all.first_panel = 0;
         all.last_panel = panels;
-        simd::kernels().product(all);
+        kernel(all);
         return;
     }
     constexpr std::size_t fewest_rows = 24;
@@ -39,7 +43,7 @@ void multiply(const Loop& loop, const simd::Product& product) {
         part.c += first * product.c_stride;
         if (part.before) part.before += first * product.c_stride;
         part.rows = last - first;
-        simd::kernels().product(part);
+        kernel(part);
     });
 }
 
@@ -136,7 +140,7 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     product.alpha = settings::alpha_of(*act_, alpha_);
     if (pass.keeps() && simd::derivative_needs_input(*act_))
         product.before = reinterpret_cast<float*>(pass.workspace);
-    multiply(*pass.loop, product);
+    multiply(*pass.loop, product, simd::kernels().product);
 }
 
 void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, float* dx) {
@@ -144,7 +148,9 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
         const float* saved = simd::derivative_needs_input(*act_)
                                  ? reinterpret_cast<const float*>(pass.workspace)
                                  : y;
-        const std::size_t tasks = std::min(pass.rows, 4 * pass.loop->threads());
+        const std::size_t tasks = pass.rows * outputs_ < least_values
+                                      ? 1
+                                      : std::min(pass.rows, 4 * pass.loop->threads());
         pass.loop->each(tasks, [&](std::size_t task) {
             const std::size_t first = pass.rows * task / tasks * outputs_;
             const std::size_t last = pass.rows * (task + 1) / tasks * outputs_;
@@ -157,13 +163,14 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
     product.a = dy;
     product.a_stride = product.depth = outputs_;
     product.rows = pass.rows;
-    product.panels = transposed();
     product.columns = product.c_stride = inputs_;
     product.c = dx;
-    multiply(*pass.loop, product);
+    product.panels = owner_ ? owner_->weight_->data() : weight_->data();
+    multiply(*pass.loop, product,
+             owner_ ? simd::kernels().product : simd::kernels().transposed_product);
 }
 
-// Eight rows of W at a time: gradient over the whole batch, the rule, the packed transpose.
+// Eight rows of W at a time: gradient over the whole batch, the rule, a packed transpose if one is kept.
 void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                          const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
@@ -193,8 +200,9 @@ void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
         block.decays = weight_->decays();
         block.parameter = weight_.get();
         rule.apply(block);
-        simd::kernels().transpose_tile(block.weight, row, count, panel, inputs_, outputs_,
-                                       weight_->transposed());
+        if (weight_->transposed() != nullptr)
+            simd::kernels().transpose_tile(block.weight, row, count, panel, inputs_, outputs_,
+                                           weight_->transposed());
     }
 }
 
@@ -212,6 +220,7 @@ void Dense::normalise_panel(std::size_t panel) {
         factor[c] = squares[c] > 0 ? static_cast<float>(1 / std::sqrt(squares[c])) : 1.0f;
     for (std::size_t row = 0; row < inputs_; ++row)
         for (std::size_t c = 0; c < width; ++c) first[row * width + c] *= factor[c];
+    if (weight_->transposed() == nullptr) return;
     for (std::size_t row = 0; row < inputs_; row += tile_rows)
         simd::kernels().transpose_tile(first + row * width, row, std::min(tile_rows, inputs_ - row),
                                        panel, inputs_, outputs_, weight_->transposed());
@@ -303,7 +312,8 @@ void Dense::parts_arrived(const Loop& loop) {
     if (!weight_ || weight_->frozen) return;
     const std::size_t chunks = panel_tasks();
     constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
-    loop.each(weight_tasks(), [&](std::size_t task) {
+    const std::size_t tasks = weight_->transposed() != nullptr ? weight_tasks() : 0;
+    loop.each(tasks, [&](std::size_t task) {
         if (task >= own_tasks_.first && task < own_tasks_.last) return;
         const std::size_t panel = task / chunks, begin = task % chunks * rows_a_task;
         const std::size_t end = std::min(inputs_, begin + rows_a_task);
@@ -364,6 +374,7 @@ bool Dense::tie(Layer& other) {
                     "unit_norm stands on " + describe() + ", whose weights are the encoder's",
                     "set it on the encoder's layer");
     weight_.reset();
+    owner->weight_->keep_transposed();  // what this layer goes forward with
     owner_ = owner;
     owner->partner_ = this;
     return true;

@@ -41,11 +41,8 @@ public:
     void add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
 
 private:
-    // The matrix that `pass` multiplies with, and that which backward does.
+    // The matrix that forward multiplies with.
     const float* panels() const { return owner_ ? owner_->weight_->transposed() : weight_->data(); }
-    const float* transposed() const {
-        return owner_ ? owner_->weight_->data() : weight_->transposed();
-    }
     void update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                       const UpdateRule& rule);
     void normalise_panel(std::size_t panel);

@@ -57,8 +57,8 @@ private:
     std::size_t size_ = 0;
 };
 
-// A parameter: its storage is the layer's business (matrices in panels, with a packed transpose);
-// outside it is seen as a canonical row-major array.
+// A parameter: its storage is the layer's business (matrices in panels, on request with a packed
+// transpose); outside it is seen as a canonical row-major array.
 class NARROWS_PUBLIC Parameter {
 public:
     // matrix [inputs, outputs] in panels, or a plain vector/array of `shape`
@@ -74,7 +74,9 @@ public:
     float* data() { return data_.data(); }            // panels, or the plain array
     const float* data() const { return data_.data(); }
     std::size_t stored() const { return data_.size(); }
-    const float* transposed() const { return transposed_.data(); }  // panels of the transpose
+    // From now on set_values() packs the transpose, and who changes the panels changes it too.
+    void keep_transposed();
+    const float* transposed() const { return transposed_.data(); }  // its panels; null: not kept
     float* transposed() { return transposed_.data(); }
     float* state(int which) { return state_[which].empty() ? nullptr : state_[which].data(); }
     void make_states(int count);                      // zeroed

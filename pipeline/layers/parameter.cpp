@@ -33,7 +33,14 @@ Parameter::Parameter(std::string name, Shape shape, bool matrix, bool decays)
     if (shape_.rank() != 2) throw std::logic_error("parameter " + name_ + ": a matrix has rank 2");
     const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
     data_ = Floats(simd::panels_size(k, n));
+}
+
+void Parameter::keep_transposed() {
+    if (!transposed_.empty()) return;
+    const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
     transposed_ = Floats(simd::panels_size(n, k), 27);
+    const xt::xtensor<float, 1> packed = values();
+    simd::pack_transposed(packed.data(), k, n, transposed_.data());
 }
 
 void Parameter::make_states(int count) {
@@ -70,7 +77,8 @@ void Parameter::set_values(std::span<const float> values, int which) {
     }
     const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
     simd::pack(values.data(), k, n, to.data());
-    if (which < 0) simd::pack_transposed(values.data(), k, n, transposed_.data());
+    if (which < 0 && !transposed_.empty())
+        simd::pack_transposed(values.data(), k, n, transposed_.data());
 }
 
 }  // namespace narrows::layers

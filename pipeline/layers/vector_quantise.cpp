@@ -49,6 +49,7 @@ Shape VectorQuantise::configure(const Shape& input) {
     size_ = static_cast<std::size_t>(size);
     positions_ = static_cast<std::size_t>(input.elements() / size);
     codebook_ = std::make_unique<Parameter>("codebook", Shape{entries_, size}, true, false);
+    codebook_->keep_transposed();
     counts_ = std::make_unique<Parameter>("counts", Shape{entries_}, false, false);
     counts_->trained = false;
     if (!by_gradient()) {

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 
-#include "pipeline/layers/centre.hpp"
 #include "pipeline/layers/settings.hpp"
 #include "pipeline/model/architecture.hpp"
-#include "pipeline/model/clipping.hpp"
-#include "pipeline/model/digest.hpp"
 #include "pipeline/model/model_file.hpp"
 #include "pipeline/model/scaling.hpp"
 
@@ -18,25 +15,6 @@ std::uint32_t hash_of(std::string_view text) {
     std::uint32_t hash = 2166136261u;
     for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619u;
     return hash;
-}
-
-const Setting* find(const LayerSpec& spec, std::string_view name) {
-    for (const Setting& setting : spec.settings)
-        if (setting.name == name) return &setting;
-    return nullptr;
-}
-
-LayerSpec reshape_to(const Shape& shape, const Position& position) {
-    Setting extents{"shape", {}, {}};
-    extents.value.numbers.assign(shape.begin(), shape.end());
-    return {"reshape", {extents}, position};
-}
-
-// Weights decay, a codebook does not: it has no transpose to share.
-bool owns_matrix(layers::Layer& layer) {
-    for (const layers::Parameter* parameter : layer.parameters())
-        if (parameter->matrix() && parameter->decays()) return true;
-    return false;
 }
 
 }  // namespace
@@ -102,80 +80,6 @@ void Autoencoder::build_stack(Stack& stack, std::span<const LayerSpec> specs,
             throw Error(Fault::plugin, "layer type \"" + spec.type + "\" is not a layer");
         made.release();
         stack.add(std::unique_ptr<layers::Layer>(layer), spec);
-    }
-}
-
-// Backwards through the encoder. An activation closes the layer before it: the mirror of layer i
-// ends in that of layer i-1, and the last one in `output`. A layer that read an image as a vector
-// gives a vector back, so a layer that sees shapes needs the image's before it.
-void Autoencoder::build_mirror() {
-    std::vector<LayerSpec> specs;
-    std::optional<Shape> flattened;
-    for (std::size_t i = encoder_.size(); i-- > 0;) {
-        std::optional<LayerSpec> spec = encoder_.layer(i).mirror(encoder_.input_of(i));
-        if (!spec)
-            throw Error(Fault::usage,
-                        "model \"" + name_ + "\": layer " + std::to_string(i) + " (" +
-                            encoder_.layer(i).describe() + ") cannot be mirrored",
-                        "write the decoder's layers out", encoder_.spec(i).position);
-        if (spec->type.empty()) continue;
-        spec->position = encoder_.spec(i).position;
-        std::string act = output_act_;
-        for (std::size_t j = i; j-- > 0;) {
-            if (encoder_.spec(j).type == "activation") {
-                act = "linear";
-                break;
-            }
-            if (!encoder_.layer(j).activation()) continue;
-            const Setting* own = find(encoder_.spec(j), "act");
-            act = own ? own->value.text : "linear";
-            break;
-        }
-        for (Setting& setting : spec->settings)
-            if (setting.name == "act") setting.value.text = act;
-        const bool sees_shape = spec->type != "dense" && spec->type != "reshape";
-        if (flattened && sees_shape) specs.push_back(reshape_to(*flattened, spec->position));
-        flattened.reset();
-        if (spec->type == "dense" && encoder_.input_of(i).rank() > 1)
-            flattened = encoder_.input_of(i);
-        specs.push_back(std::move(*spec));
-    }
-    build_stack(decoder_, specs, {});
-}
-
-// Matrices pair up from the code outwards.
-void Autoencoder::tie() {
-    std::size_t i = encoder_.size(), pairs = 0;
-    for (std::size_t j = 0; j < decoder_.size(); ++j) {
-        if (!owns_matrix(decoder_.layer(j))) continue;
-        while (i > 0 && !owns_matrix(encoder_.layer(i - 1))) --i;
-        bool tied = false;
-        try {
-            tied = i > 0 && decoder_.layer(j).tie(encoder_.layer(--i));
-        } catch (const Error& error) {
-            throw Error(error.fault(), "model \"" + name_ + "\": " + error.what(), error.hint(),
-                        decoder_.spec(j).position);
-        }
-        if (!tied)
-            throw Error(Fault::usage,
-                        "model \"" + name_ + "\": decoder layer " + std::to_string(j) + " (" +
-                            decoder_.layer(j).describe() +
-                            ") has no encoder layer to share weights with",
-                        "use decoder = \"mirror\" with tied = true", decoder_.spec(j).position);
-        ++pairs;
-    }
-    if (pairs == 0)
-        throw Error(Fault::usage, "model \"" + name_ + "\" is tied but no layer has weights");
-}
-
-// What the encoder takes away is what the decoder adds, from the code outwards.
-void Autoencoder::share_centres() {
-    std::size_t i = encoder_.size();
-    for (std::size_t j = 0; j < decoder_.size(); ++j) {
-        if (dynamic_cast<layers::Centre*>(&decoder_.layer(j)) == nullptr) continue;
-        while (i > 0 && !decoder_.layer(j).tie(encoder_.layer(i - 1))) --i;
-        if (i == 0) return;
-        --i;
     }
 }
 
@@ -337,159 +241,10 @@ const Shape& Autoencoder::output_shape() const {
     return classes_.empty() ? input_shape() : decoder_.output();
 }
 
-void Autoencoder::choose_trained(std::span<const std::string> train,
-                                 std::span<const std::string> freeze) {
-    const std::vector<std::string> names = parameter_names();
-    const std::vector<layers::Parameter*> all = parameters();
-    const auto within = [](const std::string& name, const std::string& part) {
-        return part.empty() ||
-               (name.starts_with(part) && (name.size() == part.size() || name[part.size()] == '.'));
-    };
-    const auto listed = [&](const std::string& name, std::span<const std::string> parts) {
-        return std::any_of(parts.begin(), parts.end(),
-                           [&](const std::string& part) { return within(name, part); });
-    };
-    for (const auto& parts : {train, freeze})
-        for (const std::string& part : parts)
-            if (std::none_of(names.begin(), names.end(),
-                             [&](const std::string& name) { return within(name, part); }))
-                throw Error(Fault::usage,
-                            "model \"" + name_ + "\" has no parameters in \"" + part + "\"",
-                            "parts are \"encoder\", \"decoder\", \"encoder.0\" and so on; tied "
-                            "weights are the encoder's");
-    for (std::size_t i = 0; i < all.size(); ++i)
-        all[i]->frozen = (!train.empty() && !listed(names[i], train)) || listed(names[i], freeze);
-    encoder_.find_trained();
-    decoder_.find_trained();
-    // Borrowers of a weight that is trained pass on their part of its gradient.
-    const std::vector<layers::Parameter*> own = encoder_.parameters();
-    if (tied_ && std::any_of(own.begin(), own.end(),
-                             [](const layers::Parameter* p) { return p->matrix() && !p->frozen; }))
-        decoder_.train_all();
-}
-
-std::uint64_t Autoencoder::bytes() const {
-    std::uint64_t floats = 0;
-    for (layers::Parameter* parameter : parameters()) {
-        floats += parameter->stored() * (parameter->matrix() ? 2 : 1);
-        for (int which = 0; which < 2; ++which)
-            if (parameter->state(which)) floats += parameter->stored();
-    }
-    return floats * sizeof(float);
-}
-
 std::string Autoencoder::describe() const {
     return (configured() ? to_string(encoder_.input()) + " -> " : "") + encoder_.describe() +
            " | " + decoder_.describe() + (tied_ ? " (tied)" : "") +
            (gaussian() ? " (gaussian latent)" : "");
-}
-
-double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {
-    encoder_.prepare_update();
-    decoder_.prepare_update();
-    double norm = 0;
-    if (max_norm > 0) {
-        const Measure measure(parameters());
-        encoder_.update(loop, measure);
-        decoder_.update(loop, measure);
-        norm = measure.norm();
-    }
-    if (norm > max_norm) {  // never without clipping: then both are 0
-        const Scaled scaled(rule, static_cast<float>(max_norm / norm));
-        encoder_.update(loop, scaled);
-        decoder_.update(loop, scaled);
-    } else if (ranks_ != nullptr && max_norm <= 0) {
-        encoder_.update_over_ranks(loop, rule);
-        decoder_.update_over_ranks(loop, rule);
-    } else {
-        encoder_.update(loop, rule);
-        decoder_.update(loop, rule);
-    }
-    encoder_.forget();
-    decoder_.forget();
-    return norm;
-}
-
-void Autoencoder::make_states(int count) {
-    for (layers::Parameter* parameter : parameters()) parameter->make_states(count);
-}
-
-std::vector<layers::Parameter*> Autoencoder::parameters() const {
-    std::vector<layers::Parameter*> all = encoder_.parameters();
-    for (layers::Parameter* parameter : decoder_.parameters()) all.push_back(parameter);
-    return all;
-}
-
-std::vector<std::string> Autoencoder::parameter_names() const {
-    std::vector<std::string> names = encoder_.parameter_names("encoder");
-    for (std::string& name : decoder_.parameter_names("decoder")) names.push_back(std::move(name));
-    return names;
-}
-
-std::vector<NamedValues> Autoencoder::weights(int which) const {
-    std::vector<NamedValues> out;
-    const std::vector<std::string> names = parameter_names();
-    const std::vector<layers::Parameter*> all = parameters();
-    for (std::size_t i = 0; i < all.size(); ++i)
-        if (which < 0 || all[i]->state(which) != nullptr)
-            out.push_back({names[i], all[i]->shape(), all[i]->values(which)});
-    return out;
-}
-
-void Autoencoder::set_weights(std::span<const NamedValues> values, int which,
-                              std::string_view part) {
-    const std::vector<std::string> names = parameter_names();
-    const std::vector<layers::Parameter*> all = parameters();
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        if ((which >= 0 && all[i]->state(which) == nullptr) || !names[i].starts_with(part))
-            continue;
-        const NamedValues* found = nullptr;
-        for (const NamedValues& candidate : values)
-            if (candidate.name == names[i]) found = &candidate;
-        if (found == nullptr)
-            throw Error(Fault::input, "the file has no values for " + names[i],
-                        "it belongs to a model of another architecture");
-        if (!(found->shape == all[i]->shape()))
-            throw Error(Fault::input,
-                        names[i] + " has shape " + to_string(found->shape) +
-                            " in the file but the model needs " + to_string(all[i]->shape()),
-                        "it belongs to a model of another architecture");
-        all[i]->set_values({found->values.data(), found->values.size()}, which);
-    }
-}
-
-std::uint64_t Autoencoder::parameter_count() const {
-    std::uint64_t count = 0;
-    for (const layers::Parameter* parameter : parameters())
-        if (parameter->trained) count += parameter->count();
-    return count;
-}
-
-bool Autoencoder::weights_finite(std::string& which) const {
-    const std::vector<std::string> names = parameter_names();
-    const std::vector<layers::Parameter*> all = parameters();
-    for (std::size_t i = 0; i < all.size(); ++i)
-        if (!simd::kernels().all_finite(all[i]->data(), all[i]->stored())) {
-            which = names[i];
-            return false;
-        }
-    return true;
-}
-
-// Every part goes in with its length, so that no two models give the same bytes.
-std::string Autoencoder::sha256() const {
-    Digest digest;
-    digest.text(architecture_);
-    const Scaling none;
-    const Scaling& scaling = scaling_ ? *scaling_ : none;
-    digest.text(scaling.kind);
-    digest.values(scaling.shift);
-    digest.values(scaling.factor);
-    for (const NamedValues& weight : weights()) {
-        digest.text(weight.name);
-        digest.values({weight.values.data(), weight.values.size()});
-    }
-    return digest.hex();
 }
 
 }  // namespace narrows::model

@@ -36,11 +36,13 @@ std::string probe(const ProbeOptions& o) {
 std::string score(const ScoreOptions& o) {
     TomlText toml = begin("score", o.source, o.model, o.seed);
     toml.node("recon", "decode").text("model", "ae").text("in.z", "code.z");
+    if (o.importance.draws > 0) importance_node(toml, o.importance);
     toml.node("out", "store.scores")
         .text("model", "ae")
         .text("in.prediction", "recon.x")
         .text("in.target", "data.x")
         .text("file", o.output);
+    if (o.importance.draws > 0) toml.text("in.score", "importance.per_sample");
     if (!o.labels.data.empty()) label_keys(toml, o.labels);
     if (o.per_feature) toml.flag("per_feature", true);
     if (o.quantile > 0) toml.real("threshold_quantile", o.quantile);
@@ -49,6 +51,7 @@ std::string score(const ScoreOptions& o) {
         toml.integer("series_rows", o.series_rows);
         toml.integer("stride", o.source.stride > 0 ? o.source.stride : o.source.window);
     }
+    part_keys(toml, o.source);
     return toml.str();
 }
 

@@ -15,12 +15,14 @@ namespace narrows::recipes {
 // DATA and the options beside it, as the `load` node takes them. Empty and 0: left out.
 struct Source {
     std::vector<std::string> data;  // FILE[:/dataset][@first:last]
-    std::string format, sample_type, label_column, columns, on_bad_row;
+    std::string format, sample_type, label_column, columns, on_bad_row, on_drift;
     std::string scale;                // auto none unit minmax standard
     std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
     std::optional<std::int64_t> ply;  // chess games
+    std::string part;                 // "2/4": of the rows; encode, score
+    std::int64_t all_rows = 0;        // with `part`: of the data
     bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 
@@ -147,6 +149,7 @@ struct StreamOptions {
     bool bce = false;          // evaluate: data and model allow it
     bool labels = false;       // the data has labels to carry along
     bool live = false;         // encode: under its own name from the start
+    bool append = false;       // encode: behind the rows that the output has
     int level = -1;            // deflate level of samples; -1: the node's default
     bool gaussian = false;     // a variational model
     bool mean = false;         // evaluate: decode the mean, not a draw
@@ -171,6 +174,8 @@ struct StreamOptions {
     std::int64_t steps = 0;        // interpolate: points from one to the other, both included
     std::optional<PictureOptions> picture;  // reconstruct, sample, interpolate: the output is a PNG
 };
+// p(x | z) that the model was made for.
+NARROWS_PUBLIC std::string likelihood_of(const StreamOptions& options);
 NARROWS_PUBLIC std::string interpolate(const StreamOptions& options);
 NARROWS_PUBLIC std::string sample(const StreamOptions& options);
 NARROWS_PUBLIC std::string encode(const StreamOptions& options);
@@ -244,6 +249,13 @@ struct MapOptions {
 };
 NARROWS_PUBLIC std::string map(const MapOptions& options);
 
+// log p(x) of a variational model, by importance-weighted draws.
+struct Importance {
+    std::int64_t draws = 0;                // a sample; 0: not
+    std::string likelihood = "bernoulli";  // p(x | z): "gaussian", "laplace"
+    double scale = 1;                      // where the model does not learn it
+};
+
 struct ScoreOptions {
     Source source;  // with the reference's DATA before the scored
     LabelSource labels;
@@ -252,6 +264,7 @@ struct ScoreOptions {
     std::int64_t series_rows = 0;        // windows: rows of the series that they were cut from
     double quantile = 0;                 // 0: no threshold
     bool per_feature = false;
+    Importance importance;  // the score is then -log p(x), nats
     std::uint64_t seed = 1;
 };
 NARROWS_PUBLIC std::string score(const ScoreOptions& options);

@@ -17,7 +17,15 @@ void load_node(TomlText& toml, std::string_view id, const Source& source) {
     if (!source.scale.empty() && source.scale != "auto") toml.text("scale", source.scale);
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
         toml.text("on_bad_row", source.on_bad_row);
+    if (!source.part.empty()) toml.text("part", source.part);
+    if (!source.on_drift.empty() && source.on_drift != "warn")
+        toml.text("on_drift", source.on_drift);
     if (source.batch > 0) toml.integer("batch", source.batch);
+}
+
+void part_keys(TomlText& toml, const Source& source) {
+    if (source.part.empty()) return;
+    toml.text("part", source.part).integer("all_rows", source.all_rows);
 }
 
 void checkpoint_every(TomlText& toml, std::int64_t rows, std::int64_t batch) {
@@ -37,6 +45,17 @@ void corrupt_node(TomlText& toml, const Corruption& corruption, std::string_view
     if (corruption.last) toml.real(strength + "_end", *corruption.last);
     if (corruption.kind == "salt-and-pepper" && (low != 0 || high != 1))
         toml.real("low", low).real("high", high);
+}
+
+void importance_node(TomlText& toml, const Importance& importance) {
+    toml.node("importance", "measure.importance")
+        .text("model", "ae")
+        .text("in.x", "data.x")
+        .text("in.mean", "code.mean")
+        .text("in.log_variance", "code.log_variance")
+        .integer("draws", importance.draws);
+    if (importance.likelihood != "bernoulli") toml.text("likelihood", importance.likelihood);
+    if (importance.scale != 1) toml.real("scale", importance.scale);
 }
 
 void label_keys(TomlText& toml, const LabelSource& labels) {

@@ -6,8 +6,14 @@
 
 namespace narrows::recipes {
 
+// The keys of a sink whose rows are a part of all; none where they are all.
+void part_keys(TomlText& toml, const Source& source);
+
 // Writes the node's table without closing it: the caller may add keys.
 void load_node(TomlText& toml, std::string_view id, const Source& source);
+
+// Reads the nodes "data" and "code" of a variational model.
+void importance_node(TomlText& toml, const Importance& importance);
 
 // The keys of a node that reads labels for itself.
 void label_keys(TomlText& toml, const LabelSource& labels);

@@ -58,13 +58,6 @@ void jacobian_nodes(TomlText& toml, const StreamOptions& o) {
         .real("sigma", 0.01);
 }
 
-// What the model was made for. Models that say nothing were trained with BCE, or with squared error:
-// that of a normal distribution of deviation 1.
-std::string likelihood_of(const StreamOptions& o) {
-    if (!o.likelihood.empty()) return o.likelihood;
-    return o.bce || !o.gaussian ? "bernoulli" : "gaussian";
-}
-
 // Samples in the units of the training data, with the labels that came in.
 void samples_node(TomlText& toml, std::string_view from, std::string_view file, bool labels,
                   int level) {
@@ -93,6 +86,13 @@ void grid_node(TomlText& toml, std::string_view from, std::string_view below,
 
 }  // namespace
 
+// Models that say nothing were trained with BCE, or with squared error:
+// that of a normal distribution of deviation 1.
+std::string likelihood_of(const StreamOptions& o) {
+    if (!o.likelihood.empty()) return o.likelihood;
+    return o.bce || !o.gaussian ? "bernoulli" : "gaussian";
+}
+
 std::string encode(const StreamOptions& o) {
     TomlText toml = begin("encode", o);
     if (o.int8) {
@@ -115,6 +115,8 @@ std::string encode(const StreamOptions& o) {
     if (o.draws > 0) toml.text("in.draws", "code.draws");
     toml.text("file", o.output);
     if (o.live) toml.flag("live_file", true);
+    part_keys(toml, o.source);
+    if (o.append) toml.flag("append", true);
     return toml.str();
 }
 
@@ -244,16 +246,8 @@ std::string evaluate(const StreamOptions& o) {
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
         if (o.bce || likelihood != "bernoulli") toml.text("in.nats", "nats.per_sample");
-        if (o.importance > 0) {
-            toml.node("importance", "measure.importance")
-                .text("model", "ae")
-                .text("in.x", "data.x")
-                .text("in.mean", "code.mean")
-                .text("in.log_variance", "code.log_variance")
-                .integer("draws", o.importance);
-            if (likelihood != "bernoulli") toml.text("likelihood", likelihood);
-            if (o.likelihood_scale != 1) toml.real("scale", o.likelihood_scale);
-        }
+        if (o.importance > 0)
+            importance_node(toml, {o.importance, likelihood, o.likelihood_scale});
     }
     health_node(toml, o);
     if (o.quantised) {

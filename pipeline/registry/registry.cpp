@@ -81,10 +81,20 @@ std::string_view kind_name(Kind kind) {
     return kind == Kind::node ? "node" : kind == Kind::model ? "model" : "layer";
 }
 
-std::filesystem::path beside_the_command() {
+// PREFIX/lib/narrows of the command; of a program elsewhere the folder beside this library, which
+// may lie in lib/TRIPLET.
+std::filesystem::path own_plugins() {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-    return error ? std::filesystem::path{} : self.parent_path().parent_path() / "lib" / "narrows";
+    const auto of_command = self.parent_path().parent_path() / "lib" / "narrows";
+    if (!error && std::filesystem::is_directory(of_command, error)) return of_command;
+    Dl_info info{};
+    if (::dladdr(reinterpret_cast<const void*>(&own_plugins), &info) != 0 && info.dli_fname != nullptr) {
+        const auto library = std::filesystem::weakly_canonical(info.dli_fname, error).parent_path();
+        for (const auto& folder : {library / "narrows", library.parent_path() / "narrows"})
+            if (std::filesystem::is_regular_file(folder / "narrows_load.so", error)) return folder;
+    }
+    return of_command;
 }
 
 }  // namespace
@@ -227,7 +237,7 @@ std::vector<std::filesystem::path> plugin_folders(std::span<const std::string> g
     std::vector<std::filesystem::path> folders(given.begin(), given.end());
     if (const char* path = std::getenv("NARROWS_PLUGIN_PATH"))
         for (auto& folder : split(path, ':')) folders.emplace_back(folder);
-    if (auto own = beside_the_command(); !own.empty()) folders.push_back(std::move(own));
+    if (auto own = own_plugins(); !own.empty()) folders.push_back(std::move(own));
     return folders;
 }
 

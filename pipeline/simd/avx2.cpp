@@ -82,6 +82,46 @@ NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
     _mm_store_si128(reinterpret_cast<__m128i*>(all), bytes);
     for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
 }
+// The thirty-two shares of a distribution (residuals.hpp; portable.cpp says what each does).
+struct Shares {
+    __m256i low, high;
+};
+NARROWS_INLINE Shares load_shares(const std::uint16_t* p) {
+    const auto* v = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)};
+}
+NARROWS_INLINE void store_shares(std::uint16_t* p, Shares v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p) + 1, v.high);
+}
+NARROWS_INLINE Shares average(Shares a, Shares b) {
+    return {_mm256_avg_epu16(a.low, b.low), _mm256_avg_epu16(a.high, b.high)};
+}
+NARROWS_INLINE std::uint32_t count_up_to(Shares a, std::uint32_t limit) {
+    const __m256i most = _mm256_set1_epi16(static_cast<short>(limit));
+    const __m256i low = _mm256_cmpeq_epi16(_mm256_min_epu16(a.low, most), a.low);
+    const __m256i high = _mm256_cmpeq_epi16(_mm256_min_epu16(a.high, most), a.high);
+    const auto bytes = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(low, high)));
+    return static_cast<std::uint32_t>(__builtin_popcount(bytes));
+}
+template <bool slow>
+NARROWS_INLINE __m256i moved_half(__m256i low, __m256i place, __m256i symbol, __m128i rate) {
+    const __m256i above = _mm256_cmpgt_epi16(place, symbol);
+    const __m256i end = _mm256_add_epi16(place, _mm256_and_si256(above, _mm256_set1_epi16(static_cast<short>(65504))));
+    // Above, signs are turned twice: -(-x) and x as (x ^ m) - m.
+    const __m256i apart = _mm256_sub_epi16(_mm256_xor_si256(_mm256_sub_epi16(low, end), above), above);
+    const __m256i part = slow ? _mm256_srli_epi16(apart, 7) : _mm256_srl_epi16(apart, rate);
+    const __m256i kept = _mm256_subs_epu16(_mm256_sub_epi16(apart, part), _mm256_set1_epi16(1));
+    return _mm256_add_epi16(end, _mm256_sub_epi16(_mm256_xor_si256(kept, above), above));
+}
+template <bool slow>  // the rate is 7
+NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+    const __m256i first = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m256i at = _mm256_set1_epi16(static_cast<short>(symbol));
+    const __m128i by = _mm_cvtsi32_si128(static_cast<int>(rate));
+    return {moved_half<slow>(low.low, first, at, by),
+            moved_half<slow>(low.high, _mm256_add_epi16(first, _mm256_set1_epi16(16)), at, by)};
+}
 // Pairs of 16-bit products: exact where the saturating byte instruction is not.
 struct Four {
     __m256i even, odd;
@@ -114,10 +154,12 @@ constexpr std::string_view this_name = "avx2";
 }  // namespace
 
 const Kernels* avx2_table() { return &the_table; }
+const CodingKernels* avx2_coding() { return &the_coding_table; }
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
 const Kernels* avx2_table() { return nullptr; }
+const CodingKernels* avx2_coding() { return nullptr; }
 }  // namespace narrows::simd
 #endif

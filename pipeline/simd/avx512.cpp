@@ -47,10 +47,12 @@ constexpr std::string_view this_name = "avx512";
 }  // namespace
 
 const Kernels* avx512_table() { return &the_table; }
+const CodingKernels* avx512_coding() { return &the_coding_table; }
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
 const Kernels* avx512_table() { return nullptr; }
+const CodingKernels* avx512_coding() { return nullptr; }
 }  // namespace narrows::simd
 #endif

@@ -17,6 +17,7 @@ NARROWS_INLINE L first_blocks() {
     return L::load_unaligned(count);
 }
 NARROWS_INLINE F load(const float* p) { return F::load_unaligned(p); }
+NARROWS_INLINE D load(const double* p) { return D::load_unaligned(p); }
 NARROWS_INLINE void store(float* p, F v) { v.store_unaligned(p); }
 NARROWS_INLINE void store(double* p, D v) { v.store_unaligned(p); }
 NARROWS_INLINE F select(M m, F a, F b) { return xsimd::select(m, a, b); }

@@ -9,15 +9,19 @@
 #include "pipeline/simd/int8.inl.hpp"
 #include "pipeline/simd/optimisers.inl.hpp"
 #include "pipeline/simd/gradients.inl.hpp"
+#include "pipeline/simd/transposed_product.inl.hpp"
 #include "pipeline/simd/dense_step.inl.hpp"
 #include "pipeline/simd/losses.inl.hpp"
 #include "pipeline/simd/weighted_losses.inl.hpp"
 #include "pipeline/simd/random.inl.hpp"
+#include "pipeline/simd/residuals.inl.hpp"
+#include "pipeline/simd/lanes.inl.hpp"
 
 constexpr Kernels the_table{
     .level = this_level,
     .name = this_name,
     .product = product,
+    .transposed_product = transposed_product,
     .int8_product = int8_product,
     .quantise = quantise,
     .weight_gradient = weight_gradient,
@@ -54,4 +58,11 @@ constexpr Kernels the_table{
     .mask = mask,
     .salt_and_pepper = salt_and_pepper,
     .peak = peak,
+};
+
+constexpr CodingKernels the_coding_table{
+    .put_residual = put_residual,
+    .take_residual = take_residual,
+    .encode_row = encode_row,
+    .decode_row = decode_row,
 };

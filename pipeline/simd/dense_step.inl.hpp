@@ -1,5 +1,5 @@
-// One step of a dense layer's weights: gradient, Adam and the packed transpose, eight rows at a
-// time. The divisions and roots of eight rows run between the sums of the next eight, and what
+// One step of a dense layer's weights: gradient, Adam and, where one is kept, the packed transpose, eight
+// rows at a time. The divisions and roots of eight rows run between the sums of the next eight, and what
 // their step will touch is asked for meanwhile.
 constexpr std::size_t step_rows = 8, step_values = step_rows * panel_width;
 constexpr auto sum_columns = static_cast<std::size_t>(gradient_vectors) * width;
@@ -26,8 +26,10 @@ struct StepBetween {
     NARROWS_INLINE void operator()(std::size_t share) const {
         share += tile * shares;
         for (const float* run : next) __builtin_prefetch(run + share * values);
-        __builtin_prefetch(next_rows + 2 * share * panel_width);
-        __builtin_prefetch(next_rows + (2 * share + 1) * panel_width);
+        if (next_rows != nullptr) {
+            __builtin_prefetch(next_rows + 2 * share * panel_width);
+            __builtin_prefetch(next_rows + (2 * share + 1) * panel_width);
+        }
         if (last[0] == nullptr) return;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < values; i += width) step(share * values + i);
@@ -39,6 +41,7 @@ void dense_adam(const DenseStep& d) {
     float* const arrays[3] = {d.weight, d.mean, d.variance};
     const std::size_t start = d.panel * d.inputs * panel_width, column = d.panel * panel_width;
     const auto transpose = [&](std::size_t row, std::size_t count) {
+        if (d.transposed == nullptr) return;
         transpose_tile(d.weight + start + row * panel_width, row, count, d.panel, d.inputs,
                        d.outputs, d.transposed);
     };
@@ -49,8 +52,9 @@ void dense_adam(const DenseStep& d) {
     for (; row + step_rows <= d.last && column + panel_width <= d.outputs; row += step_rows) {
         const std::size_t offset = start + row * panel_width;
         for (int i = 0; i < 3; ++i) between.next[i] = arrays[i] + offset;
-        between.next_rows = d.transposed + row / panel_width * d.outputs * panel_width +
-                            column * panel_width + row % panel_width;
+        if (d.transposed != nullptr)
+            between.next_rows = d.transposed + row / panel_width * d.outputs * panel_width +
+                                column * panel_width + row % panel_width;
         between.tile = 0;
         for (std::size_t r = 0; r < step_rows; r += gradient_rows)
             for (std::size_t at = 0; at < panel_width; at += sum_columns, ++between.tile)

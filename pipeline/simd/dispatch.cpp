@@ -16,7 +16,8 @@ bool machine_has(Level level) {
         case Level::avx2:
             return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         case Level::avx512:
-            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+                   __builtin_cpu_supports("avx512dq") &&
                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         case Level::neon: return false;
@@ -71,6 +72,19 @@ std::atomic<const Kernels*>& chosen() {
 const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed); }
 
 const Kernels* table(Level level) { return machine_has(level) ? built(level) : nullptr; }
+
+const CodingKernels* coding_table(Level level) {
+    if (table(level) == nullptr) return nullptr;
+    switch (level) {
+        case Level::portable: return portable_coding();
+        case Level::avx2: return avx2_coding();
+        case Level::avx512: return avx512_coding();
+        case Level::neon: return neon_coding();
+    }
+    return nullptr;
+}
+
+const CodingKernels& coding_kernels() { return *coding_table(kernels().level); }
 
 bool select(Level level) {
     const Kernels* wanted = table(level);

@@ -93,7 +93,7 @@ struct DenseStep {
     std::span<const OuterTerm> terms;
     std::size_t panel = 0, first = 0, last = 0, inputs = 0, outputs = 0;  // first: a multiple of 8
     float *weight = nullptr, *mean = nullptr, *variance = nullptr;        // in panels, from the first
-    float* transposed = nullptr;                                          // panels of the transpose
+    float* transposed = nullptr;                                          // its panels, or null
     AdamStep adam;
 };
 struct MomentumStep {
@@ -113,6 +113,8 @@ struct Kernels {
 
     // -- products
     void (*product)(const Product&);
+    // C = A B^T from the panels of B [columns, depth]; neither bias nor activation, `before` unused.
+    void (*transposed_product)(const Product&);
     void (*int8_product)(const Int8Product&);
     // y = round(x * factor + offset) within 0 ... 255, factor and offset [features]; NaN: 0
     void (*quantise)(const float* x, const float* factor, const float* offset, std::size_t features,

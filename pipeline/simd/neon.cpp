@@ -82,6 +82,41 @@ NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
     vst1q_s32(lane, v);
     for (std::size_t i = 0; i < count && i < 4; ++i) p[i] = static_cast<std::uint8_t>(lane[i]);
 }
+// The thirty-two shares of a distribution (residuals.hpp; portable.cpp says what each does).
+struct Shares {
+    uint16x8_t part[4];
+};
+NARROWS_INLINE Shares load_shares(const std::uint16_t* p) {
+    return {{vld1q_u16(p), vld1q_u16(p + 8), vld1q_u16(p + 16), vld1q_u16(p + 24)}};
+}
+NARROWS_INLINE void store_shares(std::uint16_t* p, const Shares& v) {
+    for (int i = 0; i < 4; ++i) vst1q_u16(p + 8 * i, v.part[i]);
+}
+NARROWS_INLINE Shares average(Shares a, const Shares& b) {
+    for (int i = 0; i < 4; ++i) a.part[i] = vrhaddq_u16(a.part[i], b.part[i]);
+    return a;
+}
+NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
+    const uint16x8_t most = vdupq_n_u16(static_cast<std::uint16_t>(limit)), one = vdupq_n_u16(1);
+    uint16x8_t count = vdupq_n_u16(0);
+    for (const uint16x8_t part : a.part) count = vaddq_u16(count, vandq_u16(vcleq_u16(part, most), one));
+    return vaddvq_u16(count);
+}
+template <bool slow>  // the rate is 7
+NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+    static constexpr std::uint16_t places[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const uint16x8_t at = vdupq_n_u16(static_cast<std::uint16_t>(symbol));
+    const int16x8_t by = vdupq_n_s16(static_cast<std::int16_t>(slow ? -7 : -static_cast<int>(rate)));
+    for (int i = 0; i < 4; ++i) {
+        const uint16x8_t place = vaddq_u16(vld1q_u16(places), vdupq_n_u16(static_cast<std::uint16_t>(8 * i)));
+        const uint16x8_t above = vcgtq_u16(place, at);
+        const uint16x8_t end = vaddq_u16(place, vandq_u16(above, vdupq_n_u16(65504)));
+        const uint16x8_t apart = vbslq_u16(above, vsubq_u16(end, low.part[i]), vsubq_u16(low.part[i], end));
+        const uint16x8_t kept = vqsubq_u16(vsubq_u16(apart, vshlq_u16(apart, by)), vdupq_n_u16(1));
+        low.part[i] = vbslq_u16(above, vsubq_u16(end, kept), vaddq_u16(end, kept));
+    }
+    return low;
+}
 // Sixteen-bit numbers of two lanes each: pairs of products, then pairs of pairs.
 struct Four {
     int16x8_t low, high;
@@ -115,10 +150,12 @@ constexpr std::string_view this_name = "neon";
 }  // namespace
 
 const Kernels* neon_table() { return &the_table; }
+const CodingKernels* neon_coding() { return &the_coding_table; }
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
 const Kernels* neon_table() { return nullptr; }
+const CodingKernels* neon_coding() { return nullptr; }
 }  // namespace narrows::simd
 #endif

@@ -56,6 +56,7 @@ NARROWS_INLINE D set(double x) { return {x, x}; }
 NARROWS_INLINE L set(std::uint64_t x) { return {x, x}; }
 NARROWS_INLINE L first_blocks() { return {0, 1}; }
 NARROWS_INLINE F load(const float* p) { return {p[0], p[1], p[2], p[3]}; }
+NARROWS_INLINE D load(const double* p) { return {p[0], p[1]}; }
 NARROWS_INLINE void store(float* p, F v) { std::memcpy(p, v.lane, sizeof v); }
 NARROWS_INLINE void store(double* p, D v) { std::memcpy(p, v.lane, sizeof v); }
 NARROWS_INLINE F load_part(const float* p, std::size_t count) {
@@ -167,6 +168,38 @@ NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, fl
 NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
     for (std::size_t i = 0; i < count && i < width; ++i) p[i] = static_cast<std::uint8_t>(v.lane[i]);
 }
+// The thirty-two shares of a distribution (residuals.hpp).
+struct Shares {
+    std::uint16_t word[32];
+};
+NARROWS_INLINE Shares load_shares(const std::uint16_t* p) {
+    Shares v;
+    std::memcpy(v.word, p, sizeof v);
+    return v;
+}
+NARROWS_INLINE void store_shares(std::uint16_t* p, const Shares& v) { std::memcpy(p, v.word, sizeof v); }
+NARROWS_INLINE Shares average(Shares a, const Shares& b) {  // rounded up
+    for (int i = 0; i < 32; ++i) a.word[i] = static_cast<std::uint16_t>((a.word[i] + b.word[i] + 1) >> 1);
+    return a;
+}
+NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
+    std::uint32_t count = 0;
+    for (const std::uint16_t word : a.word) count += word <= limit ? 1 : 0;
+    return count;
+}
+// Each share a step towards what would leave all but 31 of 65536 to `symbol`: of its distance d the
+// part d >> rate, and one more.
+template <bool slow>  // the rate is 7
+NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+    for (std::uint32_t s = 0; s < 32; ++s) {
+        const bool below = s <= symbol;
+        const std::uint32_t end = below ? s : 65504 + s;
+        const std::uint32_t apart = below ? low.word[s] - end : end - low.word[s];
+        const std::uint32_t left = apart - (apart >> (slow ? 7 : rate)), kept = left > 0 ? left - 1 : 0;
+        low.word[s] = static_cast<std::uint16_t>(below ? end + kept : end - kept);
+    }
+    return low;
+}
 struct Four {
     std::int32_t byte[4][4];  // of each lane
 };
@@ -199,5 +232,6 @@ constexpr std::string_view this_name = "portable";
 }  // namespace
 
 const Kernels* portable_table() { return &the_table; }
+const CodingKernels* portable_coding() { return &the_coding_table; }
 
 }  // namespace narrows::simd

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/residuals.hpp"
 
 namespace narrows::simd {
 
@@ -11,5 +12,10 @@ const Kernels* avx2_table();
 const Kernels* avx512_table();
 const Kernels* avx512_vnni_table();  // avx512 with the int8 product of VNNI
 const Kernels* neon_table();
+
+const CodingKernels* portable_coding();
+const CodingKernels* avx2_coding();
+const CodingKernels* avx512_coding();
+const CodingKernels* neon_coding();
 
 }  // namespace narrows::simd

@@ -7,6 +7,7 @@
 
 #include "pipeline/storage/array_reader.hpp"
 #include "pipeline/storage/header.hpp"
+#include "pipeline/storage/parts_reader.hpp"
 
 namespace narrows::storage {
 
@@ -14,12 +15,23 @@ namespace {
 
 std::atomic<bool> trusted{false};
 std::atomic<ChunkDecoderMaker> decoder_maker{nullptr};
+std::atomic<const Loop*> chosen_loop{nullptr};
 constexpr std::int64_t largest_model = 64 << 20;  // bytes
 
 }  // namespace
 
 void trust_files(bool trust) {
     trusted = trust;
+}
+
+void set_loop(const Loop& loop) {
+    chosen_loop = &loop;
+}
+
+const Loop& loop() noexcept {
+    static const SerialLoop serial;
+    const Loop* const chosen = chosen_loop;
+    return chosen != nullptr ? *chosen : serial;
 }
 
 ChunkDecoder::~ChunkDecoder() = default;
@@ -55,6 +67,21 @@ FileInfo ArrayFile::look() const {
 
 std::unique_ptr<ArrayReader> ArrayFile::open(const std::string& dataset) const {
     const ArrayLayout layout = source_->layout(dataset);
+    if (layout.kind != ArrayLayout::Kind::parts) return open_layout(layout);
+    check_layout(layout, file_bytes(file_->number(), path_), path_);
+    return std::make_unique<PartsReader>(*this, layout.info);
+}
+
+std::unique_ptr<ArrayReader> ArrayFile::open_here(const std::string& dataset) const {
+    return open_layout(source_->layout(dataset));
+}
+
+std::unique_ptr<ArrayReader> ArrayFile::open_layout(const ArrayLayout& layout) const {
+    const std::string& dataset = layout.info.path;
+    if (layout.kind == ArrayLayout::Kind::parts)
+        throw Error(Fault::input,
+                    quoted(path_) + ": " + dataset + " is joined from parts, a part cannot be",
+                    "name the file that was joined");
     check_layout(layout, file_bytes(file_->number(), path_), path_);
     if (layout.kind == ArrayLayout::Kind::contiguous)
         return std::make_unique<ContiguousReader>(path_, layout, file_);

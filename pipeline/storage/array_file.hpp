@@ -41,6 +41,12 @@ struct FileInfo {
 
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
 
+// How reading and writing cut their work over threads: a read of several chunks decodes them at
+// once, to the same bytes. Until a program sets one (which must outlive all reading), everything
+// happens on the calling thread.
+NARROWS_PUBLIC void set_loop(const Loop& loop);
+NARROWS_PUBLIC const Loop& loop() noexcept;
+
 // Rows of one dataset. Thread-safe; contiguous data and chunks of shuffle, deflate and Fletcher-32
 // by positioned reads, all else by the library, with a cache of decoded chunks.
 class NARROWS_PUBLIC ArrayReader {
@@ -64,10 +70,16 @@ public:
     explicit ArrayFile(const std::filesystem::path& path);
     ~ArrayFile();
     FileInfo look() const;
+    // Rows of files that narrows joined come from their parts, which are all checked here.
     std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
     const std::filesystem::path& path() const { return path_; }
 
 private:
+    friend class PartsReader;
+    // A part is no joined file itself.
+    std::unique_ptr<ArrayReader> open_here(const std::string& dataset) const;
+    std::unique_ptr<ArrayReader> open_layout(const struct ArrayLayout& layout) const;
+
     std::filesystem::path path_;
     std::shared_ptr<const class Descriptor> file_;  // holds a shared lock while somebody reads
     std::shared_ptr<Source> source_;
@@ -106,7 +118,7 @@ public:
     DatasetWriter(const std::filesystem::path& path, const DatasetLayout& layout);
     ~DatasetWriter();
     // Whole rows, as layout.type; chunks are compressed by the loop's threads, to the same bytes.
-    void append(std::span<const std::byte> rows, const Loop& loop = SerialLoop{});
+    void append(std::span<const std::byte> rows, const Loop& loop = storage::loop());
     void append_labels(std::span<const std::int64_t> labels);
     void label_names(std::vector<std::string> names);        // of the integers 0, 1, ...
     void append_ids(std::span<const std::int64_t> ids);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pipeline/storage/convert.hpp"
+#include "pipeline/storage/in_parts.hpp"
 
 namespace narrows::storage {
 
@@ -47,19 +48,28 @@ void RowReader::read(std::int64_t first, std::int64_t count, float* out, bool un
 
     check_range(first, count);
     if (row_bytes() == 0) return;
-    // By pieces that stay in the cache; chunked data in whole blocks where they fit.
-    constexpr std::size_t piece_bytes = 4u << 20;
-    const auto piece =
-        static_cast<std::int64_t>(std::max<std::size_t>(1, piece_bytes / row_bytes()));
-    const auto stored = std::make_unique_for_overwrite<std::byte[]>(
-        static_cast<std::size_t>(std::min(piece, count)) * row_bytes());
-    for (std::int64_t done = 0; done < count; done += piece) {
-        const std::int64_t here = std::min(piece, count - done);
-        const std::size_t values = static_cast<std::size_t>(here) * row_values_;
-        read(first + done, here, stored.get());
-        to_float(info_.type, stored.get(), values, packing,
-                 out + static_cast<std::size_t>(done) * row_values_);
+    if (count == 0) return;
+    // By pieces that stay in the cache: of whole chunks, where several fit.
+    constexpr std::size_t piece_bytes = 1u << 20;
+    auto piece = static_cast<std::int64_t>(std::max<std::size_t>(1, piece_bytes / row_bytes()));
+    if (!info_.chunk.empty()) {
+        const std::int64_t chunk = info_.chunk[0];
+        const bool fits = static_cast<std::size_t>(chunk) <= 4 * piece_bytes / row_bytes();
+        if (chunk > 0 && fits) piece = std::max(piece / chunk, std::int64_t{1}) * chunk;
     }
+    const std::int64_t last = first + count, begin = first / piece;
+    const auto pieces = static_cast<std::size_t>((last - 1) / piece - begin + 1);
+    in_parts(pieces, pieces, [&](std::size_t from, std::size_t to) {
+        const auto stored = std::make_unique_for_overwrite<std::byte[]>(
+            static_cast<std::size_t>(std::min(piece, count)) * row_bytes());
+        for (std::size_t part = from; part < to; ++part) {
+            const std::int64_t at = (begin + static_cast<std::int64_t>(part)) * piece;
+            const std::int64_t low = std::max(first, at), high = std::min(last, at + piece);
+            read(low, high - low, stored.get());
+            to_float(info_.type, stored.get(), static_cast<std::size_t>(high - low) * row_values_,
+                     packing, out + static_cast<std::size_t>(low - first) * row_values_);
+        }
+    });
 }
 
 std::vector<std::string> RowReader::read_text(std::int64_t first, std::int64_t count) const {
@@ -90,8 +100,13 @@ ContiguousReader::ContiguousReader(std::filesystem::path path, const ArrayLayout
 ContiguousReader::~ContiguousReader() = default;
 
 void ContiguousReader::fetch(std::int64_t first, std::int64_t count, std::byte* out) const {
-    read_at(file_->number(), out, static_cast<std::size_t>(count) * row_bytes(),
-            offset_ + static_cast<std::uint64_t>(first) * row_bytes(), path_);
+    constexpr std::size_t part_bytes = 1u << 20, too_few = 4 * part_bytes;
+    const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes();
+    const std::uint64_t begin = offset_ + static_cast<std::uint64_t>(first) * row_bytes();
+    in_parts(bytes, bytes < too_few ? 1 : bytes / part_bytes,
+             [&](std::size_t from, std::size_t to) {
+                 read_at(file_->number(), out + from, to - from, begin + from, path_);
+             });
 }
 
 // ----------------------------------------------------------------------------------- chunked

@@ -121,6 +121,18 @@ OutputClaim::~OutputClaim() {
     ::close(lock_);
 }
 
+void make_folder(const fs::path& folder) {
+    std::error_code error;
+    if (fs::is_directory(folder, error)) return;
+    if (folder.has_parent_path()) make_folder(folder.parent_path());
+    const bool made = fs::create_directory(folder, error);
+    if (error)
+        throw Error(Fault::usage,
+                    "cannot make the folder " + quoted(folder) + ": " + error.message(),
+                    "choose another place, or change its permissions");
+    if (made) sync_folder_of(folder);
+}
+
 void write_text_atomically(const fs::path& path, std::string_view text) {
     AtomicFile file(path);
     const Descriptor out = open_to_write(file.temporary());

@@ -41,6 +41,10 @@ private:
     int lock_ = -1;
 };
 
+// Makes a folder, with those above it, so that it is there after a power cut. Nothing where it is
+// there already. Throws Error{Fault::usage}.
+NARROWS_PUBLIC void make_folder(const std::filesystem::path& folder);
+
 NARROWS_PUBLIC void write_text_atomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace narrows::storage

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/bundle.hpp"
 #include "pipeline/storage/file.hpp"
 
@@ -38,12 +39,7 @@ std::vector<std::uint64_t> steps_in(const fs::path& folder) {
 }  // namespace
 
 void Checkpoints::save(const Bundle& bundle, std::uint64_t keep_step) const {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error)
-        throw Error(Fault::usage,
-                    "cannot make the folder " + quoted(folder) + ": " + error.message(),
-                    "choose another place, or change its permissions");
+    make_folder(folder);
     remove_leftovers(folder, ".ckpt-");
     write_bundle(name_of(folder, bundle.step), bundle);
 
@@ -75,9 +71,12 @@ std::optional<Bundle> Checkpoints::at(std::uint64_t step) const {
 }
 
 void Checkpoints::remove_all() const {
-    for (const std::uint64_t step : steps_in(folder)) ::unlink(name_of(folder, step).c_str());
+    const std::vector<std::uint64_t> steps = steps_in(folder);
+    for (const std::uint64_t step : steps) ::unlink(name_of(folder, step).c_str());
     remove_leftovers(folder, ".ckpt-");
-    ::rmdir(folder.c_str());  // stays when something else is in it
+    // They must not come back after a power cut, beside what is written from here on.
+    if (!steps.empty()) sync_folder_of(name_of(folder, steps[0]));
+    if (::rmdir(folder.c_str()) == 0) sync_folder_of(folder);  // else something else is in it
 }
 
 }  // namespace narrows::storage

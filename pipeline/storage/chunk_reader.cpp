@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pipeline/storage/in_parts.hpp"
+
 namespace narrows::storage {
 
 ChunkReader::ChunkReader(std::filesystem::path path, SharedFile file, const ArrayLayout& layout,
@@ -49,10 +51,9 @@ void ChunkReader::unpack_into(std::span<std::byte> chunk, const ChunkPlace& plac
     if (whole) {
         std::byte* const stored = scratch.stored(place.bytes);
         read_at(file_->number(), stored, place.bytes, place.address, path_);
-        whole = decoder_ != nullptr
-                    ? decoder_->decode({stored, place.bytes}, chunk)
-                    : unpack(layout_.filters, place.mask, {stored, place.bytes},
-                             layout_.value_bytes, scratch, chunk);
+        whole = decoder_ != nullptr ? decoder_->decode({stored, place.bytes}, chunk)
+                                    : unpack(layout_.filters, place.mask, {stored, place.bytes},
+                                             layout_.value_bytes, scratch, chunk);
     }
     if (whole) return;
     const std::uint64_t last = std::min(corner[0] + chunk_[0], extent_[0]) - 1;
@@ -96,8 +97,7 @@ void ChunkReader::scatter(std::span<const std::byte> chunk, const Corner& corner
     }
 }
 
-void ChunkReader::read_chunk(std::size_t number, const Rows& rows, Scratch& scratch,
-                             std::vector<std::byte>& part) const {
+void ChunkReader::read_chunk(std::size_t number, const Rows& rows, Scratch& scratch) const {
     Corner corner = {};
     std::size_t rest = number;
     for (std::size_t axis = rank_; axis-- > 0; rest /= grid_[axis])
@@ -107,10 +107,9 @@ void ChunkReader::read_chunk(std::size_t number, const Rows& rows, Scratch& scra
     const bool whole = std::equal(chunk_.begin() + 1, chunk_.end(), extent_.begin() + 1) &&
                        static_cast<std::int64_t>(corner[0]) >= rows.first &&
                        static_cast<std::int64_t>(corner[0] + chunk_[0]) <= rows.last;
-    if (!whole) part.resize(chunk_bytes_);
     const std::span<std::byte> chunk(
         whole ? rows.out + (corner[0] - static_cast<std::uint64_t>(rows.first)) * row_bytes_
-              : part.data(),
+              : scratch.chunk(chunk_bytes_),
         chunk_bytes_);
     if (place.bytes > 0)
         unpack_into(chunk, place, corner, scratch);
@@ -120,18 +119,27 @@ void ChunkReader::read_chunk(std::size_t number, const Rows& rows, Scratch& scra
     if (!whole) scatter(chunk, corner, rows);
 }
 
+// One thread's part of a read.
+void ChunkReader::read_chunks(std::size_t begin, std::size_t end, const Rows& rows) const {
+    std::unique_ptr<Scratch> scratch = take_scratch();
+    for (std::size_t number = begin; number < end; ++number) read_chunk(number, rows, *scratch);
+    const std::lock_guard lock(mutex_);
+    scratch_.push_back(std::move(scratch));
+}
+
 void ChunkReader::read(std::int64_t first, std::int64_t count, std::byte* out) const {
+    constexpr std::size_t bytes_of_task = 128u << 10;  // less is not worth another thread
     const Rows rows{first, first + count, out};
     std::size_t across = 1;  // chunks beside each other
     for (std::size_t axis = 1; axis < rank_; ++axis) across *= grid_[axis];
-    const std::size_t begin = static_cast<std::size_t>(first) / chunk_[0];
-    const std::size_t end = (static_cast<std::size_t>(rows.last) + chunk_[0] - 1) / chunk_[0];
-    std::unique_ptr<Scratch> scratch = take_scratch();
-    std::vector<std::byte> part;
-    for (std::size_t number = begin * across; number < end * across; ++number)
-        read_chunk(number, rows, *scratch, part);
-    const std::lock_guard lock(mutex_);
-    scratch_.push_back(std::move(scratch));
+    const std::size_t begin = static_cast<std::size_t>(first) / chunk_[0] * across;
+    const std::size_t end =
+        (static_cast<std::size_t>(rows.last) + chunk_[0] - 1) / chunk_[0] * across;
+    const std::size_t wanted = end - begin;
+    const std::size_t worth = static_cast<std::size_t>(count) * row_bytes_ / bytes_of_task;
+    in_parts(wanted, std::min(wanted, worth), [&](std::size_t from, std::size_t to) {
+        read_chunks(begin + from, begin + to, rows);
+    });
 }
 
 }  // namespace narrows::storage

@@ -1,5 +1,5 @@
 // Decodes chunks without the library: where they are is known, the bytes are read and unpacked by
-// as many threads as come. Private to the storage room.
+// as many threads as come, and by those of storage::loop(). Private to the storage room.
 #pragma once
 
 #include <mutex>
@@ -28,8 +28,8 @@ private:
     using Corner = std::uint64_t[Shape::max_rank];
     void unpack_into(std::span<std::byte> chunk, const ChunkPlace& place, const Corner& corner,
                      Scratch& scratch) const;
-    void read_chunk(std::size_t number, const Rows& rows, Scratch& scratch,
-                    std::vector<std::byte>& part) const;
+    void read_chunk(std::size_t number, const Rows& rows, Scratch& scratch) const;
+    void read_chunks(std::size_t begin, std::size_t end, const Rows& rows) const;
     void scatter(std::span<const std::byte> chunk, const Corner& corner, const Rows& rows) const;
     std::unique_ptr<Scratch> take_scratch() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "pipeline/storage/dataset_writer.hpp"
 #include "pipeline/storage/unpack.hpp"
@@ -102,7 +103,9 @@ public:
     }
 
     void append(std::span<const std::byte> rows, const Loop& loop) override {
-        const std::size_t together = packed_ ? std::min(most_together, loop.threads()) : 1;
+        // Two for each thread: some chunks take longer than others.
+        const std::size_t together =
+            packed_ && loop.threads() > 1 ? std::min(most_together, 2 * loop.threads()) : 1;
         while (batch_.size() < together) batch_.push_back(make_chunk());
         while (!rows.empty()) {
             Chunk& chunk = batch_[full_];
@@ -121,9 +124,9 @@ public:
             std::memset(batch_[full_].data.get() + filled_, 0, chunk_bytes_ - filled_);
             ++full_;
         }
-        write_batch(SerialLoop{});
+        rows_ = rows;
+        write_batch(storage::loop());
         make_room(more_bytes);
-        extend(rows);
         if (!dataset_.close()) h5::fail_write(target_.path, "dataset /samples");
         return std::move(file_);
     }
@@ -221,7 +224,8 @@ private:
 
     void write_chunk(const Chunk& chunk) {
         make_room(chunk.stored.size());
-        extend((chunks_ + 1) * chunk_rows_);
+        // Never beyond the rows: to cut some off, HDF5 would unpack and pack the last chunk itself.
+        extend(std::min((chunks_ + 1) * chunk_rows_, rows_));
         const h5::Library library;
         hsize_t place[Shape::max_rank] = {static_cast<hsize_t>(chunks_ * chunk_rows_)};
         if (H5Dwrite_chunk(dataset_, H5P_DEFAULT, chunk.mask, place, chunk.stored.size(),
@@ -236,6 +240,7 @@ private:
     SinkTarget target_;
     std::size_t value_bytes_, chunk_bytes_ = 0;
     std::int64_t chunk_rows_ = 1, chunks_ = 0;
+    std::int64_t rows_ = std::numeric_limits<std::int64_t>::max();  // known at the end
     bool packed_ = false;
     std::vector<Chunk> batch_;
     std::size_t full_ = 0, filled_ = 0;  // chunks that are whole; bytes of the next one

@@ -124,7 +124,7 @@ void put_identity(hid_t file, const std::string& format,
         {"format_version", format_version},
         {"created_by", "narrows " + std::string(version)}};
     for (const auto& [name, value] : usual) {
-        const auto same = [&](const auto& other) { return other.first == name; };
+        const auto same = [&own = name](const auto& other) { return other.first == own; };
         if (std::none_of(others.begin(), others.end(), same)) put(file, name, value, path);
     }
     for (const auto& [name, value] : others) put(file, name, value, path);

@@ -3,6 +3,7 @@
 
 #include "pipeline/storage/array_info.hpp"
 #include "pipeline/storage/source.hpp"
+#include "pipeline/storage/unpack.hpp"
 
 namespace narrows::storage {
 
@@ -41,6 +42,10 @@ bool known_filters(hid_t list, std::vector<Filter>& filters) {
             filters.push_back(Filter::deflate);
         else if (filter == H5Z_FILTER_FLETCHER32)
             filters.push_back(Filter::fletcher32);
+        else if (filter == lz4_filter && can_unpack(Filter::lz4))
+            filters.push_back(Filter::lz4);
+        else if (filter == blosc_filter && can_unpack(Filter::blosc))
+            filters.push_back(Filter::blosc);
         else if (filter == codec_filter && count == 1)
             filters.push_back(Filter::codec);
         else
@@ -117,7 +122,8 @@ void check_foreign(const fs::path& path, hid_t list, const ArrayLayout& layout) 
                "make a plain file of it with h5repack -f GZIP=1; --trust lets HDF5 try");
     std::uint64_t bytes = layout.row_bytes();
     if (layout.info.shape.rank() > 0) bytes *= static_cast<std::uint64_t>(layout.info.shape[0]);
-    const bool codec = filters == std::vector<Filter>{Filter::codec};  // constants shrink without end
+    const bool codec =
+        filters == std::vector<Filter>{Filter::codec};  // constants shrink without end
     if (!codec && bytes > harmless_bytes && bytes / largest_ratio > layout.info.stored_bytes)
         refuse(path,
                name + " says that it has " + std::to_string(bytes) + " bytes and stores " +
@@ -167,6 +173,11 @@ public:
         layout.info = *info;
         layout.value_bytes = value_bytes(object);
         const h5::Handle list(H5Dget_create_plist(object));
+        if (H5Pget_layout(list) == H5D_VIRTUAL && H5Lexists(file_, "shards", H5P_DEFAULT) > 0 &&
+            H5Lexists(file_, "shards/name", H5P_DEFAULT) > 0) {
+            layout.kind = ArrayLayout::Kind::parts;
+            return layout;
+        }
         if (strict_) check_foreign(path_, list, layout);
         const h5::Place place = h5::place_of(object);
         const H5D_layout_t kind = H5Pget_layout(list);
@@ -204,11 +215,17 @@ public:
     }
 
 private:
-    // With a cache of at least two chunks where they are unpacked, else none.
+    // With a cache that holds a chunk where they are unpacked (else every piece of it would unpack
+    // all of it again), else none.
     void open_to_read_rows(const ArrayLayout& layout) {
         if (read_name_ == layout.info.path && read_from_.valid()) return;
+        std::size_t chunk_bytes = layout.value_bytes;
+        for (const std::int64_t extent : layout.info.chunk)
+            chunk_bytes *= static_cast<std::size_t>(std::max<std::int64_t>(1, extent));
         const h5::Handle list(H5Pcreate(H5P_DATASET_ACCESS));
-        H5Pset_chunk_cache(list, 521, layout.info.filters.empty() ? 0 : library_cache_bytes, 1.0);
+        H5Pset_chunk_cache(
+            list, 521, layout.info.filters.empty() ? 0 : std::max(library_cache_bytes, chunk_bytes),
+            1.0);
         read_from_ = h5::Handle(H5Dopen2(file_, layout.info.path.c_str(), list));
         h5::read_ok(read_from_, path_, "dataset " + layout.info.path + " cannot be opened");
         read_name_ = layout.info.path;

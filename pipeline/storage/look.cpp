@@ -4,6 +4,7 @@
 
 #include "pipeline/storage/array_info.hpp"
 #include "pipeline/storage/file.hpp"
+#include "pipeline/storage/unpack.hpp"
 
 namespace narrows::storage {
 
@@ -29,6 +30,10 @@ std::string filters_of(hid_t creation_list) {
             text += "shuffle";
         else if (filter == H5Z_FILTER_FLETCHER32)
             text += "fletcher32";
+        else if (filter == lz4_filter)
+            text += "lz4";
+        else if (filter == blosc_filter)
+            text += "blosc";
         else if (filter == codec_filter)
             text += "narrows";
         else

@@ -99,7 +99,8 @@ void unshuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes
     for (std::size_t i = done; i < values; ++i)
         for (std::size_t part = 0; part < value_bytes; ++part)
             to[i * value_bytes + part] = from[part * values + i];
-    std::memcpy(to + values * value_bytes, from + values * value_bytes, bytes % value_bytes);
+    if (bytes % value_bytes != 0)  // there may be no memory behind nothing
+        std::memcpy(to + values * value_bytes, from + values * value_bytes, bytes % value_bytes);
 }
 
 void shuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes, std::byte* to) {
@@ -111,7 +112,8 @@ void shuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes, 
     for (std::size_t part = 0; part < value_bytes; ++part)
         for (std::size_t i = done; i < values; ++i)
             to[part * values + i] = from[i * value_bytes + part];
-    std::memcpy(to + values * value_bytes, from + values * value_bytes, bytes % value_bytes);
+    if (bytes % value_bytes != 0)  // there may be no memory behind nothing
+        std::memcpy(to + values * value_bytes, from + values * value_bytes, bytes % value_bytes);
 }
 
 }  // namespace narrows::storage

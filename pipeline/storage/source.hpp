@@ -11,7 +11,7 @@
 
 namespace narrows::storage {
 
-enum class Filter : std::uint8_t { shuffle, deflate, fletcher32, codec };
+enum class Filter : std::uint8_t { shuffle, deflate, fletcher32, lz4, blosc, codec };
 
 struct ChunkPlace {
     std::uint64_t address = 0, bytes = 0;  // no bytes: never written, all fill value
@@ -23,7 +23,7 @@ struct ArrayLayout {
     enum class Kind : std::uint8_t {
         contiguous,  // at `offset`
         chunks,      // at `chunks`, through `filters`
-        parts,       // virtual file of parts that narrows joined
+        parts,       // in the files that /shards names
         library,     // only HDF5 can read it
     };
     ArrayInfo info;
@@ -48,7 +48,6 @@ public:
     // As stored, in the file's byte order; the range is inside and not empty.
     virtual void read(const ArrayLayout& layout, std::int64_t first, std::int64_t count,
                       std::byte* out) = 0;
-    // Stored members of attributes: a part's rows and the like.
 };
 
 // `opened` is what HDF5 opens, `shown` what errors name. Strict: the rules for files of strangers.

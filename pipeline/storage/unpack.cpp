@@ -35,6 +35,9 @@ std::byte* Scratch::stored(std::size_t bytes) {
 std::byte* Scratch::shuffled(std::size_t bytes) {
     return room(shuffled_, shuffled_bytes_, bytes);
 }
+std::byte* Scratch::chunk(std::size_t bytes) {
+    return room(chunk_, chunk_bytes_, bytes);
+}
 std::byte* Scratch::inflated(std::size_t bytes) {
     return room(inflated_, inflated_bytes_, bytes);
 }
@@ -86,7 +89,9 @@ bool unpack(std::span<const Filter> filters, std::uint32_t mask, std::span<const
         bool last = true, deflated = false;  // of what is still to be undone
         for (std::size_t j = 0; j < i; ++j) {
             last = last && !active(j);
-            deflated = deflated || (active(j) && filters[j] == Filter::deflate);
+            deflated = deflated ||
+                       (active(j) && (filters[j] == Filter::deflate || filters[j] == Filter::lz4 ||
+                                      filters[j] == Filter::blosc));
         }
         switch (filters[i]) {
             case Filter::codec:  // only ever alone, and undone by its decoder
@@ -109,6 +114,15 @@ bool unpack(std::span<const Filter> filters, std::uint32_t mask, std::span<const
                     return false;
                 if (last) return true;
                 data = {to, bytes};
+                break;
+            }
+            case Filter::lz4:
+            case Filter::blosc: {
+                const std::span<std::byte> to(last ? chunk.data() : scratch.inflated(bytes), bytes);
+                if (!(filters[i] == Filter::lz4 ? unpack_lz4(data, to) : unpack_blosc(data, to)))
+                    return false;
+                if (last) return true;
+                data = to;
                 break;
             }
             case Filter::shuffle: {

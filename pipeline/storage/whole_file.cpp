@@ -5,7 +5,9 @@
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/hash.hpp"
+#include "pipeline/storage/parts_reader.hpp"
 #include "pipeline/storage/restored_writer.hpp"
+#include "pipeline/storage/schema.hpp"
 
 namespace narrows::storage {
 
@@ -93,21 +95,44 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
              });
 }
 
+void check_shards(const ArrayFile& file, FileCheck& report) {
+    try {
+        for (const Shard& shard : shards_of(file)) {
+            const fs::path path = path_of(shard, file.path());
+            const Hash128 hash = hash_file(open_to_read(path).number(), 0, shard.bytes, path);
+            if (hash == Hash128{shard.low, shard.high})
+                ++report.checksums;
+            else
+                report.problems.push_back(quoted(path) + " was changed after " +
+                                          quoted(file.path()) + " was joined from it");
+        }
+    } catch (const Error& error) {
+        report.problems.push_back(error.what());
+    }
+}
+
 }  // namespace
 
 FileCheck check_file(const fs::path& path) {
     const ArrayFile file(path);
+    const FileInfo contents = file.look();
     FileCheck report;
-    for (const ArrayInfo& info : file.look().arrays) {
+    report.problems = check_schema(contents);
+    for (const ArrayInfo& info : contents.arrays) {
         check_array(file, info, report);
         ++report.datasets;
+        if (info.path == std::string(shards_group) + "/name") check_shards(file, report);
     }
     return report;
 }
 
 void repack(const fs::path& from, const fs::path& to) {
     const ArrayFile source(from);
-    const FileInfo info = source.look();
+    FileInfo info = source.look();
+    // Of joined parts the rows come along, the list of parts does not.
+    std::erase_if(info.arrays, [](const ArrayInfo& array) {
+        return array.path.starts_with(std::string(shards_group) + "/");
+    });
     if (info.format == "narrows-model" || info.format == "narrows-checkpoint")
         throw Error(Fault::usage,
                     quoted(from) + " is a " + info.format + ": its checksum is of the whole file",

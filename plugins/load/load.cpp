@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/storage/part.hpp"
 #include "plugins/load/scaling.hpp"
 
 namespace narrows::plugins {
@@ -55,13 +56,17 @@ void Load::describe(Schema& schema) {
         .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
         .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one",
                                  "steps")
+        .text<&Load::part_>("part", "",
+                            "streaming: one of n contiguous parts of the rows, \"2/4\"")
         .integer<&Load::ply_>("ply", 40, 0, 10000,
                               "PGN: the position after so many half-moves", "half-moves")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
         .choice<&Load::on_bad_row_>(
             "on_bad_row", "stop", "stop|skip|mask",
-            "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0");
+            "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0")
+        .choice<&Load::on_drift_>("on_drift", "warn", "warn|stop",
+                                  "data unlike what a trained model learnt from");
 }
 
 datasets::DataSpec Load::spec_of(const std::string& data) const {
@@ -87,7 +92,7 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
     OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
-    summary = datasets::summarise(*data, SerialLoop{}, 0, -1, counted());
+    summary = datasets::summarise(*data, storage::loop(), 0, -1, counted());
     if (summary.bad_rows == 0) return data;
     const bool mask = on_bad_row_ == "mask";
     if (on_bad_row_ == "stop") {
@@ -195,13 +200,22 @@ void Load::read_held_out_labels() {
         held_out_labels_ = labels_of(*held_out_, validation_labels_file_);
 }
 
+// What check_fits() found: said, or the end of the run.
+void Load::judge_drift(OpenContext& context, const model::Scaling& scaling) const {
+    const std::vector<std::string> found = check_fits(scaling, *data_);
+    if (found.empty()) return;
+    if (on_drift_ == "stop")
+        throw Error(Fault::input, fmt::format("unlike the training data: {}", fmt::join(found, "; ")),
+                    "look at these rows, or go on with --on-drift warn");
+    for (const std::string& text : found) context.warn("unlike the training data: " + text);
+}
+
 // While training the model learns the scaling; a model from a file brings its own.
 void Load::take_scaling(OpenContext& context) {
     auto* model = dynamic_cast<model::Autoencoder*>(context.downstream_model());
     if (model != nullptr && model->scaling()) {
         if (scale_ != "none") {
-            for (const std::string& text : check_fits(*model->scaling(), *data_))
-                context.warn("unlike the training data: " + text);
+            judge_drift(context, *model->scaling());
             scaling_ = model->scaling();
             stored_ = context.mode() == Mode::stream && data_->stored_as_read() &&
                       data_->type() == storage::Numeric::u8;
@@ -209,7 +223,7 @@ void Load::take_scaling(OpenContext& context) {
         return;
     }
     const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
-    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, SerialLoop{}, 0, -1, counted());
+    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted());
     if (!needs_summary) {
         summary_.type = data_->type();
         summary_.sample = data_->sample();
@@ -235,19 +249,55 @@ void Load::replace_missing(std::span<float> row, float* weight) const {
     }
 }
 
+void Load::take_part(OpenContext& context) {
+    if (part_.empty()) return;
+    if (context.mode() != Mode::stream) context.fail("part is for mode = \"stream\"");
+    const storage::PartRows rows = rows_of(storage::parse_part(part_), data_->rows());
+    data_ = datasets::rows_between(data_, rows.first, rows.last);
+    first_row_ = rows.first;
+}
+
+// What is not in memory is shuffled so that few of its rows must be there at once: blocks of whole
+// chunks, and as many of them in a window as are kept.
+void Load::set_order(OpenContext& context) {
+    std::int64_t block = block_rows_, window = window_rows_;
+    if (shuffle_ && context.mode() == Mode::train && !data_->in_memory()) {
+        constexpr std::uint64_t unit_bytes = 1u << 20, block_bytes = 12u << 20,
+                                kept_bytes = memory_budget / 8 * 7;  // a run stays below 256 MB
+        const std::uint64_t value = data_->stored_as_read() ? size_of(data_->type()) : sizeof(float);
+        const std::uint64_t row = std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(data_->sample().elements()) * value);
+        const auto fitting = [&](std::uint64_t bytes) {
+            return std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes / row));
+        };
+        std::int64_t unit = data_->rows_together();
+        if (unit <= 1 || unit > fitting(kept_bytes / 4)) unit = fitting(unit_bytes);
+        const auto whole = [&](std::int64_t rows, std::int64_t of) {
+            return std::max<std::int64_t>(1, rows / of) * of;
+        };
+        block = whole(std::min(block, fitting(block_bytes)), unit);
+        // Packets before and behind a window's end may be under way together.
+        window = whole(std::min(window, fitting(kept_bytes / 8 * 7)), block);
+        data_ = datasets::keep_blocks(data_, unit, kept_bytes);
+        context.hold(kept_bytes);
+    }
+    order_.emplace(context.key(), training_, block, window);
+}
+
 void Load::open(OpenContext& context) {
     data_ = open_all(file_, context.mode() == Mode::stream && on_bad_row_ == "stop");
     if (data_->rows() == 0)
         throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
     if (context.mode() == Mode::train || on_bad_row_ != "stop")
         data_ = without_bad_rows(context, data_, summary_);
+    take_part(context);
     read_labels(context);
     hold_out(context);
     read_held_out_labels();
     take_scaling(context);
     if (on_bad_row_ == "mask") find_neutral();
     ids_ = data_->ids();
-    order_.emplace(context.key(), training_, block_rows_, window_rows_);
+    set_order(context);
     context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
@@ -341,6 +391,8 @@ void Load::process(Context& context) {
         for (std::int64_t& id : ids) id = data_->rows() + id;
     else if (!ids_.empty() && place.phase == Phase::streaming)
         for (std::int64_t& id : ids) id = ids_[static_cast<std::size_t>(id)];
+    else if (place.phase == Phase::streaming)
+        for (std::int64_t& id : ids) id += first_row_;
 }
 
 }  // namespace narrows::plugins

@@ -29,6 +29,9 @@ private:
     std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
+    void take_part(OpenContext& context);
+    void set_order(OpenContext& context);
+    void judge_drift(OpenContext& context, const model::Scaling& scaling) const;
     void find_neutral();
     void replace_missing(std::span<float> row, float* weight) const;
     datasets::Counted counted() const {
@@ -38,9 +41,9 @@ private:
     std::int64_t validation_row(std::int64_t i) const;
 
     std::vector<std::string> file_;
-    std::string dataset_, format_, sample_type_, label_column_, columns_, labels_file_,
+    std::string dataset_, format_, sample_type_, label_column_, columns_, part_, labels_file_,
         validation_file_, validation_labels_file_;
-    std::string scale_ = "auto", on_bad_row_ = "stop";
+    std::string scale_ = "auto", on_bad_row_ = "stop", on_drift_ = "warn";
     std::vector<double> shape_;
     std::int64_t batch_ = 128, block_rows_ = 4096, window_rows_ = 65536, window_ = 0, stride_ = 0,
                  ply_ = 40;
@@ -52,6 +55,7 @@ private:
     datasets::Summary summary_;
     std::int64_t training_ = 0, validation_rows_ = 0;
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
+    std::int64_t first_row_ = 0;   // of the part, among all rows
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
     bool stored_ = false;          // bytes can be had as they are stored

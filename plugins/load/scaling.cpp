@@ -55,13 +55,36 @@ constexpr double large_effect = 0.8;        // Cohen's d (Cohen 1988, section 2.
 constexpr double sure = 5;                  // standard errors: 6e-7, small beside thousands of features
 constexpr double other_spread = 2;          // times the training deviation, or part of it
 constexpr double many_outside = 0.01;       // of the values
+constexpr std::size_t rows_named = 5;
 
 struct Looks {
     explicit Looks(std::size_t features) : count(features), sum(features), squares(features) {}
     std::int64_t rows = 0, values = 0, outside = 0;
     std::vector<std::int64_t> count;
     std::vector<double> sum, squares;   // of value - training mean
+    // Squared distance of rows from the training mean, the furthest first.
+    std::vector<std::pair<double, std::int64_t>> furthest;
 };
+
+void note_distance(Looks& looks, double squared, std::int64_t row) {
+    const auto place = std::find_if(looks.furthest.begin(), looks.furthest.end(),
+                                    [&](const auto& other) { return squared > other.first; });
+    looks.furthest.insert(place, {squared, row});
+    if (looks.furthest.size() > rows_named) looks.furthest.pop_back();
+}
+
+// Which rows to look at; the usual distance is the root of the training data's total variance.
+std::string furthest_rows(const model::Scaling& scaling, const Looks& looks) {
+    double usual = 0;
+    for (const float deviation : scaling.deviation) usual += double{deviation} * double{deviation};
+    if (looks.furthest.empty() || usual <= 0) return {};
+    std::string text;
+    for (const auto& [squared, row] : looks.furthest)
+        text += fmt::format("{}row {} ({:.2g})", text.empty() ? "" : ", ", row,
+                            std::sqrt(squared / usual));
+    return fmt::format("furthest from the training mean of {} rows looked at, in usual distances: {}",
+                       looks.rows, text);
+}
 
 std::string feature_name(const Shape& sample, std::size_t feature) {
     if (sample.rank() < 2) return std::to_string(feature);
@@ -154,6 +177,7 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
             std::min(data.rows() - 1, data.rows() * (look / together) / places + look % together);
         data.read(at, 1, row.data());
         float low = scaling.high[0], high = scaling.low[0];
+        double distance = 0;
         for (std::size_t f = 0; f < features; ++f) {
             if (!std::isfinite(row[f])) continue;   // reported with its row later, or masked
             low = std::min(low, row[f]);
@@ -165,7 +189,9 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
             ++looks.count[f];
             looks.sum[f] += d;
             looks.squares[f] += d * d;
+            distance += d * d;
         }
+        if (statistics) note_distance(looks, distance, at);
         if (low < scaling.low[0] - width || high > scaling.high[0] + width)
             refuse_range(scaling, data, at, low, high);
     }
@@ -180,6 +206,7 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
         note(fmt::format("{:.2g} % of the values lie outside the training range [{:g}, {:g}]",
                          100 * static_cast<double>(looks.outside) / static_cast<double>(looks.values),
                          scaling.low[0], scaling.high[0]));
+    if (!drift.empty()) note(furthest_rows(scaling, looks));
     return drift;
 }
 

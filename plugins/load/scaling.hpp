@@ -12,7 +12,7 @@ model::Scaling fit_scaling(const std::string& kind, const datasets::Summary& sum
 
 // Refuses data that the model was not trained on: another type, or far outside the range. What is
 // inside but unlike the training data is told in texts, one each: means that moved, and features
-// they are of; spread; values outside the training range.
+// they are of; spread; values outside the training range; the rows that are furthest.
 std::vector<std::string> check_fits(const model::Scaling& scaling, const datasets::Dataset& data);
 
 // In place, rows of `features` values.

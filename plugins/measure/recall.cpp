@@ -61,7 +61,7 @@ void MeasureRecall::open(OpenContext& context) {
                                       to_string(data->sample()) + ", the target " +
                                       to_string(target));
     // The order of a mean's values is all that counts: its scale does not.
-    mean_ = datasets::summarise(*data, SerialLoop{}).mean;
+    mean_ = datasets::summarise(*data, storage::loop()).mean;
 }
 
 void MeasureRecall::process(Context& context) {

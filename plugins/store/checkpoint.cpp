@@ -163,6 +163,8 @@ void StoreCheckpoint::finish(RunContext& run) {
     }
     if (!run.last_stage()) return;
     model.check_ranks();  // and nobody reads checkpoints any more
+    // Those of another run go first: beside this run's model they would stop a later --resume.
+    if (!saved_ && ranks::all().first()) checkpoints_.remove_all();
     publish(run, model);
     if (!keep_ && ranks::all().first()) checkpoints_.remove_all();
     claim_.reset();

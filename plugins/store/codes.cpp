@@ -1,5 +1,6 @@
 #include "plugins/store/codes.hpp"
 
+#include "plugins/store/appended.hpp"
 #include "plugins/store/outputs.hpp"
 
 namespace narrows::plugins {
@@ -25,7 +26,12 @@ void StoreCodes::describe(Schema& schema) {
             "file", "", "HDF5 file; FILE.csv (no draws and entries); FILE.npy (the codes alone)",
             Need::required)
         .flag<&StoreCodes::live_>("live_file", false,
-                                  "under its own name from the start, refused until complete");
+                                  "under its own name from the start, refused until complete")
+        .text<&StoreCodes::part_>("part", "",
+                                  "the rows are one of n contiguous parts, \"2/4\"; for join")
+        .integer<&StoreCodes::all_rows_>("all_rows", 0, 0, 1e15, "of all parts together", "rows")
+        .flag<&StoreCodes::append_>("append", false,
+                                    "behind the rows that the file has, of the same model");
 }
 
 void StoreCodes::open(OpenContext& context) {
@@ -34,8 +40,11 @@ void StoreCodes::open(OpenContext& context) {
     has_indices_ = context.connected("indices");
     has_log_variance_ = context.connected("log_variance");
     has_draws_ = context.connected("draws");
+    part_attributes(part_, all_rows_, context.samples());
     if (!CodeTable::names_table(file_)) return;
     const char* kind = file_.ends_with(".csv") ? ".csv" : ".npy";
+    if (!part_.empty()) context.fail(std::string("part is for HDF5, not for ") + kind);
+    if (append_) context.fail(std::string("append is for HDF5, not for ") + kind);
     if (live_) context.fail(std::string("live_file is for HDF5, not for ") + kind);
     if (has_draws_ || has_indices_)
         context.fail(std::string("a ") + kind + " file holds no draws and no entries of a codebook",
@@ -57,13 +66,15 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     add(has_log_variance_, "/log_variance", "log_variance", Type::f32);
     add(has_draws_, "/draws", "draws", Type::f32);
     layout.attributes = origin_of(run);
+    for (auto& attribute : part_attributes(part_, all_rows_, layout.rows))
+        layout.attributes.push_back(std::move(attribute));
     return layout;
 }
 
 // Tells how many rows are there; the engine goes on at the least of all sinks. Rows that come again
 // are written again, to the same bits.
 bool StoreCodes::restore(RunContext& run) {
-    if (CodeTable::names_table(file_)) return false;  // starts again
+    if (CodeTable::names_table(file_) || append_) return false;  // starts again
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), true);
     const std::int64_t done = writer_->done();
     if (done == 0) return false;
@@ -79,6 +90,14 @@ void StoreCodes::start(RunContext& run) {
         table_ = std::make_unique<CodeTable>(
             file_, CodeTable::Columns{run.shape("z").sample(), has_log_variance_, has_error_,
                                       run.samples()});
+        return;
+    }
+    std::error_code ignored;
+    if (append_ && std::filesystem::exists(file_, ignored)) {
+        const AppendedTo before(file_, layout(run));
+        writer_ = std::make_unique<storage::CodesWriter>(file_, before.whole(), false);
+        before.copy_to(*writer_);
+        rows_before_ = before.rows();
         return;
     }
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), run.resuming());
@@ -98,18 +117,19 @@ void StoreCodes::write_table(Context& context) {
 void StoreCodes::process(Context& context) {
     if (table_) return write_table(context);
     const Context::Place& place = context.place();
-    refuse_gap(context, writer_->done(), file_);
-    writer_->write(codes, place.first, place.count, context.in("z").data);
-    writer_->write(ids, place.first, place.count, context.sample_ids().data());
+    refuse_gap(context, writer_->done() - rows_before_, file_);
+    const std::int64_t first = rows_before_ + place.first;
+    writer_->write(codes, first, place.count, context.in("z").data);
+    writer_->write(ids, first, place.count, context.sample_ids().data());
     std::size_t column = ids;
     const auto write = [&](bool there, const auto& fetch) {
-        if (there) writer_->write(++column, place.first, place.count, fetch());
+        if (there) writer_->write(++column, first, place.count, fetch());
     };
     write(has_error_, [&] { return context.in("sse").data; });
     write(has_indices_, [&] { return context.in<std::int32_t>("indices").data; });
     write(has_log_variance_, [&] { return context.in("log_variance").data; });
     write(has_draws_, [&] { return context.in("draws").data; });
-    writer_->rows_written(place.first + place.count);
+    writer_->rows_written(first + place.count);
 }
 
 void StoreCodes::finish(RunContext&) {

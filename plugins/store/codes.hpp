@@ -25,8 +25,10 @@ private:
     void write_table(Context& context);
     const float* values(Context& context, bool there, std::string_view port) const;
 
-    std::string file_;
-    bool live_ = false;
+    std::string file_, part_;
+    std::int64_t all_rows_ = 0;
+    bool live_ = false, append_ = false;
+    std::int64_t rows_before_ = 0;  // of the file that is appended to
     bool has_error_ = false, has_indices_ = false, has_log_variance_ = false, has_draws_ = false;
     std::unique_ptr<storage::CodesWriter> writer_;
     std::unique_ptr<CodeTable> table_;  // instead: .csv, .npy

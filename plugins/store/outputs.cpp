@@ -2,6 +2,7 @@
 
 #include "pipeline/model/autoencoder.hpp"
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/part.hpp"
 
 namespace narrows::plugins {
 
@@ -28,6 +29,20 @@ std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunConte
     if (!run.pipeline_text().empty() && run.pipeline_text().size() <= longest_pipeline)
         attributes.emplace_back("pipeline", std::string(run.pipeline_text()));
     return attributes;
+}
+
+std::vector<std::pair<std::string, storage::Attribute>> part_attributes(const std::string& part,
+                                                                        std::int64_t all_rows,
+                                                                        std::int64_t samples) {
+    if (part.empty()) return {};
+    const storage::Part which = storage::parse_part(part);
+    const storage::PartRows rows = rows_of(which, all_rows);
+    if (samples == rows.last - rows.first) return attributes_of(which, all_rows);
+    throw Error(Fault::usage,
+                "part " + part + " of " + std::to_string(all_rows) + " rows has " +
+                    std::to_string(rows.last - rows.first) + ", but " + std::to_string(samples) +
+                    " samples come",
+                "give the same part as the node that reads, and the rows of its data");
 }
 
 void refuse_gap(const Context& context, std::int64_t done, const std::string& file) {

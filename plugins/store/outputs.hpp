@@ -25,6 +25,12 @@ model::Autoencoder* bound_autoencoder(Model* model);  // null: none, or of anoth
 // resolved pipeline.
 std::vector<std::pair<std::string, storage::Attribute>> origin_of(const RunContext& run);
 
+// The attributes of a sink whose rows are part "2/4" of `all_rows`; none where part is empty, all.
+// Throws Error{Fault::usage}: nonsense, or another number of samples than that part has.
+std::vector<std::pair<std::string, storage::Attribute>> part_attributes(const std::string& part,
+                                                                        std::int64_t all_rows,
+                                                                        std::int64_t samples);
+
 // Rows are placed by their number in the stream, so a gap would be rows of nothing.
 void refuse_gap(const Context& context, std::int64_t done, const std::string& file);
 

@@ -32,6 +32,7 @@ void StoreScores::describe(Schema& schema) {
         .binds_model(Need::optional)
         .in("prediction", "f32[batch, ...]", "reconstructions")
         .in("target", "f32[batch, ...]", "samples, scaled as the model has them")
+        .in("score", "f32[batch]", "instead of the distance, -log p(x) for example", Need::optional)
         .text<&StoreScores::file_>("file", "", "HDF5 file of the scores", Need::required)
         .flag<&StoreScores::per_feature_>("per_feature", false,
                                           "store the squared error of each value too")
@@ -51,7 +52,10 @@ void StoreScores::describe(Schema& schema) {
         .choice<&StoreScores::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png",
                                        "of the labels; empty: by content")
         .text<&StoreScores::label_column_>("label_column", "", "CSV: name or place of the labels")
-        .text<&StoreScores::columns_>("columns", "", "CSV: names and places that are read");
+        .text<&StoreScores::columns_>("columns", "", "CSV: names and places that are read")
+        .text<&StoreScores::part_>("part", "",
+                                   "the rows are one of n contiguous parts, \"2/4\"; for join")
+        .integer<&StoreScores::all_rows_>("all_rows", 0, 0, 1e15, "of all parts together", "rows");
 }
 
 void StoreScores::check_series(OpenContext& context) {
@@ -106,9 +110,14 @@ void StoreScores::open(OpenContext& context) {
     if (!(target.sample() == prediction.sample()))
         context.fail(fmt::format("prediction is {} a sample, target {}",
                                  to_string(prediction.sample()), to_string(target.sample())));
+    own_scores_ = context.connected("score");
     if (reference_rows_ >= context.samples())
         context.fail(fmt::format("reference_rows = {} of {} samples leaves none to score",
                                  reference_rows_, context.samples()));
+    if (!part_.empty() && (quantile_ > 0 || series_rows_ > 0 || !labels_file_.empty()))
+        context.fail("a part has no threshold, no labels and no series: these are of all rows",
+                     "score in parts, join them, then compare");
+    part_attributes(part_, all_rows_, context.samples());
     if (reference_rows_ > 0 && quantile_ == 0)
         context.fail("reference_rows without threshold_quantile",
                      "the reference is for the threshold");
@@ -140,6 +149,8 @@ void StoreScores::start(RunContext& run) {
     }
     if (quantile_ > 0) add("/threshold", Type::f64, {}, 1);
     layout.attributes = origin_of(run);
+    for (auto& attribute : part_attributes(part_, all_rows_, layout.rows))
+        layout.attributes.push_back(std::move(attribute));
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout, false);
 }
 
@@ -160,11 +171,13 @@ void StoreScores::process(Context& context) {
     const auto features = static_cast<std::size_t>(x.row_size());
     const std::int64_t skip =
         std::clamp<std::int64_t>(reference_rows_ - place.first, 0, place.count);
+    const float* given = own_scores_ ? context.in("score").data : nullptr;
     std::vector<float> errors(per_feature_ || series_rows_ > 0 ? features : 0);
     const std::int64_t first = place.first + skip - reference_rows_;
     for (std::int64_t r = 0; r < place.count; ++r) {
         const double squared = simd::kernels().squared_distance(y.row(r), x.row(r), features);
-        (r < skip ? reference_ : scores_).push_back(static_cast<float>(std::sqrt(squared)));
+        (r < skip ? reference_ : scores_)
+            .push_back(given != nullptr ? given[r] : static_cast<float>(std::sqrt(squared)));
         if (errors.empty() || r < skip) continue;
         for (std::size_t j = 0; j < features; ++j) {
             const float difference = y.row(r)[j] - x.row(r)[j];

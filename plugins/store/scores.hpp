@@ -27,11 +27,11 @@ private:
     void write_threshold(RunContext& run);
     void rank(RunContext& run) const;
 
-    std::string file_, format_, label_column_, columns_;
+    std::string file_, part_, format_, label_column_, columns_;
     std::vector<std::string> labels_file_;
-    bool per_feature_ = false;
+    bool per_feature_ = false, own_scores_ = false;
     double quantile_ = 0;
-    std::int64_t reference_rows_ = 0, series_rows_ = 0, stride_ = 0;
+    std::int64_t reference_rows_ = 0, series_rows_ = 0, stride_ = 0, all_rows_ = 0;
 
     std::int64_t window_ = 0;
     std::vector<float> reference_, scores_;          // in stream order

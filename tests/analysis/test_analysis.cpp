@@ -12,27 +12,10 @@
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/simd/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/loops.hpp"
 
 namespace narrows::analysis {
 namespace {
-
-// Tasks on several threads, in no order.
-class ThreadLoop final : public Loop {
-public:
-    explicit ThreadLoop(std::size_t count) : count_(count) {}
-    std::size_t threads() const noexcept override { return count_; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        std::vector<std::thread> threads;
-        for (std::size_t t = 0; t < count_; ++t)
-            threads.emplace_back([&, t] {
-                for (std::size_t i = t; i < tasks; i += count_) body(tasks - 1 - i);
-            });
-        for (std::thread& thread : threads) thread.join();
-    }
-
-private:
-    std::size_t count_;
-};
 
 // Reproducible values in [-1, 1), no two columns alike.
 std::vector<float> values(std::size_t rows, std::size_t columns, std::uint64_t seed) {
@@ -108,7 +91,7 @@ TEST_CASE("nearest neighbours equal a plain search, ties to the lower row", "[an
     for (const std::vector<float>& reference : {x, coarse}) {
         const std::vector<float> own(reference.begin(), reference.begin() + queries * d);
         const Matrix a{reference.data(), n, d}, b{own.data(), queries, d};
-        const Neighbours near = nearest(a, b, k, ThreadLoop(3));
+        const Neighbours near = nearest(a, b, k, test::ThreadLoop(3));
         bool same = true;
         for (std::size_t i = 0; i < queries; ++i) {
             std::vector<std::pair<double, std::int64_t>> all;
@@ -181,7 +164,7 @@ TEST_CASE("a probe gives the same bits for any thread count and kernel", "[analy
     for (const simd::Level level : simd::available())
         for (const std::size_t threads : {1u, 3u}) {
             REQUIRE(simd::select(level));
-            const ThreadLoop loop(threads);
+            const test::ThreadLoop loop(threads);
             const Matrix m{x.data(), n, d};
             weights.push_back(fit_softmax(m, y, classes, 1e-4, loop).weights);
             components.push_back(fit_pca(m, 5, loop).components);

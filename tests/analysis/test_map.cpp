@@ -12,27 +12,10 @@
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/simd/random.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/loops.hpp"
 
 namespace narrows::analysis {
 namespace {
-
-// Tasks on several threads, in no order.
-class Threads final : public Loop {
-public:
-    explicit Threads(std::size_t count) : count_(count) {}
-    std::size_t threads() const noexcept override { return count_; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        std::vector<std::thread> threads;
-        for (std::size_t t = 0; t < count_; ++t)
-            threads.emplace_back([&, t] {
-                for (std::size_t i = t; i < tasks; i += count_) body(tasks - 1 - i);
-            });
-        for (std::thread& thread : threads) thread.join();
-    }
-
-private:
-    std::size_t count_;
-};
 
 // `clusters` balls of deviation 0.2 about random corners, in turn.
 std::vector<float> balls(std::size_t rows, std::size_t columns, std::size_t clusters) {
@@ -193,7 +176,7 @@ TEST_CASE("trustworthiness and continuity are what their definition says", "[ana
         for (std::size_t i = 0; i < rows; ++i)  // a bad map: two columns
             std::copy_n(x.data() + i * columns, 2, map.data() + i * 2);
         const Preservation found =
-            preservation({x.data(), rows, columns}, {map.data(), rows, 2}, k, Threads(3));
+            preservation({x.data(), rows, columns}, {map.data(), rows, 2}, k, test::ThreadLoop(3));
         CHECK(found.neighbours == k);
         CHECK(std::abs(found.trustworthiness - preserved(x, columns, map, 2, k)) < 1e-9);
         CHECK(std::abs(found.continuity - preserved(map, 2, x, columns, k)) < 1e-9);
@@ -217,12 +200,12 @@ TEST_CASE("t-SNE keeps clusters together, exactly and by the tree", "[analysis]"
     double divergence[2] = {};
     for (const bool exact : {true, false}) {
         settings.exact_rows = exact ? rows : 0;
-        const Embedding found = tsne(matrix, settings, Threads(2));
+        const Embedding found = tsne(matrix, settings, test::ThreadLoop(2));
         CHECK(found.exact == exact);
         CHECK(found.perplexity == 30);
         divergence[exact ? 0 : 1] = found.divergence;
         const Matrix map{found.map.data(), rows, 2};
-        CHECK(preservation(matrix, map, 12, Threads(2)).trustworthiness > 0.95);
+        CHECK(preservation(matrix, map, 12, test::ThreadLoop(2)).trustworthiness > 0.95);
         const Neighbours near = nearest(map, map, 20, SerialLoop{}, true);
         std::size_t strangers = 0;
         for (std::size_t i = 0; i < near.index.size(); ++i)
@@ -249,9 +232,9 @@ TEST_CASE("a map has the same bits for any thread count and kernel level", "[ana
     for (const simd::Level level : simd::available())
         for (const std::size_t threads : {1u, 3u}) {
             REQUIRE(simd::select(level));
-            const Embedding found = tsne(matrix, settings, Threads(threads));
+            const Embedding found = tsne(matrix, settings, test::ThreadLoop(threads));
             const Preservation kept =
-                preservation(matrix, {found.map.data(), rows, 2}, 12, Threads(threads));
+                preservation(matrix, {found.map.data(), rows, 2}, 12, test::ThreadLoop(threads));
             if (expected.empty()) {
                 expected = found.map;
                 quality = kept.trustworthiness;

@@ -6,19 +6,11 @@
 
 #include "pipeline/simd/kernels.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/loops.hpp"
 
 using namespace narrows;
 
 namespace {
-
-// Tasks on threads of their own, the last first.
-class Backwards final : public Loop {
-public:
-    std::size_t threads() const noexcept override { return 4; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        for (std::size_t task = tasks; task-- > 0;) std::thread([&] { body(task); }).join();
-    }
-};
 
 // Three clouds in the plane: weights 1/2, 1/4, 1/4; the second is long and slanted.
 constexpr double centres[3][2] = {{0, 0}, {8, 0}, {0, 9}};
@@ -88,7 +80,7 @@ TEST_CASE("threads change no bit of a mixture", "[mixture]") {
     analysis::MixtureOptions options;
     options.components = 5;
     const analysis::Mixture a = analysis::fit_mixture(rows.data(), 777, 2, options, SerialLoop{});
-    const analysis::Mixture b = analysis::fit_mixture(rows.data(), 777, 2, options, Backwards{});
+    const analysis::Mixture b = analysis::fit_mixture(rows.data(), 777, 2, options, test::ThreadLoop(4));
     CHECK(a.weights == b.weights);
     CHECK(a.means == b.means);
     CHECK(a.factors == b.factors);

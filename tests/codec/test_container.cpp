@@ -73,6 +73,62 @@ TEST_CASE("a file of several datasets goes and comes back, whatever the threads 
     CHECK(info.attributes.size() == 1);
 }
 
+TEST_CASE("a fitted model codes other files, which hold its hash alone", "[codec]") {
+    Folder folder;
+    const auto waves = [](std::size_t rows) {
+        return std::vector<Input>{codec_test::input_of("/waves", Numeric::f32, Shape{static_cast<std::int64_t>(rows), 24}, codec_test::sensors(rows, 24))};
+    };
+    Job job = job_of(Wanted::Kind::range, 1e-3);
+    compress_file(folder / "first.h5", waves(900), {}, job, ThreadLoop(2));
+    job.models = models_of(folder / "first.h5");
+    REQUIRE(job.models.size() == 1);
+    CHECK(job.models[0].path == "/waves");
+
+    const std::vector<Input> other = waves(400);
+    const auto results = compress_file(folder / "second.h5", other, {}, job, ThreadLoop(2));
+    CHECK(results[0].model_bytes == 0);
+    CHECK(results[0].violations == 0);
+    for (const storage::ArrayInfo& array : storage::look(folder / "second.h5").arrays) CHECK(!array.path.starts_with("/.models"));
+    CHECK(verify_file(folder / "second.h5", other, SerialLoop{}).problems.size() == 1);   // the model is nowhere
+    CHECK_THROWS_AS(decompress_file(folder / "second.h5", folder / "d.h5", {}, SerialLoop{}), Error);
+
+    job.embed = true;
+    compress_file(folder / "third.h5", other, {}, job, ThreadLoop(1));
+    CHECK(verify_file(folder / "third.h5", other, SerialLoop{}).problems.empty());
+    look_for_models_in(folder / "first.h5");
+    const Verification found = verify_file(folder / "second.h5", other, SerialLoop{});
+    CHECK(found.problems.empty());
+    CHECK(found.violations == 0);
+    CHECK(decompress_file(folder / "second.h5", folder / "d.h5", {}, SerialLoop{}) == 400u * 24 * 4);
+
+    const std::vector<Input> wide{codec_test::input_of("/waves", Numeric::f32, Shape{100, 25}, codec_test::sensors(100, 25))};
+    CHECK_THROWS_AS(compress_file(folder / "e.h5", wide, {}, job, SerialLoop{}), Error);
+}
+
+TEST_CASE("each dataset may have a bound of its own", "[codec]") {
+    Folder folder;
+    std::vector<Input> inputs = several();
+    Job job = job_of(Wanted::Kind::range, 1e-2);
+    job.bounds = {{"/holes", {Wanted::Kind::lossless, 0}}, {"/deep/er/counts", {Wanted::Kind::absolute, 3}}};
+    for (const ArrayResult& result : compress_file(folder / "c.h5", inputs, {}, job, ThreadLoop(2))) {
+        if (result.path == "/holes") CHECK(result.max_error == 0);
+        if (result.path == "/deep/er/counts") CHECK(result.bound == 3);
+        if (result.path == "/waves") CHECK(result.max_error > 0);
+    }
+    CHECK(verify_file(folder / "c.h5", inputs, SerialLoop{}).violations == 0);
+}
+
+TEST_CASE("chunks of sixteen rows share what the model says once", "[codec]") {
+    Folder folder;
+    const std::vector<Input> inputs{codec_test::input_of("/waves", Numeric::f32, Shape{4000, 24}, codec_test::sensors(4000, 24))};
+    const auto small = compress_file(folder / "s.h5", inputs, {}, job_of(Wanted::Kind::range, 1e-4, 16), ThreadLoop(2));
+    const auto whole = compress_file(folder / "w.h5", inputs, {}, job_of(Wanted::Kind::range, 1e-4), ThreadLoop(2));
+    INFO(small[0].bytes_out << " beside " << whole[0].bytes_out);
+    CHECK(static_cast<double>(small[0].bytes_out + small[0].model_bytes) <
+          1.35 * static_cast<double>(whole[0].bytes_out + whole[0].model_bytes));
+    CHECK(verify_file(folder / "s.h5", inputs, SerialLoop{}).violations == 0);
+}
+
 TEST_CASE("correlated channels take a fraction of what the plain ways take", "[codec]") {
     Folder folder;
     std::vector<Input> inputs{codec_test::input_of("/waves", Numeric::f32, Shape{1500, 24}, codec_test::sensors(1500, 24))};
@@ -122,7 +178,8 @@ TEST_CASE("a damaged chunk is named by dataset and rows, and the others decode",
     compress_file(folder / "c.h5", inputs, {}, job_of(Wanted::Kind::range, 1e-3, 100), ThreadLoop(2));
     std::string bytes = codec_test::bytes_of(folder / "c.h5");
     std::vector<std::size_t> chunks;   // where they begin
-    for (std::size_t at = bytes.find("NWC1"); at != std::string::npos; at = bytes.find("NWC1", at + 1)) chunks.push_back(at);
+    for (std::size_t at = bytes.find("N1"); at != std::string::npos; at = bytes.find("N1", at + 1))
+        if (bytes.substr(at + 10, 2) == "\4\11") chunks.push_back(at);   // rows, f32
     REQUIRE(chunks.size() == 4);
     bytes[chunks[2] + 40] ^= 1;
     codec_test::put_bytes(folder / "bad.h5", bytes);

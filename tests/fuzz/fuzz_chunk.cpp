@@ -17,17 +17,46 @@ struct Head {
 };
 
 std::vector<Filter> filters_of(std::uint8_t code) {
-    static constexpr Filter f = Filter::fletcher32, s = Filter::shuffle, d = Filter::deflate;
-    static const std::vector<Filter> all[] = {{},        {s},       {d},       {s, d},
-                                              {f},       {s, d, f}, {f, d},    {d, s},
-                                              {f, d, s}, {d, f, s}, {s, f, d}, {f, s}};
+    static constexpr Filter f = Filter::fletcher32, s = Filter::shuffle, d = Filter::deflate,
+                            l = Filter::lz4, b = Filter::blosc;
+    static const std::vector<Filter> all[] = {
+        {},        {s},       {d},       {s, d}, {f}, {s, d, f}, {f, d},    {d, s},
+        {f, d, s}, {d, f, s}, {s, f, d}, {f, s}, {l}, {b},       {s, l, f}, {s, b}};
     return all[code % std::size(all)];
+}
+
+// 1000 bytes as the LZ4 filter stores them: in blocks of 600, one literal and a match each.
+std::string lz4_seed() {
+    const Head head{12, 1, 0, 0, 999};
+    std::string text(reinterpret_cast<const char*>(&head), sizeof head);
+    text += std::string("\0\0\0\0\0\0\3\xe8\0\0\2\x58", 12);
+    for (const int bytes : {600, 400}) {
+        std::string block = "\x1f";  // 1 literal, 15 + more of a match
+        block += std::string("x\1\0", 3);
+        int more = bytes - 1 - 5 - 4 - 15;
+        for (; more >= 255; more -= 255) block += '\xff';
+        block += static_cast<char>(more);
+        block += std::string("\x50xxxxx", 6);
+        const auto size = static_cast<unsigned char>(block.size());
+        text += std::string("\0\0\0", 3) + static_cast<char>(size) + block;
+    }
+    return text;
+}
+
+// 1000 bytes in Blosc's frame, stored as they are.
+std::string blosc_seed() {
+    const Head head{13, 1, 0, 0, 999};
+    std::string text(reinterpret_cast<const char*>(&head), sizeof head);
+    text += std::string("\2\1\2\1\xe8\3\0\0\xe8\3\0\0\xf8\3\0\0", 16);
+    return text + std::string(1000, 'y');
 }
 
 }  // namespace
 
 std::vector<std::string> fuzz::seeds() {
     std::vector<std::string> out;
+    out.push_back(lz4_seed());
+    out.push_back(blosc_seed());
     for (std::uint8_t code = 0; code < 6; ++code)
         for (const std::uint8_t width : std::initializer_list<std::uint8_t>{1, 2, 4, 8, 3}) {
             const Head head{code, width, 0, 0, 300};

@@ -3,46 +3,12 @@
 #include "pipeline/language/language.hpp"
 #include "tests/fuzz/target.hpp"
 #include "tests/language/test_registry.hpp"
+#include "tests/language/training_text.hpp"
 
 using namespace narrows;
 
 std::vector<std::string> fuzz::seeds() {
-    return {R"(schema = 1
-[run]
-mode = "train"
-seed = 42
-[vars]
-data = "digits.h5"
-[model.ae]
-input = [28, 28]
-encoder = [{ dense = 16, act = "relu" }, { dense = 4 }]
-decoder = "mirror"
-[node.clean]
-type = "load"
-file = ["a/${data}", 'b$${c}']
-batch = 256
-[node.noisy]
-type = "corrupt.gaussian"
-in.x = "clean.x"
-sigma = 0.25
-[node.code]
-type = "encode"
-in.x = "noisy"
-model = "ae"
-[node.loss]
-type = "loss.mse"
-in.prediction = "code.z"
-in.target = "clean.x"
-[node.step]
-type = "optimize.adam"
-model = "ae"
-in.loss = ["loss.value"]
-[[stage]]
-name = "first"
-model = "ae"
-train = ["ae.encoder"]
-node.step.rate = 0.5
-)",
+    return {std::string(language_test::training_text),
             R"(schema = 1
 [run]
 mode = "stream"

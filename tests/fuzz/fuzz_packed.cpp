@@ -52,6 +52,7 @@ std::vector<std::string> fuzz::seeds() {
                 plan.guard = false;
                 if (types[type] == Numeric::u8) plan.low = 0;
                 if (method == Method::rows) plan.model = fitted(3).model;
+                if (method == Method::rows) plan.lanes = 1 + 5 * type % 16;
                 ChunkReport report;
                 out.push_back(text_of(static_cast<std::uint8_t>(type + 1), 3,
                                       encode_chunk(plan, types[type], Shape{rows, columns},
@@ -73,11 +74,10 @@ void fuzz::run(std::string_view input) {
         }
         return;
     }
-    if (bytes.size() >= 12) {
-        const std::uint32_t begin = magic;
-        std::memcpy(bytes.data(), &begin, 4);
-        const std::uint64_t sum = checksum(std::span<const std::byte>(bytes).subspan(12));
-        std::memcpy(bytes.data() + 4, &sum, 8);
+    if (bytes.size() >= checked_from) {
+        std::memcpy(bytes.data(), &magic, sizeof magic);
+        const std::uint64_t sum = checksum(std::span<const std::byte>(bytes).subspan(checked_from));
+        std::memcpy(bytes.data() + sizeof magic, &sum, sizeof sum);
     }
     const Numeric type = types[(kind - 1) % std::size(types)];
     const std::size_t size = rows * columns * storage::size_of(type);

@@ -2,49 +2,13 @@
 #include "pipeline/language/language.hpp"
 #include "tests/catch.hpp"
 #include "tests/language/test_registry.hpp"
+#include "tests/language/training_text.hpp"
 
 using namespace narrows;
+using language_test::training_text;
 using language_test::types;
 
 namespace {
-
-constexpr std::string_view good = R"(schema = 1
-[run]
-mode = "train"
-seed = 42
-[vars]
-data = "digits.h5"
-[model.ae]
-input = [28, 28]
-encoder = [{ dense = 16, act = "relu" }, { dense = 4 }]
-decoder = "mirror"
-[node.clean]
-type = "load"
-file = ["a/${data}", 'b$${c}']
-batch = 256
-[node.noisy]
-type = "corrupt.gaussian"
-in.x = "clean.x"
-sigma = 0.25
-[node.code]
-type = "encode"
-in.x = "noisy"
-model = "ae"
-[node.loss]
-type = "loss.mse"
-in.prediction = "code.z"
-in.target = "clean.x"
-[node.step]
-type = "optimize.adam"
-model = "ae"
-in.loss = ["loss.value"]
-[[stage]]
-name = "first"
-model = "ae"
-train = ["ae.encoder"]
-node.step.rate = 0.5
-node.clean.file = ["x", "y"]
-)";
 
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
@@ -66,7 +30,7 @@ struct Dice {
 };
 
 std::string mutated(Dice& dice) {
-    std::string text(good);
+    std::string text(training_text);
     constexpr std::string_view pieces[] = {"\"", "'",  "[",    "]",  "{",   "}",    "=",        ".",       "\n",   "#",  "${",
                                            "-1", "0",  "1e99", "inf", "nan", "true", "\"\"\"", "[node.x]", "\xc3", "\t", "9223372036854775807"};
     for (std::size_t changes = 1 + dice.below(3); changes > 0; --changes) {
@@ -122,8 +86,8 @@ TEST_CASE("a damaged pipeline is read or refused, never more", "[language]") {
 }
 
 TEST_CASE("every prefix of a pipeline is read or refused", "[language]") {
-    CHECK(holds(std::string(good)));
-    for (std::size_t size = 0; size < good.size(); ++size) holds(std::string(good.substr(0, size)));
+    CHECK(holds(std::string(training_text)));
+    for (std::size_t size = 0; size < training_text.size(); ++size) holds(std::string(training_text.substr(0, size)));
 }
 
 TEST_CASE("odd --set arguments are applied or refused", "[language]") {
@@ -133,13 +97,13 @@ TEST_CASE("odd --set arguments are applied or refused", "[language]") {
                                  "stage=1", "run={}", "node.clean.file=[1, \"b\"]", "node.step.in.loss={ a = [1] }"}) {
         const std::vector<std::string> overrides{argument};
         INFO(argument);
-        holds(std::string(good), overrides);
+        holds(std::string(training_text), overrides);
     }
 }
 
 TEST_CASE("texts keep every character through writing and reading", "[language]") {
     for (const char* file : {"${a}", "$${a}", "$$${", "a${", "tab\there", "\"quoted\"", "back\\slash", "line\nbreak", "ü/€", "$"}) {
-        language::Pipeline p = language::parse(good, "t.toml", types());
+        language::Pipeline p = language::parse(training_text, "t.toml", types());
         p.nodes[0].settings[0].value.texts = {file};
         const language::Pipeline again = language::parse(language::write(p), "again.toml", types());
         CHECK(again.nodes[0].settings[0].value.texts == std::vector<std::string>{file});
@@ -148,7 +112,7 @@ TEST_CASE("texts keep every character through writing and reading", "[language]"
 
 TEST_CASE("numbers are written with all their digits and no more", "[language]") {
     for (const double sigma : {0.3, 1.0 / 3, 1e-300, 5e-324, 9.999999999999998, 0.0, 10.0}) {
-        language::Pipeline p = language::parse(good, "t.toml", types());
+        language::Pipeline p = language::parse(training_text, "t.toml", types());
         p.nodes[1].settings[0].value.number = sigma;
         const language::Pipeline again = language::parse(language::write(p), "again.toml", types());
         REQUIRE(again.nodes[1].settings.size() == 1);
@@ -157,7 +121,7 @@ TEST_CASE("numbers are written with all their digits and no more", "[language]")
 }
 
 TEST_CASE("stages keep their choice through writing and reading", "[language]") {
-    const language::Pipeline p = language::parse(good, "t.toml", types());
+    const language::Pipeline p = language::parse(training_text, "t.toml", types());
     const language::Pipeline again = language::parse(language::write(p), "again.toml", types());
     for (const language::Pipeline* one : {&p, &again}) {
         REQUIRE(one->stages.size() == 1);
@@ -173,7 +137,7 @@ TEST_CASE("stages keep their choice through writing and reading", "[language]") 
 TEST_CASE("a wrong reference in --set is shown under the argument", "[language]") {
     const std::vector<std::string> overrides{"node.step.in.loss=[\"loss.value\", \"lost.value\"]", "node.code.in.x=clean.labels"};
     try {
-        language::parse(good, "t.toml", types(), overrides);
+        language::parse(training_text, "t.toml", types(), overrides);
         FAIL("nothing was thrown");
     } catch (const language::PipelineError& error) {
         const std::string text = error.what();

@@ -17,32 +17,17 @@
 #include "pipeline/layers/pooling.hpp"
 #include "pipeline/layers/reshape.hpp"
 #include "pipeline/layers/upsample.hpp"
+#include "tests/support/loops.hpp"
+#include "tests/support/parameters.hpp"
 
 namespace conv_test {
 
 using namespace narrows;
 using layers::Layer;
+using test::BackwardLoop;
+using test::ThreadLoop;
 
 // ------------------------------------------------------------------------------- settings
-
-class Collect final : public Schema {
-public:
-    Schema& summary(std::string_view) override { return *this; }
-    Schema& threads(Threads) override { return *this; }
-    Schema& source() override { return *this; }
-    Schema& binds_model(Need) override { return *this; }
-    Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override {
-        return *this;
-    }
-    Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
-    Schema& parameter(const Parameter& parameter) override {
-        known[std::string(parameter.name)] = parameter;
-        return *this;
-    }
-    Schema& main(std::string_view) override { return *this; }
-    std::map<std::string, Parameter> known;
-};
 
 inline Setting number(std::string name, double value) {
     Setting setting{std::move(name), {}, {}};
@@ -65,10 +50,10 @@ inline Setting text(std::string name, std::string value) {
 
 // Defaults, then what is set, as a factory does it.
 inline void set_all(const Entry& entry, Component& layer, const std::vector<Setting>& settings) {
-    Collect schema;
+    test::Parameters schema;
     entry.describe(schema);
-    for (const auto& [name, parameter] : schema.known) parameter.set(layer, parameter.fallback);
-    for (const Setting& setting : settings) schema.known.at(setting.name).set(layer, setting.value);
+    for (const Parameter& parameter : schema.all) parameter.set(layer, parameter.fallback);
+    for (const Setting& setting : settings) schema.find(setting.name)->set(layer, setting.value);
 }
 template <class L>
 std::unique_ptr<L> make(const std::vector<Setting>& settings) {
@@ -85,33 +70,6 @@ inline std::unique_ptr<Layer> make(const LayerSpec& spec) {
     }
     throw Error(Fault::usage, "no layer type " + spec.type);
 }
-
-// ---------------------------------------------------------------------------------- loops
-
-// Says it has three threads and runs the tasks backwards.
-class BackwardLoop final : public Loop {
-public:
-    std::size_t threads() const noexcept override { return 3; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        for (std::size_t task = tasks; task-- > 0;) body(task);
-    }
-};
-class ThreadLoop final : public Loop {
-public:
-    explicit ThreadLoop(std::size_t threads) : threads_(threads) {}
-    std::size_t threads() const noexcept override { return threads_; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        std::vector<std::thread> pool;
-        for (std::size_t t = 0; t < threads_; ++t)
-            pool.emplace_back([&, t] {
-                for (std::size_t task = t; task < tasks; task += threads_) body(task);
-            });
-        for (std::thread& thread : pool) thread.join();
-    }
-
-private:
-    std::size_t threads_;
-};
 
 // ------------------------------------------------------------------------- a training step
 

@@ -12,6 +12,8 @@
 #include "pipeline/model/model_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/layers/conv_support.hpp"
+#include "tests/support/loops.hpp"
+#include "tests/support/parameters.hpp"
 
 namespace model_bench {
 
@@ -21,30 +23,11 @@ using conv_test::number;
 using conv_test::numbers;
 using conv_test::same_bits;
 using conv_test::text;
-using conv_test::ThreadLoop;
+using test::ThreadLoop;
 using model::Autoencoder;
 using model::Stack;
 
 // ------------------------------------------------------------------------------- factory
-
-class Ordered final : public Schema {
-public:
-    Schema& summary(std::string_view) override { return *this; }
-    Schema& threads(Threads) override { return *this; }
-    Schema& source() override { return *this; }
-    Schema& binds_model(Need) override { return *this; }
-    Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override {
-        return *this;
-    }
-    Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
-    Schema& parameter(const Parameter& parameter) override {
-        all.push_back(parameter);
-        return *this;
-    }
-    Schema& main(std::string_view) override { return *this; }
-    std::vector<Parameter> all;
-};
 
 // The built-in layers and what a test adds.
 class Layers final : public Factory {
@@ -79,7 +62,7 @@ private:
     }
     std::vector<Parameter> parameters(Kind kind, std::string_view type,
                                       std::span<const Setting> settings) const {
-        Ordered schema;
+        test::Parameters schema;
         find(kind, type).describe(schema);
         for (const Setting& setting : settings)
             if (std::none_of(schema.all.begin(), schema.all.end(),
@@ -138,7 +121,7 @@ inline std::unique_ptr<Autoencoder> build(const ModelSpec& spec, bool tied = fal
                                           std::uint64_t seed = 1,
                                           const Factory& with = factory()) {
     auto made = std::make_unique<Autoencoder>();
-    Ordered schema;
+    test::Parameters schema;
     Autoencoder::describe(schema);
     for (const Parameter& parameter : schema.all) {
         Value value = parameter.fallback;

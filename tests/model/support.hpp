@@ -3,27 +3,11 @@
 
 #include "pipeline/layers/builtin.hpp"
 #include "pipeline/model/autoencoder.hpp"
+#include "tests/support/parameters.hpp"
 
 namespace model_test {
 
 using namespace narrows;
-
-class Collect final : public Schema {
-public:
-    Schema& summary(std::string_view) override { return *this; }
-    Schema& threads(Threads) override { return *this; }
-    Schema& source() override { return *this; }
-    Schema& binds_model(Need) override { return *this; }
-    Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override { return *this; }
-    Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
-    Schema& parameter(const Parameter& parameter) override {
-        all.push_back(parameter);
-        return *this;
-    }
-    Schema& main(std::string_view) override { return *this; }
-    std::vector<Parameter> all;
-};
 
 class Layers final : public Factory {
 public:
@@ -54,7 +38,7 @@ private:
         throw Error(Fault::usage, "no layer type \"" + std::string(type) + "\"");
     }
     static std::vector<Parameter> parameters(std::string_view type) {
-        Collect schema;
+        test::Parameters schema;
         entry(type).describe(schema);
         return schema.all;
     }
@@ -84,7 +68,7 @@ inline std::unique_ptr<model::Autoencoder> make(const ModelSpec& spec, bool tied
                                                 const std::string& output = "linear") {
     static const Layers factory;
     auto model = std::make_unique<model::Autoencoder>();
-    Collect schema;
+    test::Parameters schema;
     model::Autoencoder::describe(schema);
     for (const Parameter& parameter : schema.all) {
         Value value = parameter.fallback;

@@ -11,17 +11,6 @@ using namespace narrows::model;
 
 namespace {
 
-// Every task on a thread of its own, the last first.
-class Scattered final : public Loop {
-public:
-    std::size_t threads() const noexcept override { return 3; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        std::vector<std::thread> all;
-        for (std::size_t task = tasks; task-- > 0;) all.emplace_back([=] { body(task); });
-        for (std::thread& thread : all) thread.join();
-    }
-};
-
 void set(const Autoencoder& model, std::size_t layer, std::string_view name,
          const std::vector<float>& values) {
     for (layers::Parameter* parameter : model.encoder().layer(layer).parameters())
@@ -95,7 +84,7 @@ TEST_CASE("a channel is searched in the middle, and nothing is outside of what i
     }
     CHECK(inside == Approx(2 * 81).epsilon(1e-4));
 
-    const auto bits = directions(*model, ascent, 2, Scattered{});
+    const auto bits = directions(*model, ascent, 2, test::ThreadLoop(3));
     CHECK(bits == found);
 }
 

@@ -5,6 +5,7 @@
 #include "pipeline/model/int8_encoder.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/support.hpp"
+#include "tests/support/loops.hpp"
 
 using namespace narrows;
 using model::Int8Encoder;
@@ -49,15 +50,6 @@ void fill(model::Autoencoder& model) {
             samples(parameter->count(), seed++, positive ? 0.5f : -size, positive ? 2.0f : size));
     }
 }
-
-// In threads that take their tasks backwards.
-class Backwards final : public Loop {
-public:
-    std::size_t threads() const noexcept override { return 4; }
-    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
-        for (std::size_t task = tasks; task-- > 0;) body(task);
-    }
-};
 
 template <class T>
 std::vector<float> codes(const Int8Encoder& encoder, const std::vector<T>& x, const Loop& loop) {
@@ -138,7 +130,7 @@ TEST_CASE("8-bit codes have the same bits at every kernel level and in any tasks
         REQUIRE(simd::select(level));
         const Int8Encoder encoder(*model, x, std::nullopt);
         found.push_back(codes(encoder, x, SerialLoop{}));
-        found.push_back(codes(encoder, x, Backwards{}));
+        found.push_back(codes(encoder, x, test::BackwardLoop{}));
     }
     REQUIRE(simd::select(best));
     for (const auto& z : found) CHECK(z == found[0]);

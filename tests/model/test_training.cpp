@@ -118,7 +118,7 @@ TEST_CASE("clipped and plain updates give the same bits for all threads and kern
                 CHECK(other.sha == one.sha);
                 CHECK(other.norm == one.norm);
             }
-            CHECK(step(spec, tied, max_norm, conv_test::BackwardLoop{}).sha == one.sha);
+            CHECK(step(spec, tied, max_norm, test::BackwardLoop{}).sha == one.sha);
             for (const simd::Level other : simd::available()) {
                 REQUIRE(simd::select(other));
                 CHECK(step(spec, tied, max_norm, ThreadLoop(2)).sha == one.sha);

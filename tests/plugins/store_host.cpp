@@ -4,31 +4,13 @@
 
 #include <stdexcept>
 
+#include "tests/support/parameters.hpp"
+
 namespace store_test {
 
 using namespace narrows;
 
 namespace {
-
-// Takes the parameters out of a type's description.
-class Parameters final : public Schema {
-public:
-    Schema& summary(std::string_view) override { return *this; }
-    Schema& threads(Threads) override { return *this; }
-    Schema& source() override { return *this; }
-    Schema& binds_model(Need) override { return *this; }
-    Schema& updates_model() override { return *this; }
-    Schema& in(std::string_view, std::string_view, std::string_view, Need) override {
-        return *this;
-    }
-    Schema& out(std::string_view, std::string_view, std::string_view) override { return *this; }
-    Schema& main(std::string_view) override { return *this; }
-    Schema& parameter(const Parameter& parameter) override {
-        all.push_back(parameter);
-        return *this;
-    }
-    std::vector<Parameter> all;
-};
 
 const PluginInfo& plugin() {
     static const PluginInfo* const info = [] {
@@ -157,7 +139,7 @@ std::unique_ptr<Node> make_node(const std::string& type, const Values& values) {
     for (std::size_t i = 0; i < plugin().entry_count; ++i) {
         const Entry& entry = plugin().entries[i];
         if (entry.type != type) continue;
-        Parameters parameters;
+        test::Parameters parameters;
         entry.describe(parameters);
         std::unique_ptr<Component> made = entry.create();
         for (const Parameter& parameter : parameters.all)

@@ -73,6 +73,36 @@ TEST_CASE("a product has the bits of a scalar chain for odd widths and depths", 
         }
 }
 
+
+TEST_CASE("a product with the transpose has the bits of a scalar chain", "[product]") {
+    Numbers numbers(7);
+    for (const std::size_t k : {0, 1, 31, 32, 33, 127, 128, 129, 300})
+        for (const std::size_t n : {1, 8, 31, 32, 33, 64, 100, 128, 129, 257})
+            for (const std::size_t m : {1, 16, 23}) {
+                const auto a = numbers.vector(m * k), b = numbers.vector(k * n);
+                std::vector<float> turned(n * k);
+                for (std::size_t i = 0; i < k; ++i)
+                    for (std::size_t j = 0; j < n; ++j) turned[j * k + i] = b[i * n + j];
+                const auto panels = packed(turned, n, k);
+                const auto expected = chains(a, b, {}, m, k, n);
+
+                each_level([&](const Kernels& kernels) {
+                    std::vector<float> c(m * n, untouched);
+                    simd::Product product{.a = a.data(), .a_stride = k, .rows = m, .depth = k,
+                                          .panels = panels.data(), .columns = n,
+                                          .last_panel = (simd::panel_count(n) + 1) / 2, .c = c.data(),
+                                          .c_stride = n};
+                    kernels.transposed_product(product);
+                    product.first_panel = product.last_panel;
+                    product.last_panel = simd::panel_count(n);
+                    kernels.transposed_product(product);
+
+                    INFO("rows " << m << " depth " << k << " columns " << n);
+                    REQUIRE(same_bits(c, expected));
+                });
+            }
+}
+
 TEST_CASE("a product writes nothing but its panels' columns and its rows", "[product]") {
     Numbers numbers(3);
     const std::size_t m = 13, k = 600, n = 150, a_stride = 1024, c_stride = 163;

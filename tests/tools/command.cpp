@@ -37,9 +37,17 @@ Folder::~Folder() {
 }
 
 Outcome Folder::narrows(const std::string& words, const std::string& before) const {
-    const std::string command = "cd '" + (path_ / "work").string() +
-                                "' && env -u NARROWS_THREADS -u NARROWS_PLUGIN_PATH NO_COLOR=1 " + before +
-                                " '" NARROWS_BUILD_DIR "/bin/narrows' " + words + " >../out 2>../err </dev/null";
+    return run("env -u NARROWS_THREADS -u NARROWS_PLUGIN_PATH NO_COLOR=1 " + before +
+               " '" NARROWS_BUILD_DIR "/bin/narrows' " + words);
+}
+
+Outcome Folder::shell(const std::string& command) const {
+    return run("{ PATH='" NARROWS_BUILD_DIR "/bin':$PATH; export NO_COLOR=1; " + command + "\n}");
+}
+
+Outcome Folder::run(const std::string& words) const {
+    const std::string command =
+        "cd '" + (path_ / "work").string() + "' && " + words + " >../out 2>../err </dev/null";
     const int status = std::system(command.c_str());
     Outcome outcome;
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

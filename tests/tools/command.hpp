@@ -26,12 +26,15 @@ public:
     Outcome narrows(const std::string& words, const std::string& before = {}) const;
     // narrows() that must give 0.
     Outcome must(const std::string& words) const;
+    // A shell's command line in the folder, with the built command first on its PATH.
+    Outcome shell(const std::string& command) const;
     void write(const std::string& name, const std::string& text) const;
     std::string read(const std::string& name) const;
     std::vector<std::string> names() const;   // sorted; what lies in the folder
     bool has(const std::string& name) const;
 
 private:
+    Outcome run(const std::string& words) const;
     std::filesystem::path path_;
 };
 

@@ -8,6 +8,7 @@
 #include "tests/tools/command.hpp"
 
 using narrows::test::Folder;
+using narrows::test::Outcome;
 
 namespace {
 
@@ -106,4 +107,39 @@ TEST_CASE("any layer's output can be stored, and what is not there is refused", 
     CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.h5 --log-variance").code == 2);
     CHECK(folder.narrows("encode d.h5 -m m.h5 -o w.h5 --layer encoder.0 --int8").code == 2);
     CHECK_FALSE(folder.has("w.h5"));
+}
+
+TEST_CASE("encode --append puts rows behind those of the same model, and mixes no models",
+          "[tools]") {
+    const Folder folder;
+    folder.must("generate blobs -n 300 -o d.h5");
+    folder.must("train d.h5 --model undercomplete --latent 3 --epochs 2 -o m.h5 -q");
+    folder.must("train d.h5 --model undercomplete --latent 3 --epochs 2 --seed 2 -o other.h5 -q");
+    folder.must("encode d.h5 -m m.h5 -o whole.h5 -q");
+    folder.must("encode d.h5@0:120 -m m.h5 -o z.h5 --append -q");  // nothing there yet: a new file
+    folder.must("encode d.h5@120:121 -m m.h5 -o z.h5 --append -q");
+    folder.must("encode d.h5@121: -m m.h5 -o z.h5 --append -q");
+
+    CHECK(folder.must("info z.h5").out.find("[300, 3]") != std::string::npos);
+    // Codes, ids and errors are those of one run.
+    for (const std::string name : {"codes", "ids", "sse"}) {
+        const auto raw = [&](const std::string& file) {
+            const std::string command = "cd '" + (folder.path() / "work").string() +
+                                        "' && h5dump -d /" + name + " " + file +
+                                        " | tail -n +2 >dump.txt 2>/dev/null";
+            return std::system(command.c_str()) == 0 ? folder.read("dump.txt") : std::string();
+        };
+        CHECK(raw("z.h5") == raw("whole.h5"));
+    }
+    const std::string before = folder.read("z.h5");
+    const Outcome mixed = folder.narrows("encode d.h5@0:10 -m other.h5 -o z.h5 --append");
+    CHECK(mixed.code == 2);
+    CHECK(mixed.err.find("of another model") != std::string::npos);
+    const Outcome without = folder.narrows("encode d.h5@0:10 -m m.h5 -o z.h5 --append --no-error");
+    CHECK(without.code == 2);
+    CHECK(without.err.find("/sse") != std::string::npos);
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o d.h5 --append").code == 2);
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o z.csv --append").code == 2);
+    CHECK(folder.narrows("encode d.h5 -m m.h5 -o z.h5 --append --resume").code == 2);
+    CHECK(folder.read("z.h5") == before);
 }

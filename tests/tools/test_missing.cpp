@@ -96,7 +96,21 @@ TEST_CASE("data that drifted is told with its features, data alike is not", "[to
         INFO(err);
         CHECK(err.find("unlike the training data") != std::string::npos);
         CHECK(err.find("feature 0 is") != std::string::npos);
+        CHECK(err.find("furthest from the training mean of 100 rows") != std::string::npos);
     }
+    for (const std::string verb :
+         {"evaluate", "encode -o z2.h5", "score -o s.h5", "map -o map.svg"}) {
+        const std::size_t blank = verb.find(' ');
+        const std::string more = blank == std::string::npos ? "" : verb.substr(blank);
+        const std::string words = verb.substr(0, blank) + " moved.csv -m m.h5 --on-drift ";
+        const Outcome stopped = folder.narrows(words + "stop" + more);
+        INFO(verb << ": " << stopped.err);
+        CHECK(stopped.code == 4);
+        CHECK(stopped.err.find("unlike the training data") != std::string::npos);
+        CHECK(stopped.err.find(": row ") != std::string::npos);
+    }
+    CHECK_FALSE(folder.has("z2.h5"));
+    CHECK(folder.narrows("encode y.csv -m m.h5 -o z2.h5 --on-drift stop").code == 0);
     folder.write("far.csv", line_of_points(100, 50, false));
     CHECK(folder.narrows("evaluate far.csv -m m.h5").code == 4);
 }

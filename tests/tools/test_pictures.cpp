@@ -62,3 +62,27 @@ TEST_CASE("a picture of reconstructions reads no more than it shows", "[tools]")
     CHECK(static_cast<unsigned char>(png[23]) == 2 * 56 + 6);
     CHECK(png.find("view.grid") != std::string::npos);  // who drew it
 }
+
+TEST_CASE("chart draws the mean and deviation of rows that agree, and names what is wrong", "[tools]") {
+    const Folder folder;
+    folder.write("t.csv", "kind,epochs,recall\na,1,0.2\na,1,0.4\na,10,0.9\nb,1,0.1\nb,10,0.2\n");
+    const std::string words = "chart t.csv --x epochs --y recall --series kind ";
+    folder.must(words + "--log-x --caption 'Two seeds' -o c.svg");
+    const std::string svg = folder.read("c.svg");
+    CHECK(svg.find("class=\"bar\"") != std::string::npos);  // 0.3 +- 0.14
+    for (const char* text : {">a</text>", ">b</text>", "Two seeds", ">recall</text>"})
+        CHECK(svg.find(text) != std::string::npos);
+    folder.must(words + "--log-x --caption 'Two seeds' -o d.svg");
+    CHECK(folder.read("d.svg") == svg);
+
+    const Outcome column = folder.narrows("chart t.csv --x time --y recall -o e.svg");
+    CHECK(column.code == 2);
+    CHECK(column.err.find("it has kind, epochs, recall") != std::string::npos);
+    CHECK(folder.narrows(words + "-o e.gif").code == 2);
+    CHECK(folder.narrows(words + "-o t.csv").code == 2);
+    folder.write("bad.csv", "epochs,recall\n1,0.5\n2,x\n");
+    const Outcome number = folder.narrows("chart bad.csv --x epochs --y recall -o e.svg");
+    CHECK(number.code == 4);
+    CHECK(number.err.find("bad.csv:3: \"x\" in column recall") != std::string::npos);
+    CHECK_FALSE(folder.has("e.svg"));
+}

@@ -122,6 +122,8 @@ TEST_CASE("a report of series without labels leaves out what there is not, and s
     REQUIRE(outcome.code == 0);
     const std::string page = folder.read("r.html");
     CHECK(page.find("There are no labels") != std::string::npos);
+    CHECK(page.find("Samples blue, reconstructions orange. Steps from left") != std::string::npos);
+    CHECK(page.find("What each of 3 units responds to") != std::string::npos);
     CHECK(page.find("The training run") != std::string::npos);
     CHECK(page.find("optimize.adam") != std::string::npos);
     CHECK(page.find("mean squared error (scaled") != std::string::npos);
@@ -129,6 +131,15 @@ TEST_CASE("a report of series without labels leaves out what there is not, and s
     // Times differ from run to run; with those of one file the pages are the same.
     const bool same = folder.read("r2.html") == replaced(page, "-o r.html", "-o r2.html");
     CHECK(same);
+
+    // Values to predict instead of classes.
+    std::string values = "value\n";
+    for (int row = 0; row < 60; ++row) values += std::to_string(0.25 + row % 7) + "\n";
+    folder.write("y.csv", values);
+    folder.must("report d.csv -m m.h5 --labels y.csv -o v.html");
+    const std::string with_values = folder.read("v.html");
+    CHECK(with_values.find("R squared from") != std::string::npos);
+    CHECK(with_values.find("R squared of held-out samples") != std::string::npos);
 
     CHECK(folder.narrows("report d.csv -m m.h5 -o r.pdf").code == 2);
     CHECK(folder.narrows("report d.csv -m none.h5 -o x.html").code == 4);

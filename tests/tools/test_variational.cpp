@@ -91,6 +91,23 @@ TEST_CASE("what variational verbs cannot do is refused with the next step", "[to
     CHECK_FALSE(folder.has("x.h5"));
 }
 
+TEST_CASE("the score of a variational model is its -log p(x), the mean that evaluate tells",
+          "[tools]") {
+    const Folder folder;
+    folder.must("generate digits -n 300 -o d.h5 -q");
+    folder.must("train d.h5 --model variational --latent 4 --hidden 32 --epochs 3 -o m.h5 -q");
+    const double nll =
+        folder.must("evaluate d.h5 -m m.h5 --importance 8 --json -q").json().at("nll");
+    const auto found =
+        folder.must("score d.h5 -m m.h5 --importance 8 --threshold-quantile 0.9 -o s.h5 --json -q")
+            .json();
+    CHECK(found.at("mean_score").get<double>() == Approx(nll).epsilon(1e-6));
+    CHECK(found.at("flagged_share").get<double>() == Approx(0.1));
+    folder.must("train d.h5 --model undercomplete --latent 4 --epochs 1 -o plain.h5 -q");
+    CHECK(folder.narrows("score d.h5 -m plain.h5 --importance 8 -o s.h5").code == 2);
+    CHECK(folder.narrows("score d.h5 -m m.h5 --importance 0 -o s.h5").code == 2);
+}
+
 TEST_CASE("a variational model follows the published curve on MNIST", "[tools][real]") {
     const char* data = std::getenv("NARROWS_DATA");
     if (data == nullptr) {

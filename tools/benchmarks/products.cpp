@@ -8,21 +8,14 @@
 #include <memory>
 
 #include "pipeline/simd/kernels.hpp"
+#include "pipeline/simd/whole_product.hpp"
 
 namespace narrows::tools::benchmarks {
 namespace {
 
 void multiply(std::size_t rows, const float* a, std::size_t depth, const float* panels,
               std::size_t columns, float* c) {
-    simd::Product product;
-    product.a = a;
-    product.a_stride = product.depth = depth;
-    product.rows = rows;
-    product.panels = panels;
-    product.columns = product.c_stride = columns;
-    product.last_panel = simd::panel_count(columns);
-    product.c = c;
-    simd::kernels().product(product);
+    simd::kernels().product(simd::whole_product(a, rows, depth, panels, columns, c));
 }
 
 using Which = void (LayerProducts::*)();

@@ -21,6 +21,8 @@ import tempfile
 
 import numpy as np
 
+from ranks import auc
+
 
 def read_table(path, label):
     with (gzip.open if path.endswith(".gz") else open)(path, "rt") as file:
@@ -30,16 +32,6 @@ def read_table(path, label):
         sys.exit(f"{path} has no column {label}, but {', '.join(names)}: name it with --label")
     at = names.index(label)
     return np.delete(values, at, axis=1), (values[:, at] != 0).astype(int)
-
-
-def auc(scores, labels):
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
-    _, group = np.unique(scores, return_inverse=True)  # equal scores share their mean rank
-    ranks = (np.bincount(group, ranks) / np.bincount(group))[group]
-    hits = labels.sum()
-    return (ranks[labels == 1].sum() - hits * (hits + 1) / 2) / (hits * (len(labels) - hits))
 
 
 def write_table(path, rows, labels):

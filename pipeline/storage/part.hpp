@@ -1,0 +1,40 @@
+// Rows cut into contiguous parts for as many runs, and the files of these runs joined again. One
+// rule: a joined file is made of the whole and the same run's parts only, or not at all.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+#include "pipeline/storage/bundle.hpp"
+
+namespace narrows::storage {
+
+// "2/4": the second of four.
+struct Part {
+    std::int64_t number = 1, count = 1;
+};
+// Throws Error{Fault::usage}.
+NARROWS_PUBLIC Part parse_part(std::string_view text);
+
+struct PartRows {
+    std::int64_t first = 0, last = 0;  // last is left out
+};
+// Throws Error{Fault::usage} where there are fewer rows than parts.
+NARROWS_PUBLIC PartRows rows_of(const Part& part, std::int64_t all_rows);
+
+// What a part's file says of itself, as attributes of its root: part, parts, first_row, all_rows.
+NARROWS_PUBLIC std::vector<std::pair<std::string, Attribute>> attributes_of(const Part& part,
+                                                                            std::int64_t all_rows);
+
+enum class Joined : std::uint8_t {
+    links,  // virtual datasets: the parts stay where they are, in the folder of `to` or below it
+    copy    // one plain file
+};
+// Files of codes or scores, each a part (a folder stands for the .h5 files in it), in any order, as
+// one file with the attributes of a run over all rows. Atomic. Throws Error{Fault::input}: a file
+// that is no part; a part that is missing, there twice, damaged or of another run.
+NARROWS_PUBLIC void join(std::span<const std::filesystem::path> parts,
+                         const std::filesystem::path& to, Joined how);
+
+}  // namespace narrows::storage

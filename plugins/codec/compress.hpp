@@ -1,0 +1,31 @@
+// codec.compress: samples or codes as a compressed file (pipeline/codec). The rows wait in FILE.plain,
+// because ranges and models are of all of them; when the stream has ended they are compressed chunk
+// by chunk, and FILE appears.
+#pragma once
+
+#include <filesystem>
+
+#include "pipeline/codec/container.hpp"
+
+namespace narrows::plugins {
+
+class Compress final : public Node {
+public:
+    static void describe(Schema& schema);
+    void open(OpenContext& context) override;
+    void start(RunContext& run) override;
+    void process(Context& context) override;
+    void finish(RunContext& run) override;
+    void abandon(RunContext& run) noexcept override;
+
+private:
+    std::filesystem::path waiting() const { return file_ + ".plain"; }
+    void discard() noexcept;
+
+    std::string file_, bound_, prefer_, dataset_;
+    double value_ = 1e-3, budget_ = 60;
+    std::int64_t chunk_rows_ = 0;
+    std::unique_ptr<storage::CodesWriter> rows_;
+};
+
+}  // namespace narrows::plugins

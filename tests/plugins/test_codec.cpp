@@ -1,0 +1,63 @@
+// codec.compress and codec.decompress: what flows comes back inside the bound, in any number of threads.
+#include <cmath>
+
+#include "pipeline/codec/container.hpp"
+#include "tests/catch.hpp"
+#include "tests/plugins/run.hpp"
+
+using namespace narrows;
+using plugin_test::Work;
+
+namespace {
+
+const std::string waves = "[node.made]\ntype = \"generate\"\nkind = \"waves\"\nsamples = 700\nbatch = 90\n";
+const std::string packed =
+    "[node.pack]\ntype = \"codec.compress\"\nin.x = \"made.x\"\nfile = \"@c.h5\"\nchunk_rows = 128\n";
+
+std::string bytes(const Work& work, const std::string& name) {
+    std::ifstream in(work.file(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a stream is compressed within its bound and read again", "[codec]") {
+    Work work;
+    work.run("stream", waves + "[node.keep]\ntype = \"store.samples\"\nin.x = \"made.x\"\nfile = \"@plain.h5\"\n" + packed +
+                           "bound = \"abs\"\nvalue = 0.01\n");
+    CHECK(!std::filesystem::exists(work.file("c.h5.plain")));
+    const storage::FileInfo info = storage::look(work.file("c.h5"));
+    CHECK(info.format == "narrows-compressed");
+    work.run("stream", "[node.back]\ntype = \"codec.decompress\"\nfile = \"@c.h5\"\nbatch = 33\n"
+                       "[node.keep]\ntype = \"store.samples\"\nin.x = \"back.x\"\nfile = \"@again.h5\"\n");
+    const std::vector<float> before = work.values("plain.h5"), after = work.values("again.h5");
+    REQUIRE(before.size() == after.size());
+    double most = 0;
+    for (std::size_t i = 0; i < before.size(); ++i)
+        most = std::max(most, std::abs(static_cast<double>(before[i]) - static_cast<double>(after[i])));
+    CHECK(most <= 0.01);
+    CHECK(most > 0);
+    const auto ids = storage::open_array(work.file("c.h5"), "/ids");
+    std::vector<std::int64_t> numbers(700);
+    ids->read(0, 700, reinterpret_cast<std::byte*>(numbers.data()));
+    for (std::size_t i = 0; i < numbers.size(); ++i) REQUIRE(numbers[i] == static_cast<std::int64_t>(i));
+}
+
+TEST_CASE("compressed streams have the same bytes for any thread count", "[codec]") {
+    Work work;
+    work.run("stream", waves + packed, 1);
+    const std::string first = bytes(work, "c.h5");
+    std::filesystem::remove(work.file("c.h5"));
+    work.run("stream", waves + packed, 4);
+    CHECK(bytes(work, "c.h5") == first);
+}
+
+TEST_CASE("the codec's nodes refuse what they cannot do", "[codec]") {
+    Work work;
+    CHECK_THROWS_AS(work.run("stream", waves + packed + "value = 0\n"), Error);
+    CHECK_THROWS_AS(work.run("stream", waves + packed + "bound = \"pointwise\"\nvalue = 1.5\n"), Error);
+    CHECK_THROWS_AS(work.run("stream", waves + packed + "dataset = \"/ids\"\n"), Error);
+    work.write("no.h5", "text");
+    CHECK_THROWS_AS(work.run("stream", "[node.back]\ntype = \"codec.decompress\"\nfile = \"@no.h5\"\n"
+                                       "[node.keep]\ntype = \"store.samples\"\nin.x = \"back.x\"\nfile = \"@a.h5\"\n"), Error);
+}

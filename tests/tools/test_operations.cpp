@@ -1,0 +1,110 @@
+// What schedulers and collectors see: metrics, JSON lines, SIGTERM with a deadline.
+#include <sstream>
+
+#include "tests/catch.hpp"
+#include "tests/tools/command.hpp"
+
+using narrows::test::Folder;
+using narrows::test::Outcome;
+
+namespace {
+
+double metric(const std::string& text, const std::string& name) {
+    const std::size_t at = text.find("\n" + name + "{");
+    INFO(name << " in\n" << text);
+    REQUIRE(at != std::string::npos);
+    return std::stod(text.substr(text.find('}', at) + 1));
+}
+
+}  // namespace
+
+TEST_CASE("--metrics holds a finished run in Prometheus' text form, and changes no result",
+          "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 500 -o d.h5 -q");
+    const std::string train =
+        "train d.h5 --model linear --latent 4 --epochs 2 --validate 0.2 -q -o m.h5 ";
+    folder.must(train);
+    const std::string without = folder.read("m.h5");
+    folder.must(train + "--metrics run.prom");
+    CHECK(folder.read("m.h5") == without);
+
+    const std::string text = folder.read("run.prom");
+    CHECK(metric(text, "narrows_samples_total") == 800);
+    CHECK(metric(text, "narrows_samples_expected") == 800);
+    CHECK(metric(text, "narrows_samples_per_second") > 0);
+    CHECK(metric(text, "narrows_epoch") == 2);
+    CHECK(metric(text, "narrows_loss") > 0);
+    CHECK(metric(text, "narrows_packet_slots") >= 1);
+    CHECK(metric(text, "narrows_memory_bound_bytes") >
+          metric(text, "narrows_resident_memory_bytes"));
+    CHECK(metric(text, "narrows_finished") == 1);
+    CHECK(metric(text, "narrows_exit_code") == 0);
+    CHECK(text.find("narrows_epoch_metric{verb=\"train\",name=\"validation_loss\"}") !=
+          std::string::npos);
+    // Each family is announced once, before its values.
+    std::istringstream lines(text);
+    std::string family;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("# TYPE ")) family = line.substr(7, line.find(' ', 7) - 7);
+        if (!line.starts_with('#')) CHECK(line.starts_with(family + "{"));
+    }
+    CHECK(folder.names() == std::vector<std::string>{"d.h5", "m.h5", "run.prom"});
+}
+
+TEST_CASE("--metrics says how a run failed, and a place that cannot be written is refused",
+          "[tools]") {
+    Folder folder;
+    folder.write("a.csv", "x,y\n1,2\n3,4\n5,6\n7,8\n");
+    folder.must("train a.csv --model linear --latent 2 --allow-identity --epochs 1 -q -o m.h5");
+    folder.write("b.csv", "x,y\n1e9,2\n3e9,4\n5,6\n");  // far outside the training range
+    const Outcome failed = folder.narrows("encode b.csv -m m.h5 -o z.h5 --metrics run.prom");
+    CHECK(failed.code == 4);
+    CHECK(metric(folder.read("run.prom"), "narrows_finished") == 1);
+    CHECK(metric(folder.read("run.prom"), "narrows_exit_code") == 4);
+    const Outcome refused = folder.narrows("encode a.csv -m m.h5 -o z.h5 --metrics no/where.prom");
+    CHECK(refused.code == 2);
+    CHECK_FALSE(folder.has("z.h5"));
+}
+
+TEST_CASE("with --log json every line on stderr is an object with time and level", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 300 -o d.h5 -q");
+    const Outcome run =
+        folder.narrows("train d.h5 --model linear --latent 4 --epochs 2 -v --log json -o m.h5");
+    CHECK(run.code == 0);
+    std::istringstream lines(run.err);
+    int epochs = 0, results = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto object = nlohmann::json::parse(line);
+        CHECK(object.at("time").get<std::string>().ends_with("Z"));
+        CHECK(object.contains("level"));
+        if (object.value("event", "") == "progress") epochs += object.contains("metrics");
+        if (object.value("event", "") == "results") {
+            ++results;
+            CHECK(object.at("results").at("model_sha256").get<std::string>().size() == 64);
+        }
+    }
+    CHECK(epochs == 2);
+    CHECK(results == 1);
+
+    for (const char* words :
+         {"tran d.h5 --log json", "encode d.h5 -m none.h5 -o z.h5 --log=json"}) {
+        const Outcome wrong = folder.narrows(words);
+        CHECK(wrong.code >= 2);
+        const auto error = nlohmann::json::parse(wrong.err);
+        CHECK(error.at("level") == "error");
+        CHECK(error.at("exit_code") == wrong.code);
+        CHECK(wrong.out.empty());
+    }
+}
+
+TEST_CASE("SIGTERM ends a run within its grace, whatever a node is doing", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 2500 -o d.h5 -q");
+    // One node works for long: t-SNE.
+    const Outcome outcome = folder.narrows("map d.h5 --iterations 500000 -q -o map.h5 --grace 1",
+                                           "timeout --preserve-status -k 20 -s TERM 1");
+    CHECK(outcome.code == 143);
+    CHECK_FALSE(folder.has("map.h5"));
+}

@@ -1,0 +1,29 @@
+#include <fmt/format.h>
+
+#include "pipeline/storage/part.hpp"
+#include "tools/console.hpp"
+#include "tools/run_pipeline.hpp"
+#include "tools/verb.hpp"
+
+namespace narrows::tools {
+
+int join(CommandLine& line) {
+    std::vector<std::string> parts;
+    std::string to;
+    bool copy = false;
+    line.positionals("PART", parts, "files of encode --part or score --part, or their folder");
+    line.option("-o,--output", to, "file to write");
+    line.require("--output");
+    line.flag("--copy", copy, "one plain file with all rows, instead of links to the parts");
+    line.parse();
+    const Common& common = line.common();
+    PipelineFiles files{parts, {to}};
+    refuse_outputs(common, files);
+    if (common.dry_run)
+        throw Error(Fault::usage, "join has no --dry-run", "it checks all parts before it writes");
+    const std::vector<std::filesystem::path> paths(parts.begin(), parts.end());
+    storage::join(paths, to, copy ? storage::Joined::copy : storage::Joined::links);
+    return 0;
+}
+
+}  // namespace narrows::tools
