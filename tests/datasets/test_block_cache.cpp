@@ -57,26 +57,28 @@ TEST_CASE("an epoch in shuffled order reads every block about once from outside 
 
     std::atomic<std::int64_t> next = 0;
     std::atomic<bool> good = true;
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 3; ++t)
-        threads.emplace_back([&] {
-            while (true) {
-                const std::int64_t first = next.fetch_add(100);
-                if (first >= rows) return;
-                std::vector<std::int64_t> places(
-                    static_cast<std::size_t>(std::min<std::int64_t>(100, rows - first)));
-                order.rows(0, first, places);
-                std::vector<float> values(places.size() * 2);
-                data->gather(places, values.data());
-                if (!right(places, values)) good = false;
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
-
+    const auto work = [&] {
+        while (true) {
+            const std::int64_t first = next.fetch_add(100);
+            if (first >= rows) return;
+            std::vector<std::int64_t> places(
+                static_cast<std::size_t>(std::min<std::int64_t>(100, rows - first)));
+            order.rows(0, first, places);
+            std::vector<float> values(places.size() * 2);
+            data->gather(places, values.data());
+            if (!right(places, values)) good = false;
+        }
+    };
+    work();
     CHECK(good);
-    // Where windows meet, or a thread waited for long, a block may have gone.
-    CHECK(file->all_reads() >= rows);
-    CHECK(file->all_reads() <= rows * 3 / 2);
+    CHECK(file->all_reads() == rows);
+
+    // Several threads wait on each other as the machine likes: the values are the same.
+    next = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) threads.emplace_back(work);
+    for (std::thread& thread : threads) thread.join();
+    CHECK(good);
     CHECK(!data->in_memory());
     CHECK(data->rows() == rows);
 }
