@@ -4,6 +4,7 @@ narrows, zfp (accuracy mode) and zstd (level 19 on whole multiples of the step, 
 thread each; SZ3 and SPERR where their commands are on the PATH (sz3, sperr2d, sperr3d). Every value that comes
 back is compared in double. Data: generated waves and fields, and the real sets that NARROWS_DATA has.
 """
+import gzip
 import json
 import math
 import os
@@ -39,7 +40,9 @@ def sets():
             yield "wave heights", file["significant_wave_height"][()].astype(np.float32)
     ecg = os.path.join(real, "timeseries", "ecg5000_binary.csv.gz")
     if os.path.exists(ecg):
-        yield "ECG5000", np.loadtxt(ecg, delimiter=",", skiprows=1, dtype=np.float32)[:, :140].copy()
+        with gzip.open(ecg, "rt") as text:
+            columns = [i for i, word in enumerate(text.readline().strip().split(",")) if word != "label"]
+            yield "ECG5000", np.loadtxt(text, delimiter=",", dtype=np.float32, usecols=columns)
 
 
 def measured(values, decoded, size, there, back):

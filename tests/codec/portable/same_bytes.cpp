@@ -1,0 +1,75 @@
+// Encodes generated data of many kinds by every way of coding and prints a hash of all bytes, and of all
+// that was decoded: the same line from every compiler and optimisation (same_bytes.sh).
+#include <cmath>
+#include <cstdio>
+
+#include "pipeline/codec/fit.hpp"
+#include "pipeline/codec/stream.hpp"
+#include "pipeline/simd/kernels.hpp"
+#include "tests/codec/support.hpp"
+
+using namespace narrows;
+using namespace narrows::codec;
+
+// Of the storage room, which is not linked here: it needs HDF5.
+std::size_t storage::size_of(Numeric type) {
+    constexpr std::size_t bytes[] = {1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8};
+    return bytes[static_cast<std::size_t>(type)];
+}
+
+int main(int count, char** words) {
+    if (count > 1 && !simd::select(*simd::level_from(words[1]))) return 2;
+    Bytes all;
+    const auto add = [&](std::span<const std::byte> bytes) { all.insert(all.end(), bytes.begin(), bytes.end()); };
+    const auto code = [&](const Plan& plan, Numeric type, const Shape& shape, const Bytes& values) {
+        ChunkReport report;
+        const Bytes stored = encode_chunk(plan, type, shape, values, report);
+        Bytes decoded(values.size());
+        if (report.violations > 0 || !decode_chunk(stored, type, plan.model.get(), decoded)) std::puts("FAILED");
+        add(stored);
+        add(decoded);
+    };
+    // Rows: fitted models, lanes, small chunks that start from the model.
+    constexpr std::size_t rows = 900, columns = 12;
+    const Bytes sensors = codec_test::sensors(rows, columns);
+    Sample sample{rows, columns, {}, {0}, 1e-3};
+    for (std::size_t i = 0; i < rows * columns; ++i) sample.values.push_back(static_cast<double>(reinterpret_cast<const float*>(sensors.data())[i]));
+    Plan plan;
+    plan.guard = false;
+    plan.low = -1000;
+    plan.high = 1000;
+    plan.method = Method::rows;
+    for (const FittedModel& one : fit_rows(sample, rows, SerialLoop{})) {
+        add(one.bytes);
+        plan.model = one.model;
+        for (const double bound : {1e-1, 1e-3, 1e-5})
+            for (const std::size_t lanes : {1u, 5u, 16u}) {
+                plan.bound = {Bound::Kind::absolute, bound};
+                plan.lanes = lanes;
+                code(plan, Numeric::f32, Shape{rows, columns}, sensors);
+            }
+        RowModel model = std::get<RowModel>(*one.model);
+        model.start = learn_start(plan, Numeric::f32, sensors);
+        const Bytes bytes = write_model(model);
+        add(bytes);
+        plan.model = read_model(bytes);
+        code(plan, Numeric::f32, Shape{16, columns}, Bytes(sensors.begin(), sensors.begin() + 16 * columns * 4));
+    }
+    // Fields, differences, grids, logarithms.
+    for (const FittedModel& one : fit_field(sample, 30, 30, SerialLoop{})) add(one.bytes);
+    for (const Numeric type : {Numeric::i16, Numeric::u8, Numeric::i32, Numeric::f32, Numeric::f64})
+        for (const codec_test::Pattern pattern : codec_test::all_patterns) {
+            const Bytes values = codec_test::make(type, 2400, pattern, 7);
+            for (const Method method : {Method::packed, Method::grid, Method::field})
+                for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01}, Bound{Bound::Kind::pointwise, 1e-3}, Bound{}}) {
+                    Plan one;
+                    one.method = method;
+                    one.axes = method == Method::field ? 3 : 0;
+                    one.bound = bound;
+                    one.low = type == Numeric::u8 ? 0 : -30000;
+                    one.high = type == Numeric::u8 ? 255 : 30000;
+                    code(one, type, Shape{6, 20, 20}, values);
+                }
+        }
+    std::printf("%s %zu bytes\n", hash_of(all).c_str(), all.size());
+}
