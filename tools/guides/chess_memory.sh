@@ -61,5 +61,5 @@ missed=0
 narrows chart "$work/recall.csv" --panel panel --series kind --x x --y recall --log-x \
     --x-label "epochs" --x-label "units of the code" \
     --y-label "recall (share of the pieces)" -q -o "$work/chess_memory.svg" \
-    --caption "Recall of held-out masters' positions, mean and deviation of $(wc -w <<<"$seeds") seeds"
+    --caption "Recall of held-out positions, mean and deviation of $(wc -w <<<"$seeds") seeds"
 exit "$missed"
