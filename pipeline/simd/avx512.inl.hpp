@@ -21,6 +21,8 @@ NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
 }
 NARROWS_INLINE F smaller(F a, F b) { return _mm512_min_ps(a, b); }
 NARROWS_INLINE F larger(F a, F b) { return _mm512_max_ps(a, b); }
+NARROWS_INLINE F quotient(F a, F b) { return a / b; }
+NARROWS_INLINE F square_root(F a) { return xsimd::sqrt(a); }
 NARROWS_INLINE F fused(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 NARROWS_INLINE D fused(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
 NARROWS_INLINE I bits(F a) { return _mm512_castps_si512(a); }

@@ -1,6 +1,6 @@
 // Primitives that xsimd gives alike at every level; `Arch` is the including file's. Included
 // inside an anonymous namespace. What xsimd 8 to 12 spell differently, or get wrong (fused steps
-// at AVX-512), stands in the level files as intrinsics.
+// at AVX-512; estimates for quotients and roots at NEON), stands in the level files as intrinsics.
 using F = xsimd::batch<float, Arch>;
 using I = xsimd::batch<std::int32_t, Arch>;
 using M = xsimd::batch_bool<float, Arch>;
@@ -23,5 +23,4 @@ NARROWS_INLINE void store(double* p, D v) { v.store_unaligned(p); }
 NARROWS_INLINE F select(M m, F a, F b) { return xsimd::select(m, a, b); }
 NARROWS_INLINE I sum_of(I a, I b) { return a + b; }
 NARROWS_INLINE I difference(I a, I b) { return a - b; }
-NARROWS_INLINE F square_root(F a) { return xsimd::sqrt(a); }
 NARROWS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }

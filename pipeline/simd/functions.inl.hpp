@@ -101,13 +101,13 @@ NARROWS_INLINE F log1p_of(F u) {
 
 NARROWS_INLINE F sigmoid_of(F x) {
     const F e = exp_of_negative(negative(absolute(x)));
-    const F s = set(1.0f) / (set(1.0f) + e);
+    const F s = quotient(set(1.0f), set(1.0f) + e);
     return select(x < set(0.0f), e * s, s);
 }
 
 NARROWS_INLINE F tanh_of(F x) {
     const F m = expm1_of_negative(set(-2.0f) * absolute(x));
-    return with_sign_of(negative(m) / (m + set(2.0f)), x);
+    return with_sign_of(quotient(negative(m), m + set(2.0f)), x);
 }
 
 NARROWS_INLINE F softplus_of(F x) {
@@ -122,7 +122,7 @@ struct NormalTail {
 };
 NARROWS_INLINE NormalTail normal_tail(F t) {
     t = smaller(set(15.0f), t);
-    const F q = (t - set(3.0f)) / (t + set(3.0f));
+    const F q = quotient(t - set(3.0f), t + set(3.0f));
     const F ratio = polynomial(q, 0x1.f1b89cp-4f, -0x1.a6b66ap-3f, 0x1.f8bad6p-4f, -0x1.7a942ep-5f,
                                0x1.91dab8p-8f, 0x1.7ca93ep-9f, -0x1.01a418p-10f, -0x1.62fdb8p-12f,
                                0x1.e04450p-14f, 0x1.b9e1a6p-15f);

@@ -87,7 +87,7 @@ double bce_logits(const float* logits, const float* target, float factor, float*
             add_wide(fused(negative(z), t, select(below, zero, z)), linear.part[2 * v],
                      linear.part[2 * v + 1]);
             if (gradient) {
-                const F s = one / (one + e);
+                const F s = quotient(one, one + e);
                 write(gradient + i, (select(below, e * s, s) - t) * slope, left);
             }
             if (left < width) e = keep_part(e, left);
@@ -112,6 +112,6 @@ double bce(const float* probability, const float* target, float factor, float* g
         loss = select(p == p, loss, p);
         if (left < width) loss = keep_part(loss, left);
         add_wide(loss, low, high);
-        if (gradient) write(gradient + i, (p - t) / (p * rest) * slope, left);
+        if (gradient) write(gradient + i, quotient(p - t, p * rest) * slope, left);
     });
 }

@@ -39,6 +39,9 @@ NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
 // The second operand when one is a NaN, as on x86; vminq would give a NaN for either.
 NARROWS_INLINE F smaller(F a, F b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 NARROWS_INLINE F larger(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+// xsimd 8 takes estimates and two of Newton's steps for these.
+NARROWS_INLINE F quotient(F a, F b) { return vdivq_f32(a, b); }
+NARROWS_INLINE F square_root(F a) { return vsqrtq_f32(a); }
 NARROWS_INLINE F fused(F a, F b, F c) { return vfmaq_f32(c, a, b); }
 NARROWS_INLINE D fused(D a, D b, D c) { return vfmaq_f64(c, a, b); }
 NARROWS_INLINE I bits(F a) { return vreinterpretq_s32_f32(a); }

@@ -19,7 +19,7 @@ NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F
     mean = fused(c.beta1, mean, c.rest1 * slope);
     variance = fused(c.beta2, variance, c.rest2 * (slope * slope));
     const F size = square_root(variance * c.correction2) + c.epsilon;
-    weight = fused(weight, c.keep, c.rate * mean / size);
+    weight = fused(weight, c.keep, quotient(c.rate * mean, size));
 }
 
 // One pass over weights, gradient and state.

@@ -92,6 +92,7 @@ NARROWS_INLINE D fused(D a, D b, D c) {
     return c;
 }
 NARROWS_INLINE double fused(double a, double b, double c) { return std::fma(a, b, c); }
+NARROWS_INLINE F quotient(F a, F b) { return a / b; }
 NARROWS_INLINE F square_root(F a) {
     for (float& x : a.lane) x = std::sqrt(x);
     return a;

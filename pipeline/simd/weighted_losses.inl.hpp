@@ -46,7 +46,7 @@ double weighted_bce_logits(const float* logits, const float* target, const float
         add_product(fused(negative(z), t, select(below, zero, z)), w, low, high);
         add_product(log1p_of(e), w, low, high);
         if (gradient) {
-            const F s = one / (one + e);
+            const F s = quotient(one, one + e);
             write(gradient + i, (select(below, e * s, s) - t) * slope * w, left);
         }
     });
@@ -61,6 +61,6 @@ double weighted_bce(const float* probability, const float* target, const float* 
         const F log_p = log_of_normal(p), log_rest = log_of_normal(rest);
         const F loss = negative(fused(t, log_p - log_rest, log_rest));
         add_product(select(p == p, loss, p), w, low, high);
-        if (gradient) write(gradient + i, (p - t) / (p * rest) * slope * w, left);
+        if (gradient) write(gradient + i, quotient(p - t, p * rest) * slope * w, left);
     });
 }
