@@ -61,7 +61,7 @@ inside "cd /src
             g++) continue ;;
             libxtensor-dev|libxsimd-dev) ;;   # headers alone, and what they need is not built for others
             lib*-dev|zlib1g-dev|catch2|nlohmann-json3-dev)
-                apt-cache show \$package | grep -q '^Architecture: all' || package=\$package:arm64 ;;
+                apt-cache show \$package | grep '^Architecture: all' >/dev/null || package=\$package:arm64 ;;
         esac
         packages=\"\$packages \$package\"
     done
