@@ -23,17 +23,19 @@ struct Printed {
 
 std::vector<Printed> printed_commands(const std::string& text) {
     std::vector<Printed> out;
-    bool fenced = false;
+    bool fenced = false, below = false;  // a command of the same block
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) {
         if (line.starts_with("```")) {
             fenced = !fenced;
+            below = false;
             continue;
         }
         if (!fenced) continue;
-        if (line.starts_with("$ "))
+        if (line.starts_with("$ ")) {
             out.push_back({line.substr(2), {}});
-        else if (!out.empty() && !line.empty())
+            below = true;
+        } else if (below && !line.empty())
             out.back().lines.push_back(line);
     }
     return out;
