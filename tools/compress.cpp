@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/flow/loop.hpp"
+#include "pipeline/storage/whole_file.hpp"
 #include "tools/console.hpp"
 #include "tools/packed_inputs.hpp"
 #include "tools/run_pipeline.hpp"
@@ -77,13 +78,39 @@ std::pair<std::string, Wanted> bound_of_variable(const std::string& text) {
     return {name.starts_with('/') ? name : "/" + name, wanted_of(absolute, range, pointwise, psnr, kind == "lossless")};
 }
 
-// Row numbers and labels - integers of one axis beside data of more - stay exact unless they are named.
-void keep_numbers_of_rows(const std::vector<codec::Input>& inputs, std::vector<std::pair<std::string, Wanted>>& bounds) {
-    const bool has_samples = std::any_of(inputs.begin(), inputs.end(), [](const auto& one) { return one.info.shape.rank() > 1; });
+using Bounds = std::vector<std::pair<std::string, Wanted>>;
+
+const Wanted* named(const Bounds& bounds, const std::string& path) {
+    const auto found = std::find_if(bounds.begin(), bounds.end(), [&](const auto& one) { return one.first == path; });
+    return found == bounds.end() ? nullptr : &found->second;
+}
+
+bool is_float(const storage::ArrayInfo& info) { return info.numeric && info.type >= storage::Numeric::f16; }
+
+// Integers stay exact beside floating-point data, and row numbers and labels - one axis - beside data of
+// more, unless they are named.
+void keep_integers(const std::vector<codec::Input>& inputs, Bounds& bounds) {
+    const auto any = [&](auto test) { return std::any_of(inputs.begin(), inputs.end(), [&](const codec::Input& one) { return test(one.info); }); };
+    const bool floats = any([](const storage::ArrayInfo& info) { return is_float(info) && info.shape.elements() > 0; });
+    const bool samples = any([](const storage::ArrayInfo& info) { return info.shape.rank() > 1; });
     for (const codec::Input& input : inputs)
-        if (has_samples && input.info.numeric && input.info.type < storage::Numeric::f16 && input.info.shape.rank() == 1 &&
-            std::none_of(bounds.begin(), bounds.end(), [&](const auto& one) { return one.first == input.info.path; }))
+        if (input.info.numeric && !is_float(input.info) && (floats || (samples && input.info.shape.rank() == 1)) &&
+            named(bounds, input.info.path) == nullptr)
             bounds.emplace_back(input.info.path, Wanted{Wanted::Kind::lossless, 0});
+}
+
+// The checksums that narrows keeps beside samples say nothing of values that a bound may change; chunks
+// have their own.
+void leave_out_checksums(std::vector<codec::Input>& inputs, const codec::Job& job) {
+    bool lossy = false;
+    for (codec::Input& input : inputs) {
+        if (input.info.path != storage::checked_path) continue;
+        const Wanted* own = named(job.bounds, input.info.path);
+        const Wanted::Kind kind = (own != nullptr ? *own : job.wanted).kind;
+        lossy = kind != Wanted::Kind::lossless && kind != Wanted::Kind::unsaid;
+        if (lossy) std::erase_if(input.info.attributes, [](const auto& one) { return one.first == storage::checksum_attribute; });
+    }
+    if (lossy) std::erase_if(inputs, [](const codec::Input& input) { return input.info.path == storage::checksums_path; });
 }
 
 codec::Prefer prefer_of(const std::string& word) {
@@ -130,19 +157,20 @@ int compress(CommandLine& line) {
     if (!(job.budget >= 0 && job.budget <= 1e6))
         throw Error(Fault::usage, fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
     if (job.chunk_rows < 0) throw Error(Fault::usage, fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));
-    const PackedInputs inputs = open_packed_inputs(source);
+    PackedInputs inputs = open_packed_inputs(source);
     std::vector<std::string> read = inputs.files;
     if (!model.empty()) read.push_back(model);
     refuse_outputs(common, {read, {output}});
-    const auto has_path = [](const std::string& path) { return [&path](const auto& one) { return one.info.path == path; }; };
+    const auto has_path = [](const std::string& path) { return [&path](const codec::Input& one) { return one.info.path == path; }; };
     for (const auto& [path, wanted] : job.bounds)
         if (std::none_of(inputs.inputs.begin(), inputs.inputs.end(), has_path(path)))
             throw Error(Fault::usage, fmt::format("--per-variable: there is no dataset {}", path), "narrows info lists what is there");
-    keep_numbers_of_rows(inputs.inputs, job.bounds);
+    keep_integers(inputs.inputs, job.bounds);
+    leave_out_checksums(inputs.inputs, job);
     if (job.wanted.kind == Wanted::Kind::unsaid)
         for (const codec::Input& input : inputs.inputs)
-            if (std::none_of(job.bounds.begin(), job.bounds.end(), [&](const auto& one) { return one.first == input.info.path; }) &&
-                input.info.numeric && input.info.type >= storage::Numeric::f16 && input.info.shape.rank() > 0 && input.info.shape.elements() > 0)
+            if (named(job.bounds, input.info.path) == nullptr && is_float(input.info) && input.info.shape.rank() > 0 &&
+                input.info.shape.elements() > 0)
                 throw Error(Fault::usage,
                             fmt::format("{} holds {} values: how far may they be off?", input.info.path, storage::to_string(input.info.type)),
                             "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/storage/hash.hpp"
+#include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::storage {
 
@@ -95,11 +96,11 @@ struct DatasetWriter::Impl {
         const h5::Handle samples(H5Dopen2(to, "/samples", H5P_DEFAULT));
         h5::write_ok(samples, target.path(), "dataset /samples");
         h5::put(samples, "dims", dims_of(layout.sample), target.path());
-        h5::put(samples, "xxh3_128", to_text(whole.value()), target.path());
+        h5::put(samples, std::string(checksum_attribute), to_text(whole.value()), target.path());
         if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, {rows}, labels);
         if (!names.empty()) put_names(to);
         if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, {rows}, ids);
-        put_column(to, "/check/samples", H5T_STD_U64LE,
+        put_column(to, std::string(checksums_path), H5T_STD_U64LE,
                    {static_cast<std::int64_t>(blocks.size() / 2), 2}, blocks);
     }
 

@@ -48,10 +48,10 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
     std::vector<std::uint64_t> hashes;  // low and high of each block
     try {
         reader = file.open(info.path);
-        if (info.path == "/samples") {
+        if (info.path == checked_path) {
             const std::unique_ptr<ArrayReader> check = [&]() -> std::unique_ptr<ArrayReader> {
                 for (const ArrayInfo& other : file.look().arrays)
-                    if (other.path == "/check/samples" && other.type == Numeric::u64 &&
+                    if (other.path == checksums_path && other.type == Numeric::u64 &&
                         other.shape.rank() == 2 && other.shape[1] == 2 &&
                         other.shape[0] == (rows_of(info) + check_rows - 1) / check_rows)
                         return file.open(other.path);

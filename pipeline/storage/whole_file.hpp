@@ -8,6 +8,10 @@
 
 namespace narrows::storage {
 
+// What narrows writes beside samples: XXH3-128 of blocks of their rows, and as an attribute of all.
+inline constexpr std::string_view checked_path = "/samples", checksums_path = "/check/samples",
+                                  checksum_attribute = "xxh3_128";
+
 struct FileCheck {
     std::size_t datasets = 0;
     std::uint64_t bytes = 0;            // decoded

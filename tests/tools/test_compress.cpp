@@ -43,6 +43,12 @@ TEST_CASE("data goes into a compressed file and back, within its bound", "[tools
     folder.must("import c.h5:/samples -q -o a.h5");
     folder.must("import d.h5:/samples -q -o b.h5");
     CHECK(folder.must("verify c.h5 d.h5 --json").json().at("max_error") == 0);
+    // Integers beside the samples are exact, and checksums of other values are not there.
+    CHECK(result.at("bound") < 0.01);
+    folder.must("info d.h5 --check");
+    folder.must("compress w.h5 --lossless -q -o e.h5");
+    folder.must("decompress e.h5 -q -o f.h5");
+    CHECK(folder.must("info f.h5 --check").out.find(" 0 checksums hold") == std::string::npos);
 }
 
 TEST_CASE("a model is fitted once for many files", "[tools]") {
