@@ -7,12 +7,6 @@
 namespace narrows::tools {
 namespace {
 
-std::string text_of(const storage::Bundle& bundle, std::string_view name) {
-    const storage::Attribute* attribute = bundle.attribute(name);
-    const auto* text = attribute ? std::get_if<std::string>(attribute) : nullptr;
-    return text ? *text : std::string();
-}
-
 nlohmann::ordered_json layers_of(const model::Stack& stack) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < stack.size(); ++i) list.push_back(stack.layer(i).describe());
@@ -43,7 +37,8 @@ void describe_model(const std::string& path, const storage::Bundle& bundle, cons
         report.text += fmt::format("{:<22}{}\n", "classes", classes);
     }
     if (!check) return;
-    const bool hash = text_of(bundle, "model_sha256") == model.sha256();
+    const std::string* stored = storage::text_attribute(bundle.attributes, "model_sha256");
+    const bool hash = stored != nullptr && *stored == model.sha256();
     const bool vectors = model::reproduces_test_vectors(bundle, model);
     report.json["hash_verified"] = hash;
     report.json["reproduces_test_vectors"] = vectors;

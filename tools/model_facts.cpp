@@ -5,22 +5,11 @@
 #include "pipeline/storage/array_file.hpp"
 
 namespace narrows::tools {
-namespace {
-
-const std::string* text_attribute(
-    const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
-    std::string_view name) {
-    for (const auto& [key, value] : attributes)
-        if (key == name) return std::get_if<std::string>(&value);
-    return nullptr;
-}
-
-}  // namespace
 
 std::string stored_pipeline(const std::string& file) {
     const storage::ArrayFile stored(file);
     const storage::FileInfo info = stored.look();
-    if (const std::string* text = text_attribute(info.attributes, "pipeline")) return *text;
+    if (const std::string* text = storage::text_attribute(info.attributes, "pipeline")) return *text;
     for (const storage::ArrayInfo& array : info.arrays) {
         if (array.path != "/config" || array.type != storage::Numeric::u8 ||
             array.shape.rank() != 1)

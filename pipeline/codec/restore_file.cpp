@@ -39,16 +39,10 @@ storage::FileInfo look(const storage::ArrayFile& file) {
     return info;
 }
 
-std::optional<std::string> text_of(const ArrayInfo& info, std::string_view name) {
-    for (const auto& [key, value] : info.attributes)
-        if (key == name)
-            if (const auto* text = std::get_if<std::string>(&value)) return *text;
-    return std::nullopt;
-}
-
 // "of the range 0.001": kind and number, as compress wrote them.
 Bound bound_of(const ArrayInfo& info) {
-    const std::string text = text_of(info, "narrows_bound").value_or("lossless 0");
+    const std::string* stored = storage::text_attribute(info.attributes, "narrows_bound");
+    const std::string text = stored != nullptr ? *stored : "lossless 0";
     const double value = std::strtod(text.substr(text.rfind(' ') + 1).c_str(), nullptr);
     if (text.starts_with("lossless") || !(value > 0)) return {};
     return {text.starts_with("pointwise") ? Bound::Kind::pointwise : Bound::Kind::absolute, value};

@@ -21,11 +21,6 @@ Array text_array(std::string path, std::string_view text) {
         {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-const std::string* text_attribute(const Bundle& bundle, std::string_view name) {
-    const storage::Attribute* attribute = bundle.attribute(name);
-    return attribute ? std::get_if<std::string>(attribute) : nullptr;
-}
-
 void add_floats(Bundle& bundle, std::string path, const std::vector<float>& values) {
     if (!values.empty())
         bundle.arrays.push_back(Array::of<float>(
@@ -129,8 +124,8 @@ void from_bundle(const Bundle& bundle, Autoencoder& model, std::string_view part
     }
     model.set_weights(weights, -1, part);
     Scaling scaling;
-    if (const std::string* kind = text_attribute(bundle, "scaling")) scaling.kind = *kind;
-    if (const std::string* type = text_attribute(bundle, "source_type"))
+    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling")) scaling.kind = *kind;
+    if (const std::string* type = storage::text_attribute(bundle.attributes, "source_type"))
         scaling.source_type = *type;
     scaling.shift = floats(bundle, "/scaling/shift");
     scaling.factor = floats(bundle, "/scaling/factor");
@@ -146,8 +141,8 @@ void from_bundle(const Bundle& bundle, Autoencoder& model, std::string_view part
 }
 
 bool reproduces_test_vectors(const Bundle& bundle, const Autoencoder& model) {
-    const std::string* codes = text_attribute(bundle, "test_codes_sha256");
-    const std::string* outputs = text_attribute(bundle, "test_outputs_sha256");
+    const std::string* codes = storage::text_attribute(bundle.attributes, "test_codes_sha256");
+    const std::string* outputs = storage::text_attribute(bundle.attributes, "test_outputs_sha256");
     if (codes == nullptr || outputs == nullptr) return false;
     const std::array<std::string, 2> digests = test_digests(model);
     return digests[0] == *codes && digests[1] == *outputs;

@@ -7,14 +7,6 @@
 namespace narrows::program {
 namespace {
 
-const std::string* text_attribute(
-    const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
-    std::string_view name) {
-    for (const auto& [key, value] : attributes)
-        if (key == name) return std::get_if<std::string>(&value);
-    return nullptr;
-}
-
 std::vector<float> floats(const storage::Bundle& bundle, std::string_view path) {
     const storage::Array* array = bundle.find(path);
     if (array == nullptr || array->type != Type::f32) return {};
@@ -27,18 +19,18 @@ std::vector<float> floats(const storage::Bundle& bundle, std::string_view path) 
 ModelFacts model_facts(const std::string& file) {
     const storage::Bundle bundle = storage::read_bundle(file, "narrows-model");
     ModelFacts facts;
-    if (const std::string* kind = text_attribute(bundle.attributes, "scaling"))
+    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling"))
         facts.scaling = *kind;
-    if (const std::string* type = text_attribute(bundle.attributes, "source_type"))
+    if (const std::string* type = storage::text_attribute(bundle.attributes, "source_type"))
         facts.source_type = *type;
-    if (const std::string* latent = text_attribute(bundle.attributes, "latent"))
+    if (const std::string* latent = storage::text_attribute(bundle.attributes, "latent"))
         facts.gaussian = *latent == "gaussian";
     const model::Architecture architecture =
         model::read_architecture(model::stored_architecture(bundle));
     facts.decoder = !architecture.decoder.empty();
     facts.quantised =
         !architecture.encoder.empty() && architecture.encoder.back().type == "vector_quantise";
-    if (const std::string* likelihood = text_attribute(bundle.attributes, "likelihood"))
+    if (const std::string* likelihood = storage::text_attribute(bundle.attributes, "likelihood"))
         facts.likelihood = *likelihood;
     if (const auto* scale = bundle.attribute("likelihood_scale"))
         facts.likelihood_scale = std::get<double>(*scale);

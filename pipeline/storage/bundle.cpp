@@ -9,6 +9,13 @@
 
 namespace narrows::storage {
 
+const std::string* text_attribute(std::span<const std::pair<std::string, Attribute>> attributes,
+                                  std::string_view name) {
+    for (const auto& [key, value] : attributes)
+        if (key == name) return std::get_if<std::string>(&value);
+    return nullptr;
+}
+
 namespace {
 
 // HDF5's own share of a file: groups, headers, attributes. Generous.

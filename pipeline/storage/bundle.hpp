@@ -26,6 +26,9 @@ struct Array {
     }
 };
 using Attribute = std::variant<std::int64_t, double, std::string>;
+// The text of that name; null: there is none.
+NARROWS_PUBLIC const std::string* text_attribute(
+    std::span<const std::pair<std::string, Attribute>> attributes, std::string_view name);
 
 struct Bundle {
     std::string format;               // "narrows-model", "narrows-checkpoint"

@@ -242,4 +242,16 @@ private:
     std::filesystem::path path_;
 };
 
+// "fault|text", or "none".
+template <class Action>
+std::string error_of(Action action, Position* at = nullptr) {
+    try {
+        action();
+    } catch (const Error& error) {
+        if (at) *at = error.position();
+        return std::to_string(int(error.fault())) + "|" + error.what();
+    }
+    return "none";
+}
+
 }  // namespace model_bench
