@@ -70,7 +70,7 @@ const Constant* Chain::constant(const std::string& tensor) const {
     if (const auto found = initializers_.find(tensor); found != initializers_.end())
         values = found->second;
     else if (const onnx::Node* node = producer(tensor); node && node->op_type() == "Constant") {
-        const onnx::Attribute* value = Attributes(*node).find("value");
+        const onnx::Attribute* value = Attributes(*node).find("value", onnx::Attribute::TENSOR);
         if (value == nullptr || !value->has_t()) refuse(*node, "holds no tensor");
         values = &value->t();
     } else if (node && node->op_type() == "Identity" && node->input_size() == 1 &&
@@ -113,7 +113,7 @@ std::string Chain::gelu_input(const onnx::Node& product) const {
         if (erf == nullptr || erf->input_size() != 1) continue;
         const onnx::Node* inner = producer(erf->input(0));
         if (inner == nullptr || flowing_inputs(*inner) != std::vector<std::string>{x}) continue;
-        if ((inner->op_type() == "Div" && is_scalar(*inner, 1.41421356f)) ||
+        if ((inner->op_type() == "Div" && inner->input(0) == x && is_scalar(*inner, 1.41421356f)) ||
             (inner->op_type() == "Mul" && is_scalar(*inner, 0.70710678f)))
             return x;
     }

@@ -23,7 +23,6 @@ public:
     // Extents of a sample as the file states them; empty: it does not.
     std::vector<std::int64_t> input_dims() const;
     std::vector<std::string> outputs() const;
-    bool has(const std::string& tensor) const { return tensors_.contains(tensor); }
 
     // From the input to `tensor`, in order; throws Error{Fault::input}.
     std::vector<Link> to(const std::string& tensor) const;

@@ -118,26 +118,30 @@ void refuse(const onnx::Node& node, const std::string& why, std::string hint) {
     throw Error(Fault::input, name_of(node) + ": " + why, std::move(hint));
 }
 
-const onnx::Attribute* Attributes::find(const char* name) const {
-    for (const onnx::Attribute& attribute : node_.attribute())
-        if (attribute.name() == name) return &attribute;
+const onnx::Attribute* Attributes::find(const char* name, onnx::Attribute::Type type) const {
+    for (const onnx::Attribute& attribute : node_.attribute()) {
+        if (attribute.name() != name) continue;
+        if (attribute.type() != onnx::Attribute::UNDEFINED && attribute.type() != type)
+            refuse(node_, std::string("its ") + name + " has another type than it should");
+        return &attribute;
+    }
     return nullptr;
 }
 
 std::int64_t Attributes::integer(const char* name, std::int64_t fallback) const {
-    const onnx::Attribute* found = find(name);
+    const onnx::Attribute* found = find(name, onnx::Attribute::INT);
     return found ? found->i() : fallback;
 }
 double Attributes::number(const char* name, double fallback) const {
-    const onnx::Attribute* found = find(name);
+    const onnx::Attribute* found = find(name, onnx::Attribute::FLOAT);
     return found ? static_cast<double>(found->f()) : fallback;
 }
 std::string Attributes::text(const char* name, std::string fallback) const {
-    const onnx::Attribute* found = find(name);
+    const onnx::Attribute* found = find(name, onnx::Attribute::STRING);
     return found ? found->s() : std::move(fallback);
 }
 std::vector<std::int64_t> Attributes::integers(const char* name) const {
-    const onnx::Attribute* found = find(name);
+    const onnx::Attribute* found = find(name, onnx::Attribute::INTS);
     return found ? std::vector<std::int64_t>(found->ints().begin(), found->ints().end())
                  : std::vector<std::int64_t>{};
 }

@@ -31,7 +31,7 @@ Constant read_tensor(const onnx::Tensor& tensor, const std::string& what);
 class Attributes {
 public:
     explicit Attributes(const onnx::Node& node) : node_(node) {}
-    const onnx::Attribute* find(const char* name) const;
+    const onnx::Attribute* find(const char* name, onnx::Attribute::Type type) const;
     std::int64_t integer(const char* name, std::int64_t fallback) const;
     double number(const char* name, double fallback) const;
     std::string text(const char* name, std::string fallback) const;

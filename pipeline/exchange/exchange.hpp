@@ -27,7 +27,7 @@ struct ImportOptions {
 };
 
 // A model that encodes as the file's network does. It must be a chain of the operators that
-// pipeline/exchange/README.md lists. Images and signals are [channels, axes...] there and [axes...,
+// pipeline/exchange/ONNX.md lists. Images and signals are [channels, axes...] there and [axes...,
 // channels] here, input and code alike. Subtractions and factors before the first layer become the
 // model's scaling. Throws Error{Fault::input}: damaged, or the node that is not understood.
 NARROWS_PUBLIC std::unique_ptr<model::Autoencoder> import_onnx(std::string_view bytes,

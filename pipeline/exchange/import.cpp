@@ -36,7 +36,7 @@ std::unique_ptr<model::Autoencoder> import_onnx(std::string_view bytes, const Fa
             (!links.empty() && all[links.size() - 1].output != links.back().output))
             throw Error(Fault::input,
                         "nothing leads from \"" + code + "\" to the output \"" + outputs[0] + "\"",
-                        "name a tensor between input and output with --output");
+                        "name a tensor between input and output with --code");
         reader.begin_decoder();
         for (std::size_t i = links.size(); i < all.size(); ++i) reader.read(all[i]);
     }

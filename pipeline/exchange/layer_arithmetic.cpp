@@ -3,23 +3,9 @@
 #include <cmath>
 
 #include "pipeline/exchange/layer_reader.hpp"
+#include "pipeline/exchange/setting.hpp"
 
 namespace narrows::exchange {
-namespace {
-
-Setting numbers(const char* name, std::vector<double> values) {
-    Setting setting{name, {}, {}};
-    setting.value.numbers = std::move(values);
-    return setting;
-}
-Setting number(const char* name, double value) {
-    Setting setting{name, {}, {}};
-    setting.value.number = value;
-    return setting;
-}
-
-}  // namespace
-
 void LayerReader::resize(const Link& link) {
     const onnx::Node& node = *link.node;
     const Attributes attributes(node);
@@ -58,7 +44,7 @@ void LayerReader::resize(const Link& link) {
         bound.push_back(dims_[axis + 1] * static_cast<std::int64_t>(factors[axis]));
     }
     checked_elements(bound, name_of(node));
-    add(node, {"upsample", {numbers("factor", factors)}, {}});
+    add(node, {"upsample", {setting::numbers("factor", factors)}, {}});
     for (std::size_t axis = 0; axis < axes; ++axis) dims_[axis + 1] = ours_[axis];
 }
 
@@ -90,7 +76,7 @@ void LayerReader::affine(const onnx::Node& node, std::vector<float> factor,
                          std::vector<float> offset) {
     const std::size_t channels = factor.size();
     const Shape shape{static_cast<std::int64_t>(channels)};
-    add(node, {"batch_norm", {number("epsilon", 0)}, {}});
+    add(node, {"batch_norm", {setting::number("epsilon", 0)}, {}});
     weight("gain", shape, std::move(factor));
     weight("shift", shape, std::move(offset));
     weight("running_mean", shape, std::vector<float>(channels));
@@ -119,7 +105,7 @@ void LayerReader::batch_norm(const Link& link) {
     if (!(epsilon >= 0 && epsilon <= 1)) refuse(node, "epsilon is not from 0 to 1");
     const std::int64_t channels = dims_[0];
     if (order_ == Order::scrambled || dims_.size() == 1) want(Shape{channels});
-    add(node, {"batch_norm", {number("epsilon", epsilon)}, {}});
+    add(node, {"batch_norm", {setting::number("epsilon", epsilon)}, {}});
     const char* const names[] = {"gain", "shift", "running_mean", "running_variance"};
     for (int part = 0; part < 4; ++part)
         weight(names[part], Shape{channels}, std::move(values[part]));

@@ -1,39 +1,14 @@
 // The operators that LayerReader knows, one by one.
 #include <algorithm>
+#include <cmath>
 
 #include "pipeline/exchange/layer_reader.hpp"
+#include "pipeline/exchange/setting.hpp"
 
 namespace narrows::exchange {
 namespace {
 
 constexpr std::int64_t most_extent = 4096;  // of kernels, strides and paddings, as layers say too
-
-Setting integer(const char* name, std::int64_t value) {
-    Setting setting{name, {}, {}};
-    setting.value.integer = value;
-    setting.value.number = static_cast<double>(value);
-    return setting;
-}
-Setting number(const char* name, double value) {
-    Setting setting{name, {}, {}};
-    setting.value.number = value;
-    return setting;
-}
-Setting text(const char* name, const char* value) {
-    Setting setting{name, {}, {}};
-    setting.value.text = value;
-    return setting;
-}
-Setting flag(const char* name, bool value) {
-    Setting setting{name, {}, {}};
-    setting.value.flag = value;
-    return setting;
-}
-Setting numbers(const char* name, const std::vector<std::int64_t>& values) {
-    Setting setting{name, {}, {}};
-    setting.value.numbers.assign(values.begin(), values.end());
-    return setting;
-}
 
 std::vector<std::int64_t> per_axis(const onnx::Node& node, const char* name, std::size_t axes,
                                    std::int64_t fallback, std::int64_t low) {
@@ -141,7 +116,7 @@ void LayerReader::dense(const onnx::Node& node, std::vector<float> matrix, std::
     }
     const auto units = static_cast<std::int64_t>(outputs);
     add(node, {"dense",
-               {integer("units", units), text("act", "linear"), flag("bias", !bias.empty())},
+               {setting::integer("units", units), setting::text("act", "linear"), setting::flag("bias", !bias.empty())},
                {}});
     weight("weight", Shape{dims_[0], units}, std::move(matrix));
     if (!bias.empty()) weight("bias", Shape{units}, std::move(bias));
@@ -195,11 +170,11 @@ void LayerReader::activation(const onnx::Node& node, const char* name, double al
         for (Setting& setting : specs().back().settings)
             if (setting.name == "act" && setting.value.text == "linear") {
                 setting.value.text = name;
-                if (alpha != 0) specs().back().settings.push_back(number("alpha", alpha));
+                if (alpha != 0) specs().back().settings.push_back(setting::number("alpha", alpha));
                 return;
             }
-    LayerSpec spec{"activation", {text("function", name)}, {}};
-    if (alpha != 0) spec.settings.push_back(number("alpha", alpha));
+    LayerSpec spec{"activation", {setting::text("function", name)}, {}};
+    if (alpha != 0) spec.settings.push_back(setting::number("alpha", alpha));
     add(node, std::move(spec));
 }
 
@@ -217,7 +192,14 @@ void LayerReader::activate(const Link& link) {
     if (op == "Sigmoid") return activation(node, "sigmoid");
     if (op == "Tanh") return activation(node, "tanh");
     if (op == "Softplus") return activation(node, "softplus");
-    if (op == "Selu") return activation(node, "selu");
+    if (op == "Selu") {
+        const auto is = [&](const char* name, double value) {
+            return std::fabs(attributes.number(name, value) - value) <= 1e-6;
+        };
+        if (!is("alpha", 1.6732632423543772) || !is("gamma", 1.0507009873554805))
+            refuse(node, "another alpha or gamma than the usual ones is not read");
+        return activation(node, "selu");
+    }
     if (op == "LeakyRelu") return slope(attributes.number("alpha", 0.01f));
     if (op == "PRelu" && floats(node, 1).size() == 1)
         return slope(static_cast<double>(floats(node, 1).floats[0]));
@@ -254,17 +236,17 @@ void LayerReader::convolution(const Link& link, bool up) {
     const std::vector<std::int64_t> taps_of(kernel.dims.begin() + 2, kernel.dims.end());
     const Geometry windows = geometry(node, taps_of, {dims_.begin() + 1, dims_.end()});
     LayerSpec spec{std::string(axes == 1 ? "conv1d" : "conv") + (up ? "_transposed" : ""),
-                   {integer("units", units), numbers("kernel", windows.kernel),
-                    numbers("stride", windows.stride), numbers("padding", windows.padding),
-                    numbers("dilation", windows.dilation), integer("groups", groups),
-                    text("act", "linear"), flag("bias", node.input_size() > 2)},
+                   {setting::integer("units", units), setting::numbers("kernel", windows.kernel),
+                    setting::numbers("stride", windows.stride), setting::numbers("padding", windows.padding),
+                    setting::numbers("dilation", windows.dilation), setting::integer("groups", groups),
+                    setting::text("act", "linear"), setting::flag("bias", node.input_size() > 2)},
                    {}};
     if (up) {
-        if (Attributes(node).find("output_shape") != nullptr ||
+        if (Attributes(node).find("output_shape", onnx::Attribute::INTS) != nullptr ||
             Attributes(node).text("auto_pad", "NOTSET") != "NOTSET")
             refuse(node, "a transposed convolution is read with pads and output_padding alone");
         spec.settings.push_back(
-            numbers("output_padding", per_axis(node, "output_padding", axes, 0, 0)));
+            setting::numbers("output_padding", per_axis(node, "output_padding", axes, 0, 0)));
     }
     std::vector<std::int64_t> bound{units};  // no smaller than what comes out
     for (std::size_t axis = 0; axis < axes; ++axis)
@@ -306,9 +288,9 @@ void LayerReader::pooling(const Link& link) {
     if (!maximum && padded && attributes.integer("count_include_pad", 0) != 0)
         refuse(node, "counts its padding, which is another mean");
     add(node, {maximum ? "max_pool" : "average_pool",
-               {numbers("size", windows.kernel), numbers("stride", windows.stride),
-                numbers("padding", windows.padding),
-                flag("ceil", attributes.integer("ceil_mode", 0) != 0)},
+               {setting::numbers("size", windows.kernel), setting::numbers("stride", windows.stride),
+                setting::numbers("padding", windows.padding),
+                setting::flag("ceil", attributes.integer("ceil_mode", 0) != 0)},
                {}});
     for (std::size_t axis = 0; axis < axes; ++axis) dims_[axis + 1] = ours_[axis];
 }

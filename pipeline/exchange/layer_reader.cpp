@@ -37,7 +37,7 @@ LayerSpec reshape_spec(const Shape& shape) {
 }  // namespace
 
 LayerReader::LayerReader(const Chain& chain, const Factory& factory, std::vector<std::int64_t> dims)
-    : chain_(chain), factory_(factory), dims_(std::move(dims)) {
+    : chain_(chain), factory_(factory), dims_(std::move(dims)), input_dims_(dims_) {
     product(dims_);
     ours_ = input_ = shape_from(dims_, "the input");
     seen_[chain.input()] = dims_;
@@ -63,7 +63,7 @@ bool LayerReader::one_order() const {
 
 void LayerReader::fix(Order order) {
     if (order_ != Order::open) return;
-    order_ = order;
+    order_ = input_order_ = order;
     if (order == Order::channels_last) ours_ = input_ = last_of(dims_);
 }
 
@@ -163,15 +163,20 @@ void LayerReader::transpose(const onnx::Node& node) {
 }
 
 // Small numbers that a file computes on the way to a shape, for a batch of one sample.
+std::vector<std::int64_t> LayerReader::integers(const onnx::Node& node, const std::string& tensor) {
+    int steps = 0;
+    return integers(node, tensor, 0, steps);
+}
+
 std::vector<std::int64_t> LayerReader::integers(const onnx::Node& node, const std::string& tensor,
-                                                int depth) const {
+                                                int depth, int& steps) const {
     if (const Constant* found = chain_.constant(tensor)) {
         if (!found->floats.empty()) refuse(node, "\"" + tensor + "\" should hold integers");
         return found->integers;
     }
     const onnx::Node* from = chain_.producer(tensor);
-    constexpr int deepest = 32;
-    if (from == nullptr || depth > deepest || from->input_size() < 1)
+    constexpr int deepest = 32, most_steps = 4096;  // a tensor may be asked for from several sides
+    if (from == nullptr || depth > deepest || ++steps > most_steps || from->input_size() < 1)
         refuse(node, "its shape depends on what flows");
     const std::string& op = from->op_type();
     if (op == "Shape") {
@@ -181,11 +186,11 @@ std::vector<std::int64_t> LayerReader::integers(const onnx::Node& node, const st
         out.insert(out.end(), known->second.begin(), known->second.end());
         return out;
     }
-    std::vector<std::int64_t> first = integers(node, from->input(0), depth + 1);
+    std::vector<std::int64_t> first = integers(node, from->input(0), depth + 1, steps);
     if (op == "Unsqueeze" || op == "Squeeze" || op == "Cast" || op == "Identity") return first;
     if (op == "Concat") {
         for (int i = 1; i < from->input_size(); ++i) {
-            const auto more = integers(node, from->input(i), depth + 1);
+            const auto more = integers(node, from->input(i), depth + 1, steps);
             first.insert(first.end(), more.begin(), more.end());
             if (first.size() > 64) refuse(*from, "makes too long a shape");
         }
@@ -193,7 +198,7 @@ std::vector<std::int64_t> LayerReader::integers(const onnx::Node& node, const st
     }
     if (op == "Gather" && from->input_size() == 2) {
         std::vector<std::int64_t> out;
-        for (std::int64_t at : integers(node, from->input(1), depth + 1)) {
+        for (std::int64_t at : integers(node, from->input(1), depth + 1, steps)) {
             if (at < 0) at += static_cast<std::int64_t>(first.size());
             if (at < 0 || at >= static_cast<std::int64_t>(first.size()))
                 refuse(*from, "takes an axis that is not there");
@@ -254,6 +259,7 @@ void LayerReader::squeeze(const Link& link) {
             dims.erase(dims.begin() + (axis - 1));
         }
     }
+    if (dims.empty()) dims = {1};
     lay_out(node, std::move(dims));
 }
 
@@ -265,7 +271,7 @@ void LayerReader::settle() {
             throw Error(
                 Fault::input,
                 "the model ends in " + std::to_string(size) + " values flattened channels first",
-                "end it before it flattens: name that tensor with --output");
+                "end it before it flattens: name that tensor with --code");
         std::vector<float> matrix(size * size);  // rows in the order of the file
         for (std::size_t i = 0; i < size; ++i) matrix[i * size + i] = 1;
         static const onnx::Node end;
@@ -277,9 +283,24 @@ void LayerReader::settle() {
         if (!(ours_ == flat) && stack_ == 0) specs().push_back({"flatten", {}, {}});
         ours_ = flat;
     }
+    if (stack_ == 1) check_decoder();
+}
+
+void LayerReader::check_decoder() const {
+    const bool several = input_dims_.size() > 1 && input_dims_[0] != 1 &&
+                         product(input_dims_) != input_dims_[0];
+    const bool here = order_ == Order::channels_last && !one_order();
+    const bool there = input_order_ == Order::channels_last;
+    if (several && product(dims_) == product(input_dims_) && here != there)
+        throw Error(Fault::input,
+                    "the decoder gives its values in another order of axes than the input has",
+                    "import the encoder alone: leave --decoder out");
 }
 
 void LayerReader::read(const Link& link) {
+    const std::string& domain = link.node->domain();
+    if (!domain.empty() && domain != "ai.onnx" && domain != "com.microsoft")
+        refuse(*link.node, "is of another set of operators than ONNX's own");
     using Reader = std::function<void(LayerReader&, const Link&)>;
     static const std::map<std::string, Reader, std::less<>> readers = {
         {"Gemm", &LayerReader::gemm},

@@ -24,7 +24,6 @@ public:
     const std::vector<LayerSpec>& decoder() const { return stacks_[1]; }
     const std::vector<model::NamedValues>& weights() const { return weights_; }
     const model::Scaling& scaling() const { return scaling_; }
-    std::int64_t elements() const { return ours_.elements(); }
 
 private:
     // How a sample of `dims_` lies here.
@@ -38,6 +37,7 @@ private:
     // layer_reader.cpp: order and shape
     void fix(Order order);
     void want(const Shape& shape);
+    void check_decoder() const;  // gives its values as the input has them
     void spatial(const onnx::Node& node, std::size_t axes);
     void lay_out(const onnx::Node& node, std::vector<std::int64_t> dims);
     void transpose(const onnx::Node& node);
@@ -46,8 +46,9 @@ private:
     std::vector<std::size_t> places() const;  // of each value there, here
     void reshape(const Link& link);
     void squeeze(const Link& link);
-    std::vector<std::int64_t> integers(const onnx::Node& node, const std::string& tensor,
-                                       int depth = 0) const;
+    std::vector<std::int64_t> integers(const onnx::Node& node, const std::string& tensor);
+    std::vector<std::int64_t> integers(const onnx::Node& node, const std::string& tensor, int depth,
+                                       int& steps) const;
 
     // layer_kinds.cpp: one operator each
     std::size_t add(const onnx::Node& node, LayerSpec spec);
@@ -74,8 +75,8 @@ private:
 
     const Chain& chain_;
     const Factory& factory_;
-    std::vector<std::int64_t> dims_, scrambled_;
-    Order order_ = Order::open;
+    std::vector<std::int64_t> dims_, scrambled_, input_dims_;
+    Order order_ = Order::open, input_order_ = Order::open;
     Shape input_, ours_;
     std::vector<LayerSpec> stacks_[2];
     std::size_t stack_ = 0;

@@ -301,15 +301,15 @@ std::vector<std::size_t> Dense::task_bounds(const ranks::Ranks& ranks) const {
 
 bool Dense::update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
                         const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
-    const bool weight = collect_terms(traces);
-    own_tasks_ = ranks.own(weight ? weight_tasks() : 0);
+    collected_ = collect_terms(traces);
+    own_tasks_ = ranks.own(collected_ ? weight_tasks() : 0);
     update_tasks(loop, traces, rule, own_tasks_);
-    if (weight) pieces.push_back({weight_->data(), width, task_bounds(ranks)});
+    if (collected_) pieces.push_back({weight_->data(), width, task_bounds(ranks)});
     return true;
 }
 
 void Dense::parts_arrived(const Loop& loop) {
-    if (!weight_ || weight_->frozen) return;
+    if (!collected_) return;
     const std::size_t chunks = panel_tasks();
     constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
     const std::size_t tasks = weight_->transposed() != nullptr ? weight_tasks() : 0;

@@ -69,7 +69,8 @@ private:
     Dense* partner_ = nullptr;   // who borrows it
     std::span<const Trace> traces_;
     std::vector<simd::OuterTerm> terms_;
-    ranks::Rows own_tasks_;  // of the last update over ranks
+    ranks::Rows own_tasks_;   // of the last update over ranks
+    bool collected_ = false;  // that update changed the weight
     std::vector<float> bias_sums_;
     std::vector<float> pull_, coming_pull_;  // of this update and the next, [units in panels]
 };

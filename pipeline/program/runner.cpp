@@ -26,7 +26,9 @@ flow::Result Runner::train(const recipes::TrainOptions& options,
 
 flow::Result Runner::encode(recipes::StreamOptions options, const flow::Settings& settings) const {
     require_model(options.model);
-    options.quantised = program::model_facts(options.model).quantised;
+    const program::ModelFacts facts = program::model_facts(options.model);
+    options.quantised = facts.quantised;
+    options.error = options.error && facts.decoder;
     if (options.output.ends_with(".npy")) options.error = false;  // it holds the codes alone
     return session_.run(recipes::encode(options), settings);
 }

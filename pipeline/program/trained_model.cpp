@@ -90,6 +90,8 @@ Rows TrainedModel::encode(const Rows& samples) const {
 Rows TrainedModel::decode(const Rows& codes) const {
     require_width(codes, code_size(), "codes");
     const model::Autoencoder& model = impl_->model;
+    if (model.decoder().size() == 0)
+        throw Error(Fault::usage, "the model has no decoder", "it encodes; samples it cannot give");
     const std::size_t width = static_cast<std::size_t>(model.decoder().output().elements());
     if (!model.classes().empty())
         throw Error(Fault::usage, "the model is a classifier: it decodes no samples");
