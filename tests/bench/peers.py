@@ -1,10 +1,12 @@
-"""Times narrows and PyTorch in turn and prints one table with ratios: peers.py NARROWS WORKDIR [ROUNDS].
+"""Times narrows and its peers in turn and prints one table with ratios: peers.py NARROWS WORKDIR [ROUNDS].
+PyTorch trains and encodes; ONNX Runtime, where npm installs it, encodes with what `export` made.
 
 Each figure is the median of its rounds; both sides read the same file, train the same layers with
 the same batch, optimiser and epochs, and the loss that each reached stands beside its speed.
 """
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -14,11 +16,15 @@ import numpy as np
 
 import works
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "exchange"))
+from node_runtime import node_modules
+
 NARROWS, FOLDER = os.path.abspath(sys.argv[1]), sys.argv[2]
-WORKS = os.environ.get("WORKS", "abcde")   # "": encoding alone
+ONLY = re.compile(os.environ.get("ROWS", ""))   # only rows whose name has this in it
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
+RUNTIME = "onnxruntime-node@1.30.0"
 BEST = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
 
 
@@ -52,19 +58,46 @@ def torch_encode(data, threads):
                BEST | {"OMP_NUM_THREADS": str(threads)})
 
 
+def runtime_encode(data, threads, modules):
+    """ONNX Runtime, threads set: a plain dataset it reads itself from the file's bytes, a filtered one
+    h5py decodes in a process of its own meanwhile."""
+    path, dataset = data.split(":")
+    with h5py.File(os.path.join(FOLDER, path)) as file:
+        source = file[dataset]
+        rows, offset = len(source), source.id.get_offset()
+        shape = "x".join(str(n) for n in source.shape[1:])
+        kind = "u8" if source.dtype == np.uint8 else "f32"
+    command = ["node", os.path.join(HERE, "peer_onnx.js"), "a.onnx", kind, str(rows), shape, "4096",
+               str(threads), path if offset is not None else "-", str(offset or 0)]
+    with subprocess.Popen(command, cwd=FOLDER, env=BEST | {"NODE_PATH": modules}, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("peer_onnx.js did not start")
+        if offset is not None:
+            process.stdin.write(b"\n")
+        else:
+            with h5py.File(os.path.join(FOLDER, path)) as file:
+                for first in range(0, rows, 4096):
+                    process.stdin.write(memoryview(file[dataset][first:first + 4096]).cast("B"))
+        process.stdin.close()
+        return json.loads(process.stdout.readline())
+
+
 def compare(name, ours, theirs):
-    """Alternates both sides; prints medians and their ratio."""
+    """Alternates both sides; prints medians and their ratio. Returns None for a row not asked for."""
+    if not ONLY.search(name):
+        return None
     left, right = [], []
     for _ in range(ROUNDS):
         left.append(ours())
         right.append(theirs())
     a = statistics.median(r["rate"] for r in left)
     b = statistics.median(r["rate"] for r in right)
-    row = {"name": name, "narrows": a, "pytorch": b, "ratio": a / b}
-    text = f"{name:<34}{a:>12.0f}{b:>12.0f}{a / b:>9.2f}x"
+    row = {"name": name, "narrows": a, "peer": b, "ratio": a / b}
+    text = f"{name:<52}{a:>12.0f}{b:>12.0f}{a / b:>9.2f}x"
     if "loss" in left[0]:
-        row |= {"narrows_loss": left[-1]["loss"], "pytorch_loss": right[-1]["loss"]}
-        text += f"   loss {row['narrows_loss']:.2f} / {row['pytorch_loss']:.2f}"
+        row |= {"narrows_loss": left[-1]["loss"], "peer_loss": right[-1]["loss"]}
+        text += f"   loss {row['narrows_loss']:.2f} / {row['peer_loss']:.2f}"
     print(text, flush=True)
     return row
 
@@ -102,28 +135,39 @@ def encode_files():
 
 def main():
     rows = []
-    print(f"{'work':<34}{'narrows':>12}{'PyTorch':>12}{'ratio':>10}   samples/s, median of {ROUNDS}")
+    try:
+        modules = node_modules(os.path.join(os.path.dirname(NARROWS), "..", "onnxruntime-bench"), RUNTIME)
+    except RuntimeError as missing:
+        modules = None
+        print(f"no ONNX Runtime: {missing}")
+    print(f"{'work':<52}{'narrows':>12}{'peer':>12}{'ratio':>10}   samples/s, median of {ROUNDS}")
     for threads in (1, 2):
         subset(20000)
-        for work in WORKS:
+        for work in "abcde":
             rows.append(compare(f"{work} batch 128, {threads} thread{'s' * (threads > 1)}",
                                 lambda: ours_train(work, 128, 3, threads),
                                 lambda: torch_train(work, 128, 3, threads)))
     subset(4000)
-    for work in (w for w in "ab" if w in WORKS):
+    for work in "ab":
         for batch in (16, 1):
             rows.append(compare(f"{work} batch {batch}, 2 threads",
                                 lambda: ours_train(work, batch, 2, 2),
                                 lambda: torch_train(work, batch, 2, 2)))
+    peers = {"": torch_encode}
+    if modules:
+        peers[", ONNX Runtime"] = lambda data, threads: runtime_encode(data, threads, modules)
+    ways = {"1 thread": (1,), "2 threads": (2,), "2 threads, --int8": (2, "--int8")}
     for name, data in encode_files():
-        model_for(name.startswith("f32"))
-        for threads in (1, 2):
-            rows.append(compare(f"encode {name}, {threads} thread{'s' * (threads > 1)}",
-                                lambda: ours_encode(data, threads), lambda: torch_encode(data, threads)))
-        rows.append(compare(f"encode {name}, 2 threads, --int8", lambda: ours_encode(data, 2, "--int8"),
-                            lambda: torch_encode(data, 2)))
+        wanted = [(f"encode {name}, {way}{peer}", *ways[way], theirs) for peer, theirs in peers.items()
+                  for way in ways if ONLY.search(f"encode {name}, {way}{peer}")]
+        if wanted:
+            model_for(name.startswith("f32"))
+            run([NARROWS, "export", "a.h5", "--what", "encoder", "-o", "a.onnx", "--json", "-q"])
+        for row, threads, *options, theirs in wanted:
+            rows.append(compare(row, lambda: ours_encode(data, threads, *options),
+                                lambda: theirs(data, threads)))
     with open(os.path.join(FOLDER, "peers.json"), "w") as file:
-        json.dump(rows, file, indent=1)
+        json.dump([row for row in rows if row], file, indent=1)
 
 
 main()

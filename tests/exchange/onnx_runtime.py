@@ -8,7 +8,6 @@ and the network to install onnxruntime-node below BUILD_DIR."""
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ except ImportError:
     sys.exit(77)
 
 from models import KINDS, TOML
+from node_runtime import node_modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUNTIME = "onnxruntime-node@1.20.1"
@@ -36,26 +36,19 @@ def find_runtime(build):
         return run_in_python, "onnxruntime " + onnxruntime.__version__
     except ImportError:
         pass
-    folder = os.path.join(build, "onnxruntime")
-    if not shutil.which("node") or not shutil.which("npm"):
-        print("skipped: neither Python's onnxruntime nor node and npm are here")
+    try:
+        modules = node_modules(os.path.join(build, "onnxruntime"), RUNTIME)
+    except RuntimeError as missing:
+        print(f"skipped: Python's onnxruntime is not here; {missing}")
         sys.exit(PASS_OVER)
-    if not os.path.isdir(os.path.join(folder, "node_modules", "onnxruntime-node", "dist")):
-        os.makedirs(folder, exist_ok=True)
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
-                               "--prefix", folder, RUNTIME], capture_output=True, text=True,
-                              timeout=240)
-        if done.returncode != 0:
-            print(f"skipped: npm could not install {RUNTIME}\n{done.stderr[-400:]}")
-            sys.exit(PASS_OVER)
-    return lambda jobs: run_in_node(jobs, folder), RUNTIME
+    return lambda jobs: run_in_node(jobs, modules), RUNTIME
 
 
-def run_in_node(jobs, folder):
+def run_in_node(jobs, modules):
     with open("jobs.json", "w") as out:
         json.dump(jobs, out)
     subprocess.run(["node", os.path.join(HERE, "run_onnx.js"), "jobs.json"], check=True,
-                   env={**os.environ, "NODE_PATH": os.path.join(folder, "node_modules")})
+                   env={**os.environ, "NODE_PATH": modules})
 
 
 def run_in_python(jobs):
