@@ -18,6 +18,17 @@ struct Picture {
     std::vector<std::byte> values;
 };
 
+// Deflate shrinks to 1/1032 at best: a small file cannot hold a huge picture. Rows have a byte more.
+bool can_hold(std::uintmax_t file_bytes, const spng_ihdr& header) {
+    constexpr std::uint64_t largest_ratio = 1032;
+    const bool colours = (header.color_type & SPNG_COLOR_TYPE_TRUECOLOR) != 0;
+    const bool palette = header.color_type == SPNG_COLOR_TYPE_INDEXED;
+    const bool alpha = (header.color_type & SPNG_COLOR_TYPE_GRAYSCALE_ALPHA) != 0;
+    const std::uint64_t channels = (colours && !palette ? 3u : 1u) + (alpha ? 1u : 0u);
+    const std::uint64_t row = (header.width * channels * header.bit_depth + 7) / 8 + 1;
+    return row * header.height / largest_ratio <= file_bytes;
+}
+
 Picture read_png(const std::filesystem::path& path) {
     const auto check = [&](int state) {
         if (state != 0)
@@ -34,6 +45,11 @@ Picture read_png(const std::filesystem::path& path) {
     Picture picture;
     picture.rows = header.height;
     picture.columns = header.width;
+    if (!can_hold(std::filesystem::file_size(path), header))
+        throw Error(Fault::input,
+                    fmt::format("\"{}\" says that it has {} x {} pixels, more than its bytes can hold",
+                                path.string(), header.width, header.height),
+                    "leave it out of the folder, or write it again");
     const bool grey = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth <= 8;
     const int format = grey ? SPNG_FMT_G8 : SPNG_FMT_RGB8;
     picture.channels = grey ? 1 : 3;

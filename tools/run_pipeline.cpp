@@ -10,6 +10,7 @@
 #include "pipeline/ranks/ranks.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/part.hpp"
 #include "tools/console.hpp"
 #include "tools/metrics_file.hpp"
 #include "tools/stop.hpp"
@@ -23,6 +24,13 @@ bool same_file(const std::string& a, const std::string& b) {
     std::error_code ignored;
     if (fs::equivalent(a, b, ignored)) return true;
     return fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
+}
+
+// Of a joined file, which is read through its parts.
+bool is_part_of(const std::string& output, const std::string& input) {
+    const std::vector<fs::path> parts = storage::parts_behind(input);
+    return std::any_of(parts.begin(), parts.end(),
+                       [&](const fs::path& part) { return same_file(output, part.string()); });
 }
 
 void collect(const Setting& setting, std::vector<std::string>& out) {
@@ -157,11 +165,11 @@ PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Regis
 
 void refuse_outputs(const Common& common, const PipelineFiles& files) {
     for (const std::string& output : files.outputs) {
+        std::error_code ignored;
         for (const std::string& input : files.inputs)
-            if (same_file(output, input))
+            if (same_file(output, input) || (fs::exists(output, ignored) && is_part_of(output, input)))
                 throw Error(Fault::usage, fmt::format("output \"{}\" is also an input", output),
                             "write to another file");
-        std::error_code ignored;
         if (common.no_clobber && !common.resume && fs::exists(output, ignored))
             throw Error(Fault::usage, fmt::format("output \"{}\" exists, and --no-clobber was given", output),
                         "remove it, or write to another file");

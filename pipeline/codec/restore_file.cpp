@@ -7,6 +7,7 @@
 
 #include "pipeline/codec/container.hpp"
 #include "pipeline/storage/restored_writer.hpp"
+#include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::codec {
 
@@ -52,7 +53,8 @@ Bound bound_of(const ArrayInfo& info) {
 
 WholeFile whole_file(const storage::ArrayFile& file) {
     WholeFile out;
-    const storage::FileInfo info = file.look();
+    storage::FileInfo info = file.look();
+    without_shards(info);
     for (const auto& [name, value] : info.attributes) {
         const bool identity = name == "format" || name == "format_version" || name == "created_by";
         out.attributes.emplace_back(identity ? "narrows_source_" + name : name, value);

@@ -93,12 +93,13 @@ std::unique_ptr<ArrayReader> ArrayFile::open_layout(const ArrayLayout& layout) c
             throw Error(Fault::input, quoted(path_) + ": " + dataset + " is compressed by narrows",
                         "link the codec");
         decoder = maker(layout.info, [&](const std::string& name) {
-            const std::unique_ptr<ArrayReader> reader = open(name);
-            const ArrayInfo& info = reader->info();
+            const ArrayLayout model = source_->layout(name);
+            const ArrayInfo& info = model.info;
             if (info.shape.rank() != 1 || info.value_bytes != 1 || info.shape[0] > largest_model ||
-                info.filters == "narrows")
+                model.filters == std::vector<Filter>{Filter::codec})
                 throw Error(Fault::input, quoted(path_) + ": " + name + " is no model",
                             "the file may be damaged: copy or make it again");
+            const std::unique_ptr<ArrayReader> reader = open_layout(model);
             std::vector<std::byte> bytes(static_cast<std::size_t>(info.shape[0]));
             reader->read(0, info.shape[0], bytes.data());
             return bytes;

@@ -76,6 +76,7 @@ public:
 
 private:
     friend class PartsReader;
+    friend std::vector<struct Shard> shards_of(const ArrayFile& file);
     // A part is no joined file itself.
     std::unique_ptr<ArrayReader> open_here(const std::string& dataset) const;
     std::unique_ptr<ArrayReader> open_layout(const struct ArrayLayout& layout) const;

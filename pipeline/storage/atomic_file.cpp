@@ -111,14 +111,19 @@ void AtomicFile::commit() {
     lock_ = -1;
 }
 
-OutputClaim::OutputClaim(fs::path path) {
-    path = checked(std::move(path));
-    lock_ = claim(path, prefix_of(path, "run"), name_);
+OutputClaim::OutputClaim(fs::path path) : path_(checked(std::move(path))) {
+    lock_ = claim(path_, prefix_of(path_, "run"), name_);
 }
 
 OutputClaim::~OutputClaim() {
     ::unlink(name_.c_str());
     ::close(lock_);
+}
+
+fs::path OutputClaim::waiting_name(const std::string& kind) const {
+    const std::string prefix = prefix_of(path_, kind.c_str());
+    remove_leftovers(folder_of(path_), prefix);
+    return folder_of(path_) / (prefix + std::to_string(::getpid()));
 }
 
 void make_folder(const fs::path& folder) {

@@ -35,9 +35,12 @@ public:
     ~OutputClaim();
     OutputClaim(const OutputClaim&) = delete;
     OutputClaim& operator=(const OutputClaim&) = delete;
+    // A hidden name beside the output, of no other process, for what has to wait until the end; what
+    // runs that were killed left under such names goes.
+    std::filesystem::path waiting_name(const std::string& kind) const;
 
 private:
-    std::filesystem::path name_;
+    std::filesystem::path path_, name_;
     int lock_ = -1;
 };
 

@@ -54,6 +54,31 @@ bool known_filters(hid_t list, std::vector<Filter>& filters) {
     return true;
 }
 
+// What unpack() undoes: each at most once, and one that compresses, for it must know how long the
+// data was before.
+bool undone_here(const std::vector<Filter>& filters) {
+    int compress = 0;
+    for (const Filter filter : filters) {
+        if (std::count(filters.begin(), filters.end(), filter) > 1) return false;
+        compress += filter == Filter::deflate || filter == Filter::lz4 || filter == Filter::blosc;
+    }
+    return compress <= 1;
+}
+
+// Without plugins.
+bool undone_by_library(const std::vector<Filter>& filters) {
+    return std::none_of(filters.begin(), filters.end(), [](Filter filter) {
+        return filter == Filter::lz4 || filter == Filter::blosc;
+    });
+}
+
+std::string known_names() {
+    std::string names = "shuffle, deflate, Fletcher-32";
+    if (can_unpack(Filter::lz4)) names += ", LZ4";
+    if (can_unpack(Filter::blosc)) names += ", Blosc";
+    return names;
+}
+
 // Places of all chunks; false where the library must read.
 bool find_chunks(hid_t file, hid_t dataset, hid_t list, const fs::path& path, ArrayLayout& layout) {
     const h5::Handle file_list(H5Fget_create_plist(file));
@@ -62,11 +87,8 @@ bool find_chunks(hid_t file, hid_t dataset, hid_t list, const fs::path& path, Ar
     // 1.10.8 leaves a user block out of chunk addresses, later ones do not.
     if (H5Pget_userblock(file_list, &user_block) < 0 || user_block != 0 ||
         H5Pget_chunk_opts(list, &options) < 0 || options != 0 ||
-        !known_filters(list, layout.filters))
+        !known_filters(list, layout.filters) || !undone_here(layout.filters))
         return false;
-    for (std::size_t i = 0; i < layout.filters.size(); ++i)  // each at most once
-        if (std::count(layout.filters.begin(), layout.filters.end(), layout.filters[i]) > 1)
-            return false;
     const std::size_t rank = layout.info.chunk.size();
     std::uint64_t chunk_bytes = layout.value_bytes, chunks = 1;
     std::vector<std::uint64_t> grid;
@@ -115,10 +137,10 @@ void check_foreign(const fs::path& path, hid_t list, const ArrayLayout& layout) 
                    (external ? "external storage" : "virtual dataset") + "), which is refused",
                "make one plain file of it, for example with h5repack; --trust reads it as it is");
     std::vector<Filter> filters;
-    if (!known_filters(list, filters))
+    if (!known_filters(list, filters) || (!undone_here(filters) && !undone_by_library(filters)))
         refuse(path,
-               name + " needs another filter than shuffle, deflate and Fletcher-32: " +
-                   layout.info.filters,
+               name + " needs another filter than " + known_names() +
+                   ", or LZ4 or Blosc beside another that compresses: " + layout.info.filters,
                "make a plain file of it with h5repack -f GZIP=1; --trust lets HDF5 try");
     std::uint64_t bytes = layout.row_bytes();
     if (layout.info.shape.rank() > 0) bytes *= static_cast<std::uint64_t>(layout.info.shape[0]);

@@ -3,11 +3,18 @@
 // damaged, so here every one is opened and checked before the first row.
 #pragma once
 
+#include <sys/types.h>
+
 #include "pipeline/storage/array_reader.hpp"
 
 namespace narrows::storage {
 
 inline constexpr const char* shards_group = "/shards";
+inline constexpr std::size_t most_open_parts = 16;  // files, and processes that parse them
+using Attributes = std::vector<std::pair<std::string, Attribute>>;
+
+// Of a part, as a run over all rows would have them.
+Attributes joined_attributes(const Attributes& of_part);
 
 // A line of /shards.
 struct Shard {
@@ -30,8 +37,24 @@ protected:
     void fetch(std::int64_t first, std::int64_t count, std::byte* out) const override;
 
 private:
-    std::vector<std::unique_ptr<ArrayReader>> parts_;
+    using Reader = std::shared_ptr<const ArrayReader>;
+    // Which file it was when it was checked.
+    struct Seen {
+        dev_t device = 0;
+        ino_t number = 0;
+        timespec changed{};
+    };
+    static Seen see(const ArrayFile& file);
+    void check_same_run(const ArrayFile& part, const Attributes& whole,
+                        std::int64_t first_row) const;
+    Reader open_again(std::size_t part) const;
+    Reader part(std::size_t number) const;
+
+    std::vector<Shard> shards_;
     std::vector<std::int64_t> starts_;
+    std::vector<Seen> seen_;
+    mutable std::mutex mutex_;                                // of what is open
+    mutable std::list<std::pair<std::size_t, Reader>> open_;  // newest first
 };
 
 }  // namespace narrows::storage

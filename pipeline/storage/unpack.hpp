@@ -40,7 +40,7 @@ bool unpack(std::span<const Filter> filters, std::uint32_t mask, std::span<const
 bool unpack_lz4(std::span<const std::byte> stored, std::span<std::byte> out);
 bool unpack_blosc(std::span<const std::byte> stored, std::span<std::byte> out);
 inline constexpr int lz4_filter = 32004, blosc_filter = 32001;
-bool can_unpack(Filter filter);
+NARROWS_PUBLIC bool can_unpack(Filter filter);
 
 std::uint32_t fletcher_32(std::span<const std::byte> bytes);  // as HDF5 does it
 void unshuffle(const std::byte* from, std::size_t bytes, std::size_t value_bytes, std::byte* to);

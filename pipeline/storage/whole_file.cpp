@@ -129,10 +129,7 @@ FileCheck check_file(const fs::path& path) {
 void repack(const fs::path& from, const fs::path& to) {
     const ArrayFile source(from);
     FileInfo info = source.look();
-    // Of joined parts the rows come along, the list of parts does not.
-    std::erase_if(info.arrays, [](const ArrayInfo& array) {
-        return array.path.starts_with(std::string(shards_group) + "/");
-    });
+    without_shards(info);
     if (info.format == "narrows-model" || info.format == "narrows-checkpoint")
         throw Error(Fault::usage,
                     quoted(from) + " is a " + info.format + ": its checksum is of the whole file",

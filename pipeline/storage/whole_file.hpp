@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "pipeline/node.hpp"
+#include "pipeline/storage/array_file.hpp"
 
 namespace narrows::storage {
 
@@ -21,6 +21,10 @@ struct FileCheck {
 // Decodes every value of an HDF5 file, and compares it with the checksums of rows where narrows
 // wrote them. Throws Error{Fault::input} where the file cannot be opened at all.
 NARROWS_PUBLIC FileCheck check_file(const std::filesystem::path& path);
+
+// Of joined parts the rows are carried over, the list of parts (/shards) is not.
+NARROWS_PUBLIC bool is_of_shards(const std::string& dataset);
+NARROWS_PUBLIC void without_shards(FileInfo& info);
 
 // One plain file out of any HDF5 file that can be read: every dataset contiguous and little-endian,
 // with its texts and single numbers as attributes. Atomic. Throws Error{Fault::input} at the first

@@ -49,11 +49,13 @@ void Compress::open(OpenContext& context) {
 
 void Compress::start(RunContext& run) {
     check_output(file_, run);
+    claim_ = std::make_unique<storage::OutputClaim>(file_);
+    waiting_ = claim_->waiting_name("rows");
     storage::CodesLayout layout;
     layout.rows = run.samples();
     layout.columns = {{dataset_, Type::f32, run.shape("x").sample()}, {"/ids", Type::i64, {}}};
     layout.attributes = origin_of(run);
-    rows_ = std::make_unique<storage::CodesWriter>(waiting(), layout, false);
+    rows_ = std::make_unique<storage::CodesWriter>(waiting_, layout, false);
 }
 
 void Compress::process(Context& context) {
@@ -75,7 +77,7 @@ void Compress::finish(RunContext& run) {
     job.bounds = {{"/ids", {codec::Wanted::Kind::lossless, 0}}};
     std::vector<codec::ArrayResult> results;
     {
-        const storage::ArrayFile plain(waiting());
+        const storage::ArrayFile plain(waiting_);
         const codec::WholeFile whole = codec::whole_file(plain);
         results = codec::compress_file(file_, whole.inputs, whole.attributes, job, run.loop());
     }
@@ -92,7 +94,9 @@ void Compress::finish(RunContext& run) {
 
 void Compress::discard() noexcept {
     std::error_code ignored;
-    std::filesystem::remove(waiting(), ignored);
+    if (!waiting_.empty()) std::filesystem::remove(waiting_, ignored);
+    waiting_.clear();
+    claim_.reset();
 }
 
 void Compress::abandon(RunContext&) noexcept {

@@ -1,11 +1,12 @@
-// codec.compress: samples or codes as a compressed file (pipeline/codec). The rows wait in FILE.plain,
-// because ranges and models are of all of them; when the stream has ended they are compressed chunk
+// codec.compress: samples or codes as a compressed file (pipeline/codec). The rows wait beside
+// FILE, under a hidden name, because ranges and models are of all of them; when the stream has ended they are compressed chunk
 // by chunk, and FILE appears.
 #pragma once
 
 #include <filesystem>
 
 #include "pipeline/codec/container.hpp"
+#include "pipeline/storage/atomic_file.hpp"
 
 namespace narrows::plugins {
 
@@ -19,12 +20,13 @@ public:
     void abandon(RunContext& run) noexcept override;
 
 private:
-    std::filesystem::path waiting() const { return file_ + ".plain"; }
     void discard() noexcept;
 
     std::string file_, bound_, prefer_, dataset_;
     double value_ = 1e-3, budget_ = 60;
     std::int64_t chunk_rows_ = 0;
+    std::unique_ptr<storage::OutputClaim> claim_;
+    std::filesystem::path waiting_;   // rows, until all are there; empty: none
     std::unique_ptr<storage::CodesWriter> rows_;
 };
 

@@ -202,7 +202,7 @@ void Load::read_held_out_labels() {
 
 // What check_fits() found: said, or the end of the run.
 void Load::judge_drift(OpenContext& context, const model::Scaling& scaling) const {
-    const std::vector<std::string> found = check_fits(scaling, *data_);
+    const std::vector<std::string> found = check_fits(scaling, *data_, first_row_);
     if (found.empty()) return;
     if (on_drift_ == "stop")
         throw Error(Fault::input, fmt::format("unlike the training data: {}", fmt::join(found, "; ")),
@@ -322,7 +322,7 @@ void Load::read_rows(const datasets::Dataset& data, std::span<const std::int64_t
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const std::span<float> row(x + i * features, features);
         if (simd::kernels().all_finite(row.data(), features)) continue;
-        if (on_bad_row_ != "mask") refuse_row(data, rows[i]);
+        if (on_bad_row_ != "mask") refuse_row(data, first_row_ + rows[i]);
         replace_missing(row, weight == nullptr ? nullptr : weight + i * features);
     }
     if (scaling_) apply_scaling(*scaling_, x, features, rows.size());

@@ -155,7 +155,8 @@ std::string changed_spread(const model::Scaling& scaling, const Looks& looks) {
 
 }  // namespace
 
-std::vector<std::string> check_fits(const model::Scaling& scaling, const datasets::Dataset& data) {
+std::vector<std::string> check_fits(const model::Scaling& scaling, const datasets::Dataset& data,
+                                    std::int64_t first_row) {
     const std::string type = storage::to_string(data.type());
     if (!scaling.source_type.empty() && type != scaling.source_type &&
         !(is_float(type) && is_float(scaling.source_type)))
@@ -191,9 +192,9 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
             looks.squares[f] += d * d;
             distance += d * d;
         }
-        if (statistics) note_distance(looks, distance, at);
+        if (statistics) note_distance(looks, distance, first_row + at);
         if (low < scaling.low[0] - width || high > scaling.high[0] + width)
-            refuse_range(scaling, data, at, low, high);
+            refuse_range(scaling, data, first_row + at, low, high);
     }
     std::vector<std::string> drift;
     if (looks.rows < fewest_looks) return drift;

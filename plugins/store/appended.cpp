@@ -7,7 +7,7 @@
 namespace narrows::plugins {
 namespace {
 
-constexpr std::int64_t rows_a_block = 4096;
+constexpr std::int64_t most_rows_a_block = 4096;
 constexpr const char* appends = "appends";
 constexpr const char* last_pipeline = "appended_pipeline";
 
@@ -108,7 +108,10 @@ void AppendedTo::copy_to(storage::CodesWriter& writer) const {
         const auto reader = source_.open(whole_.columns[column].name);
         const auto bytes = static_cast<std::size_t>(whole_.columns[column].sample.elements()) *
                            size_of(whole_.columns[column].type);
-        std::vector<std::byte> block(bytes * rows_a_block);
+        const std::int64_t rows_a_block = std::clamp<std::int64_t>(
+            static_cast<std::int64_t>(AppendedTo::block_bytes / std::max<std::size_t>(1, bytes)), 1,
+            most_rows_a_block);
+        std::vector<std::byte> block(bytes * static_cast<std::size_t>(rows_a_block));
         for (std::int64_t first = 0; first < rows_; first += rows_a_block) {
             const std::int64_t count = std::min(rows_a_block, rows_ - first);
             reader->read(first, count, block.data());

@@ -9,6 +9,8 @@ namespace narrows::plugins {
 
 class AppendedTo {
 public:
+    // What copying holds at a time; a row where it is larger.
+    static constexpr std::uint64_t block_bytes = 4u << 20;
     // A complete file of codes with these columns, of the same model and kind: `layout` is that of
     // the new rows. Throws Error{Fault::usage} with what is different.
     AppendedTo(const std::string& file, const storage::CodesLayout& layout);

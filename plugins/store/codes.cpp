@@ -41,6 +41,7 @@ void StoreCodes::open(OpenContext& context) {
     has_log_variance_ = context.connected("log_variance");
     has_draws_ = context.connected("draws");
     part_attributes(part_, all_rows_, context.samples());
+    if (append_) context.hold(AppendedTo::block_bytes);
     if (!CodeTable::names_table(file_)) return;
     const char* kind = file_.ends_with(".csv") ? ".csv" : ".npy";
     if (!part_.empty()) context.fail(std::string("part is for HDF5, not for ") + kind);

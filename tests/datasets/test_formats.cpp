@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "datasets/dataset.hpp"
+#include "pipeline/pictures/png.hpp"
 #include "tests/catch.hpp"
 
 using namespace narrows;
@@ -196,6 +197,27 @@ TEST_CASE("ranges, windows and joined files are datasets too", "[datasets]") {
     const auto selected = datasets::select(joined, {2, 0});
     CHECK(all(*selected) == std::vector<float>{0, 8});
     CHECK(selected->ids() == std::vector<std::int64_t>{2, 0});
+}
+
+TEST_CASE("PNG: folders are classes, and a picture that its file cannot hold is refused", "[datasets]") {
+    const Folder folder;
+    fs::create_directories(folder.path / "p/one");
+    fs::create_directories(folder.path / "p/two");
+    pictures::Image image(3, 2, pictures::white);
+    image.set(2, 1, {7, 7, 7});
+    folder.write("p/one/a.png", pictures::encode_png(image));
+    folder.write("p/two/b.png", pictures::encode_png(pictures::Image(3, 2, {9, 9, 9})));
+    const auto data = open((folder.path / "p").string());
+    CHECK(data->sample() == Shape{2, 3});
+    CHECK(all(*data) == std::vector<float>{255, 255, 255, 255, 255, 7, 9, 9, 9, 9, 9, 9});
+    CHECK(data->labels() == std::vector<std::int64_t>{0, 1});
+
+    // 3 GB out of 57 bytes: its checksums are right.
+    using namespace std::string_literals;
+    fs::create_directory(folder.path / "q");
+    folder.write("q/a.png", "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x80\0\0\0\x80\0\x08\x02\0\0\0\x4b\x1e\x34\x28"
+                            "\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\x48\x06\x89\xd2"s);
+    CHECK(message((folder.path / "q").string()).find("32768 x 32768 pixels, more than its bytes can hold") != std::string::npos);
 }
 
 TEST_CASE("a missing file and unknown bytes are refused with a next step", "[datasets]") {

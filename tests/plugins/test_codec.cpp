@@ -1,4 +1,5 @@
 // codec.compress and codec.decompress: what flows comes back inside the bound, in any number of threads.
+#include <algorithm>
 #include <cmath>
 
 #include "pipeline/codec/container.hpp"
@@ -60,4 +61,35 @@ TEST_CASE("the codec's nodes refuse what they cannot do", "[codec]") {
     work.write("no.h5", "text");
     CHECK_THROWS_AS(work.run("stream", "[node.back]\ntype = \"codec.decompress\"\nfile = \"@no.h5\"\n"
                                        "[node.keep]\ntype = \"store.samples\"\nin.x = \"back.x\"\nfile = \"@a.h5\"\n"), Error);
+}
+
+TEST_CASE("codec.compress leaves files beside its output alone", "[codec]") {
+    Work work;
+    work.write("c.h5.plain", "somebody's");
+    work.run("stream", waves + packed);
+    CHECK(bytes(work, "c.h5.plain") == "somebody's");
+    CHECK_THROWS_AS(work.run("stream", waves + packed + "bound = \"abs\"\nvalue = 0\n"), Error);
+    CHECK(bytes(work, "c.h5.plain") == "somebody's");
+
+    // What a run that was killed left there goes with the next one; nothing else stays.
+    work.write(".c.h5.rows-1-0", "left");
+    work.write(".c.h5.rows-1-0.partial", "left");
+    work.run("stream", waves + packed);
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(work.file("")))
+        names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    CHECK(names == std::vector<std::string>{"c.h5", "c.h5.plain"});
+}
+
+TEST_CASE("what is read from a compressed file keeps its row numbers", "[codec]") {
+    Work work;
+    work.run("stream", waves + "[node.keep]\ntype = \"store.samples\"\nin.x = \"made.x\"\nfile = \"@plain.h5\"\n");
+    work.run("stream", "[node.made]\ntype = \"load\"\nfile = \"@plain.h5:/samples\"\npart = \"2/2\"\n" + packed);
+    work.run("stream", "[node.back]\ntype = \"codec.decompress\"\nfile = \"@c.h5\"\nbatch = 33\n"
+                       "[node.keep]\ntype = \"store.samples\"\nin.x = \"back.x\"\nfile = \"@again.h5\"\n");
+    const auto ids = storage::open_array(work.file("again.h5"), "/ids");
+    std::vector<std::int64_t> numbers(350);
+    ids->read(0, 350, reinterpret_cast<std::byte*>(numbers.data()));
+    for (std::size_t i = 0; i < numbers.size(); ++i) REQUIRE(numbers[i] == static_cast<std::int64_t>(350 + i));
 }

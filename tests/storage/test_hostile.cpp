@@ -114,7 +114,7 @@ f.close()
     CHECK(open("huge").find("says that it has 4398046511104 bytes and stores 0") !=
           std::string::npos);
     CHECK(open("huge_gz").find("says that it has") != std::string::npos);
-    CHECK(open("lzf").find("needs another filter than shuffle, deflate and Fletcher-32") !=
+    CHECK(open("lzf").find("needs another filter than shuffle, deflate, Fletcher-32") !=
           std::string::npos);
     CHECK(open("out").find("external storage") != std::string::npos);
     CHECK(open("virtual").find("virtual dataset") != std::string::npos);
@@ -133,6 +133,30 @@ f.close()
         ::getrusage(RUSAGE_CHILDREN, &used);
         if (used.ru_maxrss > 64 * 1024) code |= 2;
         ::_exit(code);
+    }
+    CHECK(wait_for(process) == 0);
+}
+
+TEST_CASE("a list of parts that is joined from parts itself is refused", "[hostile][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    const auto path = folder / "h.h5";
+    REQUIRE(python(path, R"(
+f = h5py.File(path, 'w')
+def virtual(name, kind):
+    l = h5py.VirtualLayout((4,), kind); l[:] = h5py.VirtualSource(path, 'd', (4,))
+    f.create_virtual_dataset(name, l)
+virtual('codes', 'f4')
+virtual('shards/name', 'S4')
+for name in ('rows', 'bytes', 'xxh3'): virtual('shards/' + name, 'u8')
+f.close()
+)") == "");
+
+    // In a child: it used to call itself until the stack had no room.
+    const int process = ::fork();
+    if (process == 0) {
+        const std::string error = error_of([&] { storage::open_array(path, "codes"); });
+        ::_exit(error.find("is joined from parts") != std::string::npos ? 0 : 1);
     }
     CHECK(wait_for(process) == 0);
 }

@@ -163,3 +163,83 @@ TEST_CASE("a joined file says which part is gone, cut or changed, and gives no r
     CHECK(folder.narrows(decode).code == 4);
     CHECK_FALSE(folder.has("x.h5.partial"));
 }
+
+TEST_CASE("join and what reads a joined file leave the parts as they are", "[tools][parts]") {
+    Folder folder;
+    prepare(folder);
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2");
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2");
+    const std::string first = "z.d/part-00001.h5", second = "z.d/part-00002.h5";
+    const auto one = rows_of(folder, first), two = rows_of(folder, second);
+
+    CHECK(says(folder.narrows("join z.d -o " + first), 4, "these are missing: 1"));
+    CHECK(says(folder.narrows("join z.d --copy -o " + second), 4, "these are missing: 2"));
+    CHECK(says(folder.narrows("join " + first + " " + second + " -o " + first), 2,
+               "is also an input"));
+    folder.must("join z.d -o z.d/all.h5");
+    folder.must("join z.d -o z.d/all.h5");  // itself is none of the parts
+    CHECK(says(folder.narrows("repack z.d/all.h5 -o " + second), 2, "is also an input"));
+    CHECK(says(folder.narrows("decode z.d/all.h5 -m m.h5 -o " + first), 2, "is also an input"));
+    folder.must("repack z.d/all.h5 -o z.d/plain.h5");
+    CHECK(rows_of(folder, first) == one);
+    CHECK(rows_of(folder, second) == two);
+}
+
+TEST_CASE("a part replaced by one of another run is refused", "[tools][parts][damage]") {
+    Folder folder;
+    prepare(folder);
+    std::filesystem::create_directory(in(folder, "other"));
+    folder.must(
+        "train d.h5 --model variational --latent 3 --hidden 8 --epochs 1 --seed 2 -o other/m.h5");
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2 --seed 3");
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2 --seed 3");
+    folder.must("encode d.h5 -m other/m.h5 -o model.d --part 2/2 --seed 3");
+    folder.must("encode d.h5 -m m.h5 -o seed.d --part 2/2 --seed 4");
+    folder.must("join z.d -o z.h5");
+    const auto part = in(folder, "z.d/part-00002.h5");
+    const auto bytes = std::filesystem::file_size(part);
+    const auto replace = [&](const std::string& other) {
+        std::filesystem::copy_file(in(folder, other), part,
+                                   std::filesystem::copy_options::overwrite_existing);
+        REQUIRE(std::filesystem::file_size(part) == bytes);
+        return folder.narrows("decode z.h5 -m m.h5 -o x.h5");
+    };
+
+    CHECK(says(replace("model.d/part-00002.h5"), 4, "its model_sha256 is another one"));
+    CHECK(says(replace("seed.d/part-00002.h5"), 4, "its pipeline is another one"));
+    CHECK_FALSE(folder.has("x.h5"));
+}
+
+TEST_CASE("a joined file that is compressed keeps no list of parts", "[tools][parts]") {
+    Folder folder;
+    prepare(folder);
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2");
+    folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2");
+    folder.must("join z.d -o z.h5");
+    folder.must("compress z.h5 --lossless -o c.h5");
+    std::filesystem::remove_all(in(folder, "z.d"));
+
+    folder.must("info c.h5 --check");
+    for (const storage::ArrayInfo& array : storage::look(in(folder, "c.h5")).arrays)
+        CHECK_FALSE(array.path.starts_with("/shards"));
+    folder.must("decompress c.h5 -o back.h5");
+    folder.must("info back.h5 --check");
+}
+
+TEST_CASE("a run over a part names rows by their numbers in the data", "[tools][parts]") {
+    Folder folder;
+    const auto numbers = [&](const std::string& name, const std::string& in_row_150) {
+        std::string text;
+        for (int row = 0; row < 200; ++row)
+            text += row == 150 ? in_row_150 : std::to_string(row % 7) + "," + std::to_string(row % 5) + "\n";
+        std::ofstream(in(folder, name)) << text;
+    };
+    numbers("good.csv", "1,1\n");
+    numbers("nan.csv", "nan,1\n");
+    numbers("far.csv", "1e9,1\n");
+    folder.must("train good.csv --model undercomplete --latent 1 --hidden 4 --epochs 1 -o m.h5");
+
+    const std::string encode = " -m m.h5 -o z.h5 --part 2/2";
+    CHECK(says(folder.narrows("encode nan.csv" + encode), 4, "row 150 of"));
+    CHECK(says(folder.narrows("encode far.csv" + encode), 4, "row 150 of"));
+}

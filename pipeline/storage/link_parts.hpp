@@ -1,0 +1,27 @@
+// The file of `join` whose datasets are HDF5's virtual ones over the parts. Private to the storage
+// room. One rule: every part is seen through HDF5 before the file has its name.
+#pragma once
+
+#include "pipeline/storage/parts_reader.hpp"
+
+namespace narrows::storage {
+
+// A part as it says that it is.
+struct OpenedPart {
+    std::filesystem::path path;
+    FileInfo info;
+    std::int64_t number = 0, count = 0, first_row = 0, all_rows = 0;
+};
+
+inline constexpr std::size_t joined_at_once = 8u << 20;  // bytes
+
+inline std::size_t row_bytes_of(const ArrayInfo& array) {
+    return array.value_bytes * static_cast<std::size_t>(array.shape.sample().elements());
+}
+
+// `info` as the whole has it; the parts are in order and all there. Throws Error{Fault::usage}: a
+// part outside of the folder of `to`.
+void link_parts(const std::vector<OpenedPart>& parts, const FileInfo& info,
+                const std::filesystem::path& to);
+
+}  // namespace narrows::storage
