@@ -116,9 +116,14 @@ pictures::ChartPoint point_of(double x, const std::vector<double>& values) {
     pictures::ChartPoint point{x, 0, 0};
     const auto count = static_cast<double>(values.size());
     for (const double value : values) point.y += value / count;
-    for (const double value : values)
-        point.spread += (value - point.y) * (value - point.y) / std::max(count - 1, 1.0);
-    point.spread = std::sqrt(point.spread);
+    double most = 0;  // squares of what it divides do not overflow
+    for (const double value : values) most = std::max(most, std::abs(value - point.y));
+    if (most == 0) return point;
+    for (const double value : values) {
+        const double part = (value - point.y) / most;
+        point.spread += part * part / std::max(count - 1, 1.0);
+    }
+    point.spread = std::sqrt(point.spread) * most;
     return point;
 }
 

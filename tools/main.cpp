@@ -29,7 +29,8 @@ std::string overview() {
     for (const Verb& verb : verbs()) text += fmt::format("  {:<17} {}\n", verb.name, verb.summary);
     return text +
            "\nnarrows VERB --help shows a verb's options and an example.\n"
-           "Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong command line\n"
+           "Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong command "
+           "line\n"
            "or pipeline, 3 plugin refused, 4 input missing or damaged, 130 and 143 stopped.\n";
 }
 
@@ -72,7 +73,8 @@ int dispatch(std::vector<std::string> arguments) {
     }
     if (name == "help") {
         const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments.front());
-        if (arguments.size() > 1 && verb == nullptr) verb = find_verb(arguments[0] + " " + arguments[1]);
+        if (arguments.size() > 1 && verb == nullptr)
+            verb = find_verb(arguments[0] + " " + arguments[1]);
         if (verb == nullptr) {
             fmt::print("{}", overview());
             return 0;
@@ -88,8 +90,7 @@ int dispatch(std::vector<std::string> arguments) {
         for (const std::string& verb_name : known)
             if (verb_name.starts_with(name + " ")) close.push_back(verb_name);
         throw Error(Fault::usage, fmt::format("no verb \"{}\"", name),
-                    close.empty() ? "see narrows --help"
-                                  : did_you_mean(close));
+                    close.empty() ? "see narrows --help" : did_you_mean(close));
     }
     CommandLine line(*verb, std::move(arguments));
     return verb->run(line);
@@ -102,9 +103,9 @@ int dispatch(std::vector<std::string> arguments) {
     // g++ 12 tells no type where a function that may not throw did.
     const bool unnamed = type == nullptr && std::uncaught_exceptions() > 0;
     if (!unnamed && (type == nullptr || *type != typeid(std::bad_alloc))) std::abort();
-    const std::string_view text = unnamed
-                                      ? "narrows: error: a library gave up, most likely out of memory\n"
-                                      : "narrows: error: out of memory\n";
+    const std::string_view text =
+        unnamed ? "narrows: error: a library gave up, most likely out of memory\n"
+                : "narrows: error: out of memory\n";
     if (::write(STDERR_FILENO, text.data(), text.size()) < 0) ::_exit(1);
     ::_exit(1);
 }
@@ -113,9 +114,11 @@ int dispatch(std::vector<std::string> arguments) {
 void join_ranks(std::vector<std::string>& arguments) {
     ranks::start();
     const std::size_t place = verb_place(arguments);
-    const std::string verb = place < arguments.size() ? arguments[place] : "";
-    if (verb != "train" && verb != "run" && verb != "classify")
-        throw Error(Fault::usage, fmt::format("\"{}\" does not work over ranks: each would do all of it", verb),
+    std::string verb = place < arguments.size() ? arguments[place] : "";
+    if (verb == "classify" && place + 1 < arguments.size()) verb += " " + arguments[place + 1];
+    if (verb != "train" && verb != "run" && verb != "classify train")
+        throw Error(Fault::usage,
+                    fmt::format("\"{}\" does not work over ranks: each would do all of it", verb),
                     "over ranks there are train, classify train and run");
     if (ranks::all().first()) return;
     arguments.push_back("--quiet");
@@ -141,8 +144,9 @@ int main(int count, char** words) {
     std::set_terminate(end_without_memory);
     std::vector<std::string> arguments(words + std::min(count, 1), words + count);
     const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
-    for (std::size_t i = 0; i < arguments.size(); ++i)   // errors in the command line are logged too
-        if (arguments[i] == "--log=json" || (arguments[i] == "json" && i > 0 && arguments[i - 1] == "--log"))
+    for (std::size_t i = 0; i < arguments.size(); ++i)  // errors in the command line are logged too
+        if (arguments[i] == "--log=json" ||
+            (arguments[i] == "json" && i > 0 && arguments[i - 1] == "--log"))
             log_as_json(true);
     const bool several = ranks::launched();
     if (!several) catch_signals();  // ranks stop at once: they could not agree on a last step
@@ -166,4 +170,6 @@ int main(int count, char** words) {
 
 }  // namespace narrows::tools
 
-int main(int count, char** words) { return narrows::tools::main(count, words); }
+int main(int count, char** words) {
+    return narrows::tools::main(count, words);
+}

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/ranks/ranks.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
 
@@ -119,6 +120,22 @@ std::string MetricsFile::text() const {
         exit_code_ >= 0 ? 1 : 0);
     if (exit_code_ >= 0) add("exit_code", "gauge", "Exit code of the command.", exit_code_);
     return out;
+}
+
+int with_metrics(const Common& common, const std::string& verb,
+                 FunctionRef<int(MetricsFile&)> body) {
+    MetricsFile metrics(ranks::all().first() ? common.metrics : "", verb);
+    try {
+        const int exit_code = body(metrics);
+        metrics.finish(exit_code);
+        return exit_code;
+    } catch (const Error& error) {
+        metrics.finish(static_cast<int>(error.fault()));
+        throw;
+    } catch (...) {
+        metrics.finish(static_cast<int>(Fault::run));
+        throw;
+    }
 }
 
 }  // namespace narrows::tools

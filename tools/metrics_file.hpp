@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pipeline/flow/run.hpp"
+#include "tools/options.hpp"
 
 namespace narrows::tools {
 
@@ -28,5 +29,10 @@ private:
     bool failed_ = false;
     std::chrono::steady_clock::time_point written_;
 };
+
+// Calls body() with the file of --metrics, on the first rank; says in the file how it ended: with
+// the exit code that it returns or, in an Error's case, means.
+int with_metrics(const Common& common, const std::string& verb,
+                 FunctionRef<int(MetricsFile&)> body);
 
 }  // namespace narrows::tools

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "pipeline/flow/loop.hpp"
 #include "pipeline/language/language.hpp"
@@ -19,9 +19,9 @@
 namespace narrows::tools {
 namespace {
 
-constexpr std::string_view value_options[] = {"--threads", "--seed",    "--set", "--kernel",
-                                              "--stats",   "--metrics", "--log", "--grace",
-                                              "--plugin-path"};
+constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
+                                              "--kernel",  "--stats", "--metrics",
+                                              "--log",     "--grace", "--plugin-path"};
 
 // Help in the house's layout: usage, what it does, options, an example.
 class Layout final : public CLI::Formatter {
@@ -30,8 +30,8 @@ public:
     std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
         std::string text = fmt::format("narrows {} {}{}[options]\n{}\n", verb_.name, verb_.usage,
                                        verb_.usage.empty() ? "" : " ", verb_.summary);
-        text += group(app, "", "Arguments") + group(app, "Options", "Options") + group(app, "Data", "Data") +
-                group(app, "Everywhere", "Everywhere");
+        text += group(app, "", "Arguments") + group(app, "Options", "Options") +
+                group(app, "Data", "Data") + group(app, "Everywhere", "Everywhere");
         return text + fmt::format("\nExample:\n  {}\n", verb_.example);
     }
     std::string make_option_opts(const CLI::Option* option) const override {
@@ -40,7 +40,8 @@ public:
 
 private:
     // An empty group: the positionals.
-    std::string group(const CLI::App* app, const std::string& name, const std::string& title) const {
+    std::string group(const CLI::App* app, const std::string& name,
+                      const std::string& title) const {
         const auto options = app->get_options([&](const CLI::Option* option) {
             return name.empty() ? option->get_positional()
                                 : option->nonpositional() && option->get_group() == name;
@@ -58,8 +59,10 @@ CLI::Validator between(std::int64_t low, std::int64_t high) {
     return CLI::Validator(
         [low, high](const std::string& text) -> std::string {
             std::int64_t value = 0;
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high)
+            const auto [end, error] =
+                std::from_chars(text.data(), text.data() + text.size(), value);
+            if (error == std::errc{} && end == text.data() + text.size() && value >= low &&
+                value <= high)
                 return {};
             return fmt::format("\"{}\" is not a whole number from {} to {}", text, low, high);
         },
@@ -73,13 +76,16 @@ std::int64_t threads_from_environment() {
     const std::string_view view(text);
     const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), threads);
     if (error != std::errc{} || end != view.data() + view.size() || threads < 1)
-        throw Error(Fault::usage, fmt::format("NARROWS_THREADS is \"{}\", not a number of threads", view));
+        throw Error(Fault::usage,
+                    fmt::format("NARROWS_THREADS is \"{}\", not a number of threads", view));
     return threads;
 }
 
 }  // namespace
 
-std::span<const std::string_view> common_value_options() { return value_options; }
+std::span<const std::string_view> common_value_options() {
+    return value_options;
+}
 
 // Thrown by parse() where a verb is only asked what it takes.
 struct Described {};
@@ -107,12 +113,13 @@ struct CommandLine::Impl {
     [[noreturn]] void unexpected(const std::string& argument, const Verb& verb) const {
         const std::string name = argument.substr(0, argument.find('='));
         if (name.size() < 2 || name[0] != '-')
-            throw Error(Fault::usage, fmt::format("{}: unexpected argument \"{}\"", verb.name, argument),
+            throw Error(Fault::usage,
+                        fmt::format("{}: unexpected argument \"{}\"", verb.name, argument),
                         fmt::format("narrows {} {}", verb.name, verb.usage));
         const auto close = language::suggest(name, option_names());
-        throw Error(Fault::usage, fmt::format("{}: no option \"{}\"", verb.name, name),
-                    close.empty() ? fmt::format("see narrows {} --help", verb.name)
-                                  : did_you_mean(close));
+        throw Error(
+            Fault::usage, fmt::format("{}: no option \"{}\"", verb.name, name),
+            close.empty() ? fmt::format("see narrows {} --help", verb.name) : did_you_mean(close));
     }
 };
 
@@ -134,9 +141,14 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--metrics", common_.metrics,
                       "how the run goes, in Prometheus' text form, every second", "FILE"));
+    // Where a verb does not take them they are parsed, to be refused by name, and shown nowhere.
+    if (verb.measures == Measures::nothing) app.get_option("--stats")->group("");
+    if (verb.measures != Measures::stats_and_metrics) app.get_option("--metrics")->group("");
     choice("--log", common_.log, {"text", "json"}, "talk on stderr as text or as JSON lines");
     common(impl_->app.get_option("--log"));
-    common(impl_->add("--grace", common_.grace, "seconds that SIGTERM leaves for finishing files (25)", "N")
+    common(impl_
+               ->add("--grace", common_.grace,
+                     "seconds that SIGTERM leaves for finishing files (25)", "N")
                ->check(between(1, 86400)));
     common(impl_->add("--plugin-path", common_.plugin_folders, "one more folder of plugins", "DIR")
                ->allow_extra_args(false));
@@ -234,12 +246,15 @@ void CommandLine::data_details(recipes::Source& source) {
     group(impl_->add("--format", source.format, "read as: hdf5, idx, npy, csv, raw, ...", "NAME"));
     group(impl_->add("--shape", impl_->shape_text, "raw binary: shape of a sample", "N,N"));
     group(impl_->add("--type", source.sample_type, "raw binary: type of a value, f32", "TYPE"));
-    group(impl_->add("--label-column", source.label_column, "text: column of labels", "NAME|INDEX|none"));
+    group(impl_->add("--label-column", source.label_column, "text: column of labels",
+                     "NAME|INDEX|none"));
     group(impl_->add("--columns", source.columns, "text: columns to read, a,b,3-7", "LIST"));
     group(impl_->add("--window", source.window, "cut long series into samples of N", "N"));
     group(impl_->add("--stride", source.stride, "from one window to the next", "N"));
-    group(impl_->add("--ply", source.ply, "PGN: position after N half-moves (40)", "N")->check(between(0, 10000)));
-    choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"}, "NaN or Inf: stop, skip rows, mask values");
+    group(impl_->add("--ply", source.ply, "PGN: position after N half-moves (40)", "N")
+              ->check(between(0, 10000)));
+    choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"},
+           "NaN or Inf: stop, skip rows, mask values");
     group(impl_->app.get_option("--on-bad-row"));
 }
 
@@ -262,13 +277,20 @@ void CommandLine::parse() {
     set_grace(static_cast<unsigned>(common_.grace));
     if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};
     const std::vector<std::string> extras = impl_->app.remaining();
-    for (const std::string& extra : extras)   // a misspelt option explains the rest
+    for (const std::string& extra : extras)  // a misspelt option explains the rest
         if (extra.size() > 1 && extra[0] == '-') impl_->unexpected(extra, verb_);
     if (!extras.empty()) impl_->unexpected(extras.front(), verb_);
     for (const auto& [option, name] : impl_->required)
         if (option->count() == 0)
             throw Error(Fault::usage, fmt::format("{}: {} is missing", verb_.name, name),
                         fmt::format("narrows {} {}", verb_.name, verb_.usage));
+    const auto refuse = [&](const char* name) {
+        throw Error(Fault::usage, fmt::format("{} does not take {}", verb_.name, name),
+                    "verbs that train or stream do: those whose --help has it");
+    };
+    if (!common_.stats.empty() && verb_.measures == Measures::nothing) refuse("--stats");
+    if (!common_.metrics.empty() && verb_.measures != Measures::stats_and_metrics)
+        refuse("--metrics");
     if (impl_->source != nullptr && !impl_->shape_text.empty())
         impl_->source->shape = parse_widths("--shape", impl_->shape_text);
 }
@@ -278,13 +300,15 @@ std::vector<OptionInfo> options_of(const Verb& verb) {
     line.impl_->describe = true;
     try {
         verb.run(line);
-        throw Error(Fault::run, fmt::format("verb {} ran instead of saying what it takes", verb.name));
+        throw Error(Fault::run,
+                    fmt::format("verb {} ran instead of saying what it takes", verb.name));
     } catch (const Described&) {
     }
     std::vector<OptionInfo> out;
     for (const CLI::Option* option : line.impl_->app.get_options()) {
         OptionInfo info;
         info.argument = option->get_positional();
+        if (!info.argument && option->get_group().empty()) continue;
         if (info.argument) info.names.push_back(option->get_name(true));
         for (const std::string& name : option->get_snames()) info.names.push_back("-" + name);
         for (const std::string& name : option->get_lnames()) info.names.push_back("--" + name);
@@ -310,8 +334,9 @@ std::vector<std::int64_t> parse_widths(const std::string& option, const std::str
         std::int64_t width = 0;
         const auto [end, error] = std::from_chars(text.data() + first, text.data() + comma, width);
         if (error != std::errc{} || end != text.data() + comma || width < 1)
-            throw Error(Fault::usage, fmt::format("{} {}: \"{}\" is not a positive number", option, text,
-                                                  text.substr(first, comma - first)),
+            throw Error(Fault::usage,
+                        fmt::format("{} {}: \"{}\" is not a positive number", option, text,
+                                    text.substr(first, comma - first)),
                         fmt::format("write it as {} 512,256", option));
         widths.push_back(width);
         first = comma + 1;

@@ -15,10 +15,10 @@ void select_kernel(const Common& common);
 recipes::Session make_session(const Common& common);
 
 struct PipelineJob {
-    std::string verb;              // in progress and results
-    std::string text;              // TOML
-    std::string source;            // names the text in messages
-    std::vector<std::string> keys; // results that come first, in this order
+    std::string verb;               // in progress and results
+    std::string text;               // TOML
+    std::string source;             // names the text in messages
+    std::vector<std::string> keys;  // results that come first, in this order
     ResultsAre results = ResultsAre::talk;
     bool written_by_user = false;  // errors then show the place in the text
     // Looks at the results of a run that reached its end; its exit code.
@@ -32,7 +32,8 @@ struct PipelineFiles {
 };
 PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Registry& registry);
 
-// Throws Error{Fault::usage}: an output that is also an input, or, with --no-clobber, is there.
+// Throws Error{Fault::usage}: an output that is also an input, or, with --no-clobber, is there; a
+// file of --metrics or --stats that is one of either.
 void refuse_outputs(const Common& common, const PipelineFiles& files);
 
 // Runs, prints results, writes --stats; stops at --print-pipeline and --dry-run. The exit code.

@@ -154,7 +154,8 @@ void describe(CommandLine& line, TrainLine& in) {
     line.option("--hidden", in.hidden, "hidden layers: 512,256 or none");
     line.option("--corruption", in.corruption,
                 "gaussian:S, masking:R, salt-and-pepper:R or none; S:T changes to T over the run");
-    line.option("--emphasis", in.emphasis, "weight of corrupted values in the loss, and of others: A,B");
+    line.option("--emphasis", in.emphasis,
+                "weight of corrupted values in the loss, and of others: A,B");
     line.option("--sparsity", o.sparsity, "of the code: l1:WEIGHT, kl:ACTIVITY or k:UNITS");
     line.option("--codebook", o.codebook,
                 "quantise codes: ENTRIES or ENTRIES:VALUES of each (512:4)");
@@ -233,6 +234,7 @@ int train(CommandLine& line) {
     PipelineFiles files{{}, {options.output}};
     for (const std::string& text : options.source.data)
         files.inputs.push_back(datasets::parse_data(text).file);
+    if (names_a_file(options.preset)) files.inputs.push_back(options.preset);
     refuse_outputs(common, files);
     auto data = open_data(options.source);
     const recipes::DataFacts facts = training_facts(*data, options.source, common);

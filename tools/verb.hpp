@@ -1,6 +1,7 @@
 // The table of verbs. One file per verb, one entry here.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -8,9 +9,13 @@
 
 namespace narrows::tools {
 
+// Which of --stats and --metrics a verb takes; the others refuse them.
+enum class Measures : std::uint8_t { nothing, stats, stats_and_metrics };
+
 struct Verb {
     std::string_view name, usage, summary, example;
-    int (*run)(CommandLine& line);   // returns the exit code, throws Error
+    int (*run)(CommandLine& line);  // returns the exit code, throws Error
+    Measures measures = Measures::nothing;
 };
 
 std::span<const Verb> verbs();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <sstream>
 
@@ -18,6 +19,7 @@ constexpr double panel_width = 420, panel_height = 320, left = 64, right = 16, t
 constexpr double line_height = 20, key_column = 200, least_tick_distance = 26,
                  letter_width = 7.5;     // about, of the words below
 constexpr std::size_t most_marked = 60;  // points of a line with dots and bars of their own
+constexpr double largest = 1e300;        // so that no difference overflows
 
 struct Axis {
     double low = 0, high = 1;
@@ -25,18 +27,19 @@ struct Axis {
     // Part of the way from low to high.
     double place(double value) const {
         if (!logarithmic) return (value - low) / (high - low);
-        return std::log(value / low) / std::log(high / low);
+        return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low));
     }
 };
 
 void widen(Axis& axis) {
     if (axis.high > axis.low) return;
     if (axis.logarithmic) {
-        axis.low /= 2;
+        axis.low = std::max(axis.low / 2, std::numeric_limits<double>::denorm_min());
         axis.high *= 2;
     } else {
-        axis.low -= 0.5;
-        axis.high += 0.5;
+        const double half = std::max(0.5, std::abs(axis.low) * 1e-6);
+        axis.low -= half;
+        axis.high += half;
     }
 }
 
@@ -57,9 +60,9 @@ Axis y_axis(const Chart& chart) {
     widen(axis);
     const std::vector<double> ticks = ticks_between(axis.low, axis.high, 6);
     const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : axis.high - axis.low;
-    axis.low = std::floor(axis.low / step + 1e-9) * step;
-    axis.high = std::ceil(axis.high / step - 1e-9) * step;
-    return axis;
+    const double low = std::floor(axis.low / step + 1e-9) * step;
+    const double high = std::ceil(axis.high / step - 1e-9) * step;
+    return high > low ? Axis{low, high} : axis;  // a range of the last digits rounds away
 }
 
 Axis x_axis(const ChartPanel& panel, bool logarithmic) {
@@ -250,6 +253,7 @@ std::vector<double> ticks_between(double low, double high, int count) {
     std::vector<double> out;
     if (!(high > low)) return {low};
     const double rough = (high - low) / count;
+    if (rough < std::numeric_limits<double>::min()) return {low};
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     const double part = rough / power;
     const double step = power * (part <= 1.5 ? 1 : part <= 3.5 ? 2 : part <= 7.5 ? 5 : 10);
@@ -263,6 +267,12 @@ std::string chart_svg(const Chart& chart) {
     std::size_t points = 0;
     each_point(chart, [&](const ChartPoint& point) {
         ++points;
+        for (const double value : {point.x, point.y, point.spread})
+            if (!(std::abs(value) <= largest))
+                throw Error(
+                    Fault::input,
+                    fmt::format("{:g} is beyond what a chart can show, {:g}", value, largest),
+                    "divide the column by a power of ten, or leave the row out");
         if (chart.log_x && !(point.x > 0))
             throw Error(Fault::usage,
                         fmt::format("x = {:g} has no place on a logarithmic axis", point.x),

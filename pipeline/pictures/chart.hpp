@@ -10,7 +10,7 @@
 namespace narrows::pictures {
 
 struct ChartPoint {
-    double x = 0, y = 0;  // finite
+    double x = 0, y = 0;  // up to 1e300
     double spread = 0;    // a bar of so much above and below; 0: none
 };
 struct ChartSeries {
@@ -31,7 +31,7 @@ struct Chart {
 NARROWS_PUBLIC std::vector<double> ticks_between(double low, double high, int count);
 
 // Lines of more than 60 points have no dots and bars. Throws Error{Fault::usage} where there is
-// nothing to draw, or x <= 0 with log_x.
+// nothing to draw, or x <= 0 with log_x; Error{Fault::input} for numbers beyond 1e300, NaN and Inf.
 NARROWS_PUBLIC std::string chart_svg(const Chart& chart);
 
 }  // namespace narrows::pictures

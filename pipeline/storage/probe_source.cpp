@@ -61,12 +61,15 @@ public:
         const Descriptor data(::fcntl(file, F_DUPFD_CLOEXEC, 10));
         posix_spawn_file_actions_adddup2(&actions, link.number(), 0);
         posix_spawn_file_actions_adddup2(&actions, data.number(), 3);
-        // A group of its own: Ctrl-C is for us, who finish what is being read.
-        sigset_t none;
-        ::sigemptyset(&none);
+        // A group of its own: Ctrl-C is for us, who finish what is being read. One that comes before
+        // the child has its group, or a signal to all processes of a job, is left waiting.
+        sigset_t waiting;
+        ::sigemptyset(&waiting);
+        ::sigaddset(&waiting, SIGINT);
+        ::sigaddset(&waiting, SIGTERM);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
         posix_spawnattr_setpgroup(&attributes, 0);
-        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigmask(&attributes, &waiting);
         std::string name = "narrows-probe", shown = path.string();
         char* const words[] = {name.data(), shown.data(), nullptr};
         const int error =

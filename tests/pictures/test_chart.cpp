@@ -59,3 +59,30 @@ TEST_CASE("a chart puts points where they are, with bars and one colour a name",
     CHECK_THROWS_AS(chart_svg(chart), Error);
     CHECK_THROWS_AS(chart_svg(Chart{}), Error);
 }
+
+TEST_CASE("no range of numbers gives places that are none", "[pictures]") {
+    const auto drawn = [](double x1, double y1, double x2, double y2, bool log_x) {
+        Chart chart;
+        chart.log_x = log_x;
+        chart.panels.emplace_back().series.push_back({"s", {{x1, y1, 0}, {x2, y2, y2 / 4}}});
+        return chart_svg(chart);
+    };
+    for (const std::string& svg :
+         {drawn(1, -1e300, 2, 1e300, false), drawn(-1e300, 1, 1e300, 1, false),
+          drawn(1e300, 1e300, 1e300, 1e300, false), drawn(1, 1e17, 2, 1e17, false),
+          drawn(0, 1e16, 5e-324, 1e16 + 2, false), drawn(1e-300, 0, 1e300, 5e-324, true),
+          drawn(5e-324, 0, 5e-324, 0, true)}) {
+        INFO(svg);
+        CHECK(svg.find("nan") == std::string::npos);
+        CHECK(svg.find("inf") == std::string::npos);
+        // Every point stands in the figure.
+        for (std::size_t at = 0; (at = svg.find("cx=\"", at)) != std::string::npos; ++at) {
+            CHECK(std::stod(svg.substr(at + 4)) >= 0);
+            CHECK(std::stod(svg.substr(at + 4)) <= 500);
+        }
+    }
+    for (const double value : {1e308, -1e308, double{NAN}, double{INFINITY}}) {
+        CHECK_THROWS_AS(drawn(1, value, 2, 0, false), Error);
+        CHECK_THROWS_AS(drawn(value, 1, 2, 0, false), Error);
+    }
+}

@@ -68,6 +68,11 @@ def main(build):
     if wrong.stderr.count("narrows: error") != 1:
         sys.exit(f"expected one message\n{wrong.stderr}")
     run("encode digits.h5 -m dense1.h5 -o z.h5", 2, expect=2)
+    run("classify predict digits.h5 -m dense1.h5 -o z.csv", 2, expect=2)
+    with open("stream.toml", "w") as file:
+        file.write(run("encode digits.h5 -m dense1.h5 -o z.h5 --print-pipeline").stdout)
+    if "over ranks" not in run("run stream.toml", 2, expect=2).stderr or os.path.exists("z.h5"):
+        sys.exit("a streaming pipeline ran over ranks")
 
     # A rank is killed after its second checkpoint; three ranks go on.
     options = ("train digits.h5 --model undercomplete --batch 250 --epochs 30 -q "

@@ -1,10 +1,12 @@
 // Files that mean harm, or were damaged where HDF5 believes what it reads: this process lives, and
 // says why it refuses.
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <random>
 
@@ -255,6 +257,23 @@ f.close()
     for (const char* name : {"many", "check", "odd", "edges", "masked"}) check("many.h5", name);
     check("block.h5", "block");
     check("block.h5", "plain");
+}
+
+TEST_CASE("Ctrl-C and a job's end leave the probe at work", "[hostile][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    make_old_file(folder / "old.h5");
+    const storage::ArrayFile file(folder / "old.h5");
+    const std::size_t arrays = file.look().arrays.size();
+    // The youngest child of this thread is the probe.
+    std::ifstream in("/proc/thread-self/children");
+    pid_t probe = 0;
+    for (pid_t child = 0; in >> child;) probe = child;
+    REQUIRE(probe > 0);
+    for (const int signal : {SIGINT, SIGTERM}) {
+        REQUIRE(::kill(probe, signal) == 0);
+        CHECK(file.look().arrays.size() == arrays);
+    }
 }
 
 TEST_CASE("a file of people one trusts is read by HDF5 itself, with any filter",

@@ -129,6 +129,7 @@ TEST_CASE("encode --append puts rows behind those of the same model, and mixes n
                                         " | tail -n +2 >dump.txt 2>/dev/null";
             return std::system(command.c_str()) == 0 ? folder.read("dump.txt") : std::string();
         };
+        REQUIRE_FALSE(raw("z.h5").empty());
         CHECK(raw("z.h5") == raw("whole.h5"));
     }
     const std::string before = folder.read("z.h5");

@@ -67,6 +67,74 @@ TEST_CASE("--metrics says how a run failed, and a place that cannot be written i
     CHECK_FALSE(folder.has("z.h5"));
 }
 
+TEST_CASE("--metrics says how a command ended whose run was done", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 100 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
+    const Outcome failed =
+        folder.narrows("encode d.h5 -m m.h5 -o z.h5 --metrics run.prom --stats no/where.json");
+    CHECK(failed.code == 2);
+    CHECK(metric(folder.read("run.prom"), "narrows_finished") == 1);
+    CHECK(metric(folder.read("run.prom"), "narrows_exit_code") == 2);
+    CHECK(folder.narrows("probe d.h5 -m m.h5 --fail-under 1 --metrics probe.prom").code == 1);
+    CHECK(metric(folder.read("probe.prom"), "narrows_exit_code") == 1);
+}
+
+TEST_CASE("--metrics and --stats replace no input, model, output or each other", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 100 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
+    folder.write("e.toml", folder.must("evaluate d.h5 -m m.h5 --print-pipeline").out);
+    folder.write("link.sh", "ln -s m.h5 link.h5");
+    folder.shell("sh link.sh");
+    const std::vector<std::string> before = folder.names();
+    const std::string data = folder.read("d.h5"), model = folder.read("m.h5"),
+                      pipeline = folder.read("e.toml");
+    const std::string here = (folder.path() / "work").string();
+    for (const std::string& option : {std::string("--metrics "), std::string("--stats ")})
+        for (const std::string& words :
+             {std::string("encode d.h5 -m m.h5 -o z9.h5 ") + option + "z9.h5",
+              "encode d.h5 -m m.h5 -o z9.h5 " + option + "'" + here + "/z9.h5'",
+              "encode d.h5 -m m.h5 -o z9.h5 " + option + "./d.h5",
+              "encode d.h5 -m m.h5 -o z9.h5 " + option + "link.h5",
+              "train d.h5 --model linear --latent 2 -o new.h5 " + option + "new.h5",
+              "score d.h5 -m m.h5 --labels d.h5:/labels -o s.h5 " + option + "d.h5",
+              "run e.toml " + option + "e.toml",
+              std::string("evaluate d.h5 -m m.h5 --metrics x --stats ./x")}) {
+            INFO(words);
+            const Outcome refused = folder.narrows(words);
+            CHECK(refused.code == 2);
+            CHECK(refused.err.find("is also an input or output") != std::string::npos);
+        }
+    CHECK(folder.names() == before);
+    CHECK(folder.read("d.h5") == data);
+    CHECK(folder.read("m.h5") == model);
+    CHECK(folder.read("e.toml") == pipeline);
+}
+
+TEST_CASE("verbs that measure nothing refuse --metrics and --stats, and show neither", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 100 -o d.h5 -q");
+    for (const std::string& option : {std::string("--metrics"), std::string("--stats")}) {
+        const Outcome refused = folder.narrows("compress d.h5 --rel 1e-2 -o c.h5 " + option + " x");
+        CHECK(refused.code == 2);
+        CHECK(refused.err.find("compress does not take " + option) != std::string::npos);
+        CHECK(folder.must("compress --help").out.find(option) == std::string::npos);
+        CHECK(folder.must("encode --help").out.find(option) != std::string::npos);
+    }
+    CHECK(folder.names() == std::vector<std::string>{"d.h5"});
+    // A copy that is no pipeline has metrics, too.
+    folder.write(
+        "l.csv", "label\n" + [] {
+            std::string rows;
+            for (int i = 0; i < 100; ++i) rows += std::to_string(i % 10) + "\n";
+            return rows;
+        }());
+    folder.must("import d.h5 --labels l.csv -o e.h5 --metrics run.prom -q");
+    CHECK(metric(folder.read("run.prom"), "narrows_samples_total") == 100);
+    CHECK(metric(folder.read("run.prom"), "narrows_exit_code") == 0);
+}
+
 TEST_CASE("with --log json every line on stderr is an object with time and level", "[tools]") {
     Folder folder;
     folder.must("generate digits -n 300 -o d.h5 -q");

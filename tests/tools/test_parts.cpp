@@ -55,6 +55,25 @@ void prepare(const Folder& folder) {
 
 }  // namespace
 
+TEST_CASE("the array job's parts stay the same when some are submitted again", "[tools][parts]") {
+    Folder folder;
+    prepare(folder);
+    folder.must("encode d.h5 -m m.h5 -o whole.h5");
+    const auto job = [&](int task, int tasks, const std::string& words) {
+        return folder.shell("SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_ID=" + std::to_string(task) +
+                            " SLURM_ARRAY_TASK_COUNT=" + std::to_string(tasks) +
+                            " bash '" NARROWS_SOURCE_DIR "/tools/slurm/encode.sbatch' " + words);
+    };
+    for (const int task : {1, 3}) CHECK(job(task, 3, "d.h5 m.h5 z.d 3").code == 0);
+    CHECK(job(2, 1, "d.h5 m.h5 z.d 3").code == 0);  // alone, later: --array=2
+    folder.must("join z.d -o z.h5");
+    CHECK(rows_of(folder, "z.h5") == rows_of(folder, "whole.h5"));
+    const Outcome without = job(2, 3, "d.h5 m.h5 y.d");
+    CHECK(without.code != 0);
+    CHECK(without.err.find("usage: sbatch") != std::string::npos);
+    CHECK_FALSE(folder.has("y.d"));
+}
+
 TEST_CASE("four parts joined have the rows of one run, byte for byte", "[tools][parts]") {
     Folder folder;
     prepare(folder);

@@ -63,7 +63,8 @@ TEST_CASE("a picture of reconstructions reads no more than it shows", "[tools]")
     CHECK(png.find("view.grid") != std::string::npos);  // who drew it
 }
 
-TEST_CASE("chart draws the mean and deviation of rows that agree, and names what is wrong", "[tools]") {
+TEST_CASE("chart draws the mean and deviation of rows that agree, and names what is wrong",
+          "[tools]") {
     const Folder folder;
     folder.write("t.csv", "kind,epochs,recall\na,1,0.2\na,1,0.4\na,10,0.9\nb,1,0.1\nb,10,0.2\n");
     const std::string words = "chart t.csv --x epochs --y recall --series kind ";
@@ -85,4 +86,11 @@ TEST_CASE("chart draws the mean and deviation of rows that agree, and names what
     CHECK(number.code == 4);
     CHECK(number.err.find("bad.csv:3: \"x\" in column recall") != std::string::npos);
     CHECK_FALSE(folder.has("e.svg"));
+    folder.write("huge.csv", "x,y\n1,1e250\n1,-1e250\n2,0\n");  // whose squares overflow
+    folder.must("chart huge.csv --x x --y y -o huge.svg");
+    const std::string huge = folder.read("huge.svg");
+    CHECK(huge.find("class=\"bar\"") != std::string::npos);
+    CHECK(huge.find("nan") == std::string::npos);
+    folder.write("huge.csv", "x,y\n1,1e308\n2,0\n");
+    CHECK(folder.narrows("chart huge.csv --x x --y y -o e.svg").code == 4);
 }
