@@ -25,6 +25,14 @@ std::vector<std::string> first_argument(const Options& options) {
     return {};
 }
 
+// What goes before the verb, too.
+Options common_options() {
+    Options out;
+    for (OptionInfo& option : options_of(*find_verb("train")))
+        if (option.group == "Everywhere") out.push_back(std::move(option));
+    return out;
+}
+
 // Words before the verb that take the next word with them.
 std::string before_verb() {
     std::string out;
@@ -58,14 +66,12 @@ std::string_view summary_of(std::string_view first) {
     return {};
 }
 
-// 'text' for a shell; zsh's option texts keep brackets and colons for themselves.
-std::string quoted(std::string_view text, std::string_view escaped = {}) {
+// 'text' for a shell.
+std::string quoted(std::string_view text) {
     std::string out = "'";
     for (const char c : text) {
         if (c == '\'')
             out += "'\\''";
-        else if (escaped.find(c) != std::string_view::npos)
-            out += std::string("\\") + c;
         else
             out += c;
     }
@@ -84,7 +90,14 @@ std::string bash() {
     for (const std::string& word : first_words())
         if (const auto seconds = second_words(word); !seconds.empty())
             two += fmt::format("        {}) values='{}' ;;\n", quoted(word), join(seconds));
-    std::string tables, values;
+    std::string tables, values, before;
+    std::vector<std::string> everywhere;
+    for (const OptionInfo& option : common_options()) {
+        everywhere.insert(everywhere.end(), option.names.begin(), option.names.end());
+        if (!option.choices.empty())
+            before += fmt::format("                {}) values='{}' ;;\n", join(option.names, "|"),
+                                  join(option.choices));
+    }
     for (const Verb& verb : verbs()) {
         const Options options = options_of(verb);
         std::vector<std::string> names, valued;
@@ -120,7 +133,15 @@ _narrows() {{
         esac
     done
     case $verb in
-        '') values='{}' ;;
+        '')
+            if ((i > COMP_CWORD)); then  # the value of an option
+                case $prev in
+{}                esac
+            elif [[ $cur == -* ]]; then
+                values='{}'
+            else
+                values='{}'
+            fi ;;
 {}{}    esac
     if [[ -n $options ]]; then
         for ((i = at + 1; i < COMP_CWORD; ++i)); do
@@ -150,13 +171,26 @@ complete -o bashdefault -o default -F _narrows narrows
                                if (!second_words(word).empty()) heads.push_back(word);
                            return join(heads, "|");
                        }(),
-                       join(first_words()), two, tables, values);
+                       before, join(everywhere), join(first_words()), two, tables, values);
 }
 
 std::string zsh_action(const OptionInfo& option) {
     if (option.choices.empty()) return "_files";
     if (option.value == "NAME") return fmt::format("({})", join(option.choices));
     return fmt::format("{{compadd -- {}; _files}}", join(option.choices));
+}
+
+// What _arguments takes for one option.
+std::string zsh_option(const OptionInfo& option, std::string_view indent) {
+    std::string body, text;
+    for (const char c : option.doc)
+        body += c == '[' || c == ']' || c == ':' || c == '\\' ? std::string("\\") + c
+                                                              : std::string(1, c);
+    std::string tail = "[" + body + "]";
+    if (!option.flag) tail += ":" + option.value + ":" + zsh_action(option);
+    for (const std::string& name : option.names)
+        text += fmt::format(" \\\n{}  {}", indent, quoted("*" + name + tail));
+    return text;
 }
 
 std::string zsh_arguments(const Verb& verb, std::string_view indent) {
@@ -172,20 +206,14 @@ std::string zsh_arguments(const Verb& verb, std::string_view indent) {
                 quoted(fmt::format("1:{}:({})", option.names.front(), join(option.choices))));
             continue;
         }
-        std::string body;
-        for (const char c : option.doc)
-            body += c == '[' || c == ']' || c == ':' || c == '\\' ? std::string("\\") + c
-                                                                  : std::string(1, c);
-        std::string tail = "[" + body + "]";
-        if (!option.flag) tail += ":" + option.value + ":" + zsh_action(option);
-        for (const std::string& name : option.names)
-            text += fmt::format(" \\\n{}  {}", indent, quoted("*" + name + tail));
+        text += zsh_option(option, indent);
     }
     return text + fmt::format(" \\\n{}  '*:file:_files'\n", indent);
 }
 
 std::string zsh() {
-    std::string list, cases;
+    std::string list, cases, before;
+    for (const OptionInfo& option : common_options()) before += zsh_option(option, "    ");
     for (const std::string& word : first_words()) {
         list += fmt::format("    {}\n", quoted(fmt::format("{}:{}", word, summary_of(word))));
         const auto seconds = second_words(word);
@@ -212,7 +240,8 @@ _narrows() {{
     local -a verbs
     verbs=(
 {}    )
-    _arguments -C '1:verb:->verb' '*::argument:->rest'
+    _arguments -C -A '-*'{} \
+      '1:verb:->verb' '*::argument:->rest'
     case $state in
         verb) _describe verb verbs ;;
         rest)
@@ -222,7 +251,16 @@ _narrows() {{
 }}
 if [[ $funcstack[1] == _narrows ]]; then _narrows "$@"; else compdef _narrows narrows; fi
 )",
-                       list, cases);
+                       list, before, cases);
+}
+
+std::string fish_option(const OptionInfo& option, std::string_view when) {
+    std::string text = fmt::format("complete -c narrows -n {}", when);
+    for (const std::string& name : option.names)
+        text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+    if (!option.flag) text += " -r";
+    if (!option.choices.empty()) text += " -a " + fish_quoted(join(option.choices));
+    return text + fmt::format(" -d {}\n", fish_quoted(option.doc));
 }
 
 std::string fish() {
@@ -272,6 +310,8 @@ complete -c narrows -e
                 fmt::format("complete -c narrows -n 'test (__narrows_verb) = {}' -f -a {} -d {}\n",
                             word, second, fish_quoted(find_verb(word + " " + second)->summary));
     }
+    for (const OptionInfo& option : common_options())
+        text += fish_option(option, "'test -z (__narrows_verb)'");
     for (const Verb& verb : verbs()) {
         const std::string when =
             fish_quoted(fmt::format("test (__narrows_verb) = \"{}\"", verb.name));
@@ -279,15 +319,8 @@ complete -c narrows -e
         if (const auto first = first_argument(options); !first.empty())
             text +=
                 fmt::format("complete -c narrows -n {} -a {}\n", when, fish_quoted(join(first)));
-        for (const OptionInfo& option : options) {
-            if (option.argument) continue;
-            text += fmt::format("complete -c narrows -n {}", when);
-            for (const std::string& name : option.names)
-                text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-            if (!option.flag) text += " -r";
-            if (!option.choices.empty()) text += " -a " + fish_quoted(join(option.choices));
-            text += fmt::format(" -d {}\n", fish_quoted(option.doc));
-        }
+        for (const OptionInfo& option : options)
+            if (!option.argument) text += fish_option(option, when);
     }
     return text;
 }

@@ -312,7 +312,7 @@ std::vector<OptionInfo> options_of(const Verb& verb) {
         if (info.argument) info.names.push_back(option->get_name(true));
         for (const std::string& name : option->get_snames()) info.names.push_back("-" + name);
         for (const std::string& name : option->get_lnames()) info.names.push_back("--" + name);
-        info.flag = option->get_type_size() == 0;
+        info.flag = option->get_items_expected_max() == 0;
         if (!info.argument && !info.flag) info.value = option->get_type_name();
         info.doc = option->get_description();
         info.group = info.argument ? "Arguments" : option->get_group();

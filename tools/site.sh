@@ -2,15 +2,25 @@
 # The manual as static pages: every Markdown page of the tree, the node reference, a gallery of pictures
 # that narrows makes on generated data, and manual pages of the verbs. Needs pandoc; no network.
 # Usage: tools/site.sh [OUT] [NARROWS]   (default build/site; build/release/bin/narrows)
+# OUT is replaced: it must be new, empty, or a site that this made (it holds .narrows-site).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-build/site}
+out=$(realpath -m "$out")
 narrows=$(realpath "${2:-build/release/bin/narrows}")
 command -v pandoc >/dev/null || { echo "site: install pandoc" >&2; exit 1; }
 [ -x "$narrows" ] || { echo "site: no command at $narrows; build first" >&2; exit 1; }
+for folder in "$out" "$out.partial"; do
+    [ -e "$folder" ] || [ -L "$folder" ] || continue
+    [ -f "$folder/.narrows-site" ] && continue
+    [ -d "$folder" ] && [ -z "$(ls -A "$folder")" ] && continue
+    echo "site: $folder is there, and no site that this made; name another folder" >&2
+    exit 2
+done
 aside=$out.partial
 rm -rf "$aside"
 mkdir -p "$aside/gallery"
+touch "$aside/.narrows-site"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$narrows" man -o "$work/man"

@@ -49,7 +49,7 @@ GALLERY = [
     ("units.png", "What the units of a sparse model respond to",
      "narrows units sparse.h5 --count 100 -o units.png"),
     ("map.svg", "Codes of test digits in the plane, t-SNE, coloured by class",
-     "narrows map test.h5 -m model.h5 -o map.svg"),
+     "narrows map test.h5 -m model.h5 --iterations 400 -o map.svg"),
 ]
 
 

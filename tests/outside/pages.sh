@@ -38,6 +38,28 @@ if grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Release$' "$build/CMakeCache.txt"; then
     echo "binaries: hold no path of the build"
 fi
 
+# The site replaces no folder of others. With pandoc that does nothing, it gets as far as to look.
+mkdir precious tool
+touch precious/letter
+printf '#!/bin/sh\n' >tool/pandoc
+chmod +x tool/pandoc
+for place in precious precious/letter; do
+    code=0
+    PATH=$work/tool:$PATH "$source/tools/site.sh" "$work/$place" "$build/bin/narrows" 2>said.txt || code=$?
+    [ "$code" = 2 ] && grep -q "no site that this made" said.txt && [ -e precious/letter ] ||
+        { cat said.txt; echo "site.sh on $place: $code"; exit 1; }
+done
+# The gallery shows the commands that made its pictures.
+python3 - "$source" <<'PY'
+import ast, sys
+tree = ast.parse(open(sys.argv[1] + "/tools/site_pages.py").read())
+gallery = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "GALLERY")
+script = open(sys.argv[1] + "/tools/site.sh").read()
+for _, _, command in gallery:
+    assert "n " + command.removeprefix("narrows ") in script, command
+PY
+echo "site: replaces only sites, its gallery shows the commands run"
+
 if [ -z "${NARROWS_PAGES:-}" ]; then
     echo "skipped: site and reference, NARROWS_PAGES is not set"
     exit 0

@@ -81,6 +81,15 @@ TEST_CASE("bash completes verbs, options and known values, and leaves the rest t
     CHECK(offered(folder, "generate digits ''") == "");
     CHECK(offered(folder, "encode d.h5 --kernel av") == "avx2 avx512");
     CHECK(offered(folder, "nonsense ''") == "");
+    // Before the verb: values of options, and the options that every verb has.
+    CHECK(offered(folder, "--kernel av") == "avx2 avx512");
+    CHECK(offered(folder, "--threads 2 --log ''") == "text json");
+    CHECK(offered(folder, "--threads ''") == "");
+    CHECK(offered(folder, "--print") == "--print-pipeline");
+    CHECK(offered(folder, "--kernel avx2 gen") == "generate");
+    // A flag takes no word with it.
+    CHECK(offered(folder, "-q gen") == "generate");
+    CHECK(offered(folder, "generate -q ''") == "digits waves fields blobs");
 }
 
 TEST_CASE("zsh and fish read their completion, and fish completes as bash does", "[tools]") {
@@ -92,6 +101,8 @@ TEST_CASE("zsh and fish read their completion, and fish completes as bash does",
             "zsh -fc 'fpath=($PWD $fpath); autoload -U compinit; "
             "compinit -D -u; echo $_comps[narrows]'");
         CHECK(loaded.out == "_narrows\n");
+        const std::string text = folder.read("_narrows");
+        CHECK(text.find("'*--quiet[no talk on stderr]'") != std::string::npos);  // without a value
     }
     if (there(folder, "fish")) {
         const auto ask = [&](const std::string& words) {
@@ -107,6 +118,10 @@ TEST_CASE("zsh and fish read their completion, and fish completes as bash does",
         CHECK(ask("classify pre").starts_with("predict\t"));
         CHECK(ask("classify train --labels-p").starts_with("--labels-per-class\t"));
         CHECK(ask("--threads 2 generate wa").starts_with("waves"));
+        CHECK(ask("--kernel avx5").starts_with("avx512\t"));
+        CHECK(ask("--log js").starts_with("json"));
+        CHECK(ask("-q enc").starts_with("encode\t"));
+        CHECK(ask("train d.h5 -q --late").starts_with("--latent\t"));
     }
 }
 

@@ -39,8 +39,21 @@ def write_table(path, rows, labels):
                header=",".join([f"f{i}" for i in range(rows.shape[1])] + ["anomaly"]))
 
 
+def command():
+    """What NARROWS names, or this tree's build."""
+    build = pathlib.Path(__file__).resolve().parents[2] / "build"
+    places = [build / "release" / "bin" / "narrows", build / "bin" / "narrows"]
+    named = os.environ.get("NARROWS")
+    if named:
+        return os.path.abspath(named) if "/" in named else named  # it runs in other folders
+    for place in places:
+        if os.access(place, os.X_OK):
+            return str(place)
+    sys.exit(f"no command at {places[0]}: build the tree, or name it with NARROWS=FILE")
+
+
 def by_network(args, folder, train, test, seed):
-    narrows = os.environ.get("NARROWS", "narrows")
+    narrows = command()
     for name, rows in (("train", train), ("test", test)):
         write_table(folder / f"{name}.csv", *rows)
     more = ["--epochs", str(args.epochs)] if args.epochs else []

@@ -7,7 +7,7 @@
 # Usage: tools/guides/chess_memory.sh POSITIONS [FOLDER]
 #   POSITIONS  EPD or FEN, a position a line, gzipped or not; or PGN (then PLY, 40, chooses)
 #   FOLDER     for models, results and the figure (a temporary one that is removed); what an
-#              earlier run with the same settings left there is not measured again
+#              earlier run left there is not measured again; positions, PLY and HIDDEN stay the same
 # Settings: NARROWS (the command), EPOCHS (60), LATENT (64), HIDDEN (512), SEEDS ("1"),
 #   TIMES ("", more epochs to measure after: "4 15"), SIZES ("", more codes: "16 32 128 256"),
 #   CHECK=1: exit 1 where the published experiment's margins are missed.
@@ -17,6 +17,18 @@ positions=${1:?usage: chess_memory.sh POSITIONS [FOLDER]}
 in_folder "${2:-}"
 epochs=${EPOCHS:-60} latent=${LATENT:-64} hidden=${HIDDEN:-512} seeds=${SEEDS:-1}
 times="1 ${TIMES:-} $epochs" sizes="$latent ${SIZES:-}"
+
+# What an earlier run left is of use only where it was made of the same by the same.
+what=$positions  # DATA may be more than a file's name
+[ ! -f "$positions" ] || what=$(sha256sum <"$positions" | cut -c 1-64)
+what="$what ply ${PLY:-40} hidden $hidden $(narrows --version)"
+for found in "$work"/model-*.json; do
+    [ -e "$found" ] || continue
+    [ "$(cat "$work/settings.txt" 2>/dev/null)" = "$what" ] && break
+    echo "$work holds results of other positions or settings; name another folder" >&2
+    exit 2
+done
+echo "$what" >"$work/settings.txt"
 
 # Games are replayed once, into planes. Held out is the last tenth of each tenth of the file.
 rows=$(narrows import "$positions" --ply "${PLY:-40}" --json -q -o "$work/positions.h5" |
