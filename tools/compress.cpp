@@ -151,7 +151,12 @@ int compress(CommandLine& line) {
     job.wanted = wanted_of(absolute, range, pointwise, psnr, lossless);
     job.budget = budget.value_or(job.budget);
     job.prefer = prefer_of(prefer);
-    for (const std::string& text : per_variable) job.bounds.push_back(bound_of_variable(text));
+    for (const std::string& text : per_variable) {
+        auto bound = bound_of_variable(text);
+        if (named(job.bounds, bound.first) != nullptr)
+            throw Error(Fault::usage, fmt::format("--per-variable gives {} two bounds", bound.first), "give one");
+        job.bounds.push_back(std::move(bound));
+    }
     if (job.embed && model.empty()) throw Error(Fault::usage, "--embed without -m", "models that are fitted here are stored in any case");
     if (!model.empty()) job.models = codec::models_of(model);
     if (!(job.budget >= 0 && job.budget <= 1e6))
@@ -169,8 +174,7 @@ int compress(CommandLine& line) {
     leave_out_checksums(inputs.inputs, job);
     if (job.wanted.kind == Wanted::Kind::unsaid)
         for (const codec::Input& input : inputs.inputs)
-            if (named(job.bounds, input.info.path) == nullptr && is_float(input.info) && input.info.shape.rank() > 0 &&
-                input.info.shape.elements() > 0)
+            if (named(job.bounds, input.info.path) == nullptr && codec::needs_bound(input.info))
                 throw Error(Fault::usage,
                             fmt::format("{} holds {} values: how far may they be off?", input.info.path, storage::to_string(input.info.type)),
                             "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");

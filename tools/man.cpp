@@ -159,7 +159,8 @@ threads to use, where \fB\-\-threads\fR is not given
 folders of further plugins, separated by colons
 .TP
 .B NARROWS_MODEL_PATH
-folders in which the HDF5 filter looks for models of compressed files
+where models of compressed files are looked for, separated by colons: compressed files, and folders of
+models named by their SHA\-256
 .TP
 .B NO_COLOR
 no colours on a terminal

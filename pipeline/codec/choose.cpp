@@ -127,7 +127,6 @@ void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type
     RowModel model = std::get<RowModel>(*plan.model);
     const double before = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(choice.model.size());
     model.start = learn_start(plan, type, all);
-    Candidate& winner = choice.tried[choice.winner];
     double least = before;
     for (const bool levels : {true, false}) {
         if (!levels) model.start.levels.clear();
@@ -136,8 +135,6 @@ void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type
         const double now = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(bytes.size());
         if (now >= least) continue;
         least = now;
-        winner.bytes += now - before;
-        winner.model_bytes = bytes.size();
         choice.plan.model = plan.model;
         choice.model = std::move(bytes);
     }

@@ -45,6 +45,7 @@ struct Plan {
 struct ChunkReport {
     double max_error = 0, squared_error = 0;   // pointwise: relative; over finite values
     std::uint64_t values = 0, violations = 0;
+    std::uint64_t measured = 0;                // of the values: finite and no fill, which errors are over
     Method method = Method::packed;
 };
 

@@ -14,6 +14,7 @@ void compare_each(std::span<const T> original, std::span<const T> decoded, const
         const bool odd = !is_finite(original[i]) || is_fill(original[i], fill);
         if (!holds(original[i], decoded[i], odd ? Bound{} : bound)) ++report.violations;
         if (odd) continue;
+        ++report.measured;
         double error = distance(original[i], decoded[i]);
         report.squared_error += error * error;
         if (bound.kind == Bound::Kind::pointwise && original[i] != T{})
@@ -49,6 +50,7 @@ void compare_values(std::span<const T> original, std::span<const T> decoded, con
                 continue;
             }
             report.values += block;
+            report.measured += block;
             report.squared_error += (squares[0] + squares[1]) + (squares[2] + squares[3]);
             report.max_error = std::max({report.max_error, most[0], most[1], most[2], most[3]});
         }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/codec/rows.hpp"
 #include "pipeline/storage/compressed_writer.hpp"
 
 namespace narrows::codec {
@@ -20,14 +21,6 @@ constexpr std::string_view ours[] = {"narrows_bound", "narrows_method", "narrows
 bool is_ours(const std::string& name) {
     return std::find(std::begin(ours), std::end(ours), name) != std::end(ours);
 }
-
-std::size_t row_bytes(const ArrayInfo& info) {
-    std::size_t bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) bytes *= static_cast<std::size_t>(info.shape[axis]);
-    return bytes;
-}
-
-std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
 
 // What codes say about their rows (storage) is read by everybody who opens the file: it stays plain.
 bool is_packed(const ArrayInfo& info) {
@@ -45,6 +38,23 @@ bool is_scale(const ArrayInfo& info) {
 }
 
 bool is_real(Numeric type) { return type >= Numeric::f16; }
+
+// What stops between two tasks, so that fitting does not hold up who asks for it.
+class StoppedLoop final : public Loop {
+public:
+    StoppedLoop(const Loop& loop, const std::function<bool()>& stop) : loop_(loop), stop_(stop) {}
+    std::size_t threads() const noexcept override { return loop_.threads(); }
+    void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override {
+        loop_.each(tasks, [&](std::size_t task) {
+            if (stop_ && stop_()) throw Error(Fault::run, "stopped before the file was whole");
+            body(task);
+        });
+    }
+
+private:
+    const Loop& loop_;
+    const std::function<bool()>& stop_;
+};
 
 std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
     const std::size_t row = row_bytes(info);
@@ -130,7 +140,7 @@ public:
         begin(input, choice, result);
         pack(input, choice.plan, result);
         const double range = plan.high - plan.low;
-        const double mse = squared_error_ / static_cast<double>(std::max<std::uint64_t>(1, result.values));
+        const double mse = squared_error_ / static_cast<double>(std::max<std::uint64_t>(1, measured_));
         result.psnr = mse > 0 && range > 0 ? 10 * std::log10(range * range / mse) : std::numeric_limits<double>::infinity();
         return result;
     }
@@ -150,10 +160,7 @@ private:
                        const Bytes values = read(input, chunk);
                        parts[slot] = range_of(input.info.type, values, input.info.fill_value);
                    },
-                   [&](std::int64_t, std::size_t slot) {
-                       range.add(parts[slot]);
-                       check_stop();
-                   });
+                   [&](std::int64_t, std::size_t slot) { range.add(parts[slot]); });
         return range;
     }
 
@@ -170,7 +177,7 @@ private:
         plan.chunk_rows = chunk_rows_;
         switch (is_scale(info) ? Wanted::Kind::lossless : wanted.kind) {
             case Wanted::Kind::unsaid:
-                if (is_real(info.type))
+                if (needs_bound(info))
                     throw Error(Fault::usage, info.path + " holds " + storage::to_string(info.type) + " values: how far may they be off?",
                                 "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
                 break;
@@ -249,15 +256,11 @@ private:
                        result.violations += report.violations;
                        result.max_error = std::max(result.max_error, report.max_error);
                        squared_error_ += report.squared_error;
+                       measured_ += report.measured;
                        const std::int64_t count = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
                        result.bytes_in += static_cast<std::uint64_t>(count) * row_bytes_;
                        if (job_.progress) job_.progress(static_cast<std::uint64_t>(count) * row_bytes_);
-                       check_stop();
                    });
-    }
-
-    void check_stop() const {
-        if (job_.stop && job_.stop()) throw Error(Fault::run, "stopped before the file was whole");
     }
 
     storage::CompressedWriter& out_;
@@ -266,6 +269,7 @@ private:
     std::int64_t rows_ = 0, chunk_rows_ = 1, chunks_ = 0;
     std::size_t row_bytes_ = 0;
     double squared_error_ = 0;
+    std::uint64_t measured_ = 0;
     bool embed_ = true;
     std::vector<std::string>& models_;   // that are in the file
 };
@@ -284,6 +288,8 @@ void carry_over(storage::CompressedWriter& out, const Input& input) {
 
 }  // namespace
 
+bool needs_bound(const ArrayInfo& info) { return is_packed(info) && is_real(info.type) && !is_scale(info); }
+
 std::string to_string(const Wanted& wanted) {
     switch (wanted.kind) {
         case Wanted::Kind::absolute: return "absolute";
@@ -300,12 +306,22 @@ std::vector<ArrayResult> compress_file(const std::filesystem::path& path, const 
                                        const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
                                        const Job& job, const Loop& loop) {
     storage::CompressedWriter out(path, "narrows-compressed", attributes);
+    const StoppedLoop stopped(loop, job.stop);
     std::vector<ArrayResult> results;
     std::vector<std::string> models;
     for (const Input& input : inputs) {
-        if (is_packed(input.info)) results.push_back(Compressor(out, job, loop, models).run(input));
-        else carry_over(out, input);
+        if (!is_packed(input.info)) {
+            carry_over(out, input);
+            continue;
+        }
+        try {
+            results.push_back(Compressor(out, job, stopped, models).run(input));
+        } catch (const Damaged& damaged) {
+            throw Error(Fault::run, fmt::format("{}: what was just made of it cannot be read ({})", input.info.path, damaged.what),
+                        "compress it with --lossless, and report this");
+        }
     }
+    if (job.stop && job.stop()) throw Error(Fault::run, "stopped before the file was whole");
     out.commit();
     return results;
 }

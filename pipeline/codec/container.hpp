@@ -24,6 +24,10 @@ struct Wanted {
 };
 std::string NARROWS_PUBLIC to_string(const Wanted& wanted);
 
+// Floating-point values that are packed, and not exactly in any case (as scales are): somebody must
+// say how far they may be off.
+NARROWS_PUBLIC bool needs_bound(const storage::ArrayInfo& info);
+
 struct Input {
     storage::ArrayInfo info;   // path, type, shape, attributes, fill value
     std::function<void(std::int64_t first, std::int64_t count, std::byte* out)> read;

@@ -335,7 +335,7 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
                 if (!stored) return;
                 if (tried.largest_mse > 0) {
                     const std::optional<ChunkReport> held = checked(tried, type, values, *stored);
-                    const double mse = held ? held->squared_error / static_cast<double>(std::max<std::uint64_t>(1, held->values)) : 0;
+                    const double mse = held ? held->squared_error / static_cast<double>(std::max<std::uint64_t>(1, held->measured)) : 0;
                     if (held && mse > tried.largest_mse) {
                         step *= std::min(0.97, std::sqrt(tried.largest_mse / mse) * 0.995);
                         continue;

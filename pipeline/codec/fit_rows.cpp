@@ -192,8 +192,11 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
     if (!(largest > 0) || !std::isfinite(largest)) return {};
     const auto rows = static_cast<double>(sample.rows);
     const double noise = std::max(rows * sample.bound * sample.bound / 3, largest * 1e-13);
-    // An error here shifts every prediction.
-    const double mean_unit = std::max(sample.bound / 16, std::sqrt(largest / rows) * 1e-6);
+    // An error here shifts every prediction; but models hold no multiples beyond 2^40 (values far from
+    // zero), and the row before, with weights that sum to 1, takes the shift out again.
+    double farthest = 0;
+    for (const double mean : products.mean()) farthest = std::max(farthest, std::abs(mean));
+    const double mean_unit = std::max({sample.bound / 16, std::sqrt(largest / rows) * 1e-6, farthest * 0x1p-40});
 
     std::vector<FittedModel> fitted;
     for (const bool natural : {false, true}) {

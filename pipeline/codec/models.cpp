@@ -47,10 +47,10 @@ std::optional<Bytes> in_file(const std::filesystem::path& path, const std::strin
     return std::nullopt;
 }
 
-std::optional<Bytes> in_place(const std::filesystem::path& place, const std::string& hash) {
+std::optional<Bytes> in_place(const std::filesystem::path& place, const std::string& hash, ReadModel read = in_file) {
     std::error_code ignored;
     std::optional<Bytes> bytes =
-        std::filesystem::is_directory(place, ignored) ? in_folder(place, hash) : in_file(place, hash);
+        std::filesystem::is_directory(place, ignored) ? in_folder(place, hash) : read(place, hash);
     if (bytes && hash_of(*bytes) != hash) bytes.reset();
     return bytes;
 }
@@ -62,7 +62,9 @@ void look_for_models_in(const std::filesystem::path& place) {
     places().push_back(place);
 }
 
-std::optional<Bytes> find_model(const std::string& hash) {
+std::optional<Bytes> find_model(const std::string& hash) { return find_model(hash, in_file); }
+
+std::optional<Bytes> find_model(const std::string& hash, ReadModel read) {
     std::vector<std::filesystem::path> all;
     {
         const std::scoped_lock lock(guard);
@@ -73,7 +75,7 @@ std::optional<Bytes> find_model(const std::string& hash) {
     for (std::string place; std::getline(list, place, ':');)
         if (!place.empty()) all.emplace_back(place);
     for (const std::filesystem::path& place : all)
-        if (std::optional<Bytes> bytes = in_place(place, hash)) return bytes;
+        if (std::optional<Bytes> bytes = in_place(place, hash, read)) return bytes;
     return std::nullopt;
 }
 

@@ -107,13 +107,7 @@ void ResidualEncoder::grow(std::size_t steps, std::size_t bytes, std::size_t res
 
 void ResidualEncoder::uniform(std::uint64_t value, unsigned bits) {
     reserve(1);
-    simd::BitWriter& w = writer_.bits;
-    w.pending |= value << w.fill;
-    std::memcpy(w.at, &w.pending, 8);
-    const unsigned fill = w.fill + bits;
-    w.at += fill / 8;
-    w.pending = fill >= 64 ? 0 : w.pending >> (fill & ~7u);
-    w.fill = fill % 8;
+    simd::put_bits(writer_.bits, value, bits);
 }
 
 Bytes ResidualEncoder::finish() {
@@ -147,12 +141,8 @@ ResidualDecoder::ResidualDecoder(std::span<const std::byte> stream, std::size_t 
 }
 
 std::uint64_t ResidualDecoder::uniform(unsigned bits) {
-    simd::BitReader& r = reader_.bits;
-    if (bits > r.end - r.at) throw Damaged{"coded values"};
-    std::uint64_t word;
-    std::memcpy(&word, r.bytes + r.at / 8, 8);
-    const std::uint64_t value = word >> (r.at % 8) & ((std::uint64_t{1} << bits) - 1);
-    r.at += bits;
+    const std::uint64_t value = simd::take_bits(reader_.bits, bits, reader_.damaged);
+    check();
     return value;
 }
 

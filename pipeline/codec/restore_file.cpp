@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/codec/container.hpp"
+#include "pipeline/codec/rows.hpp"
 #include "pipeline/storage/restored_writer.hpp"
 #include "pipeline/storage/whole_file.hpp"
 
@@ -16,14 +17,6 @@ namespace {
 using storage::ArrayInfo;
 
 bool is_model(const ArrayInfo& info) { return info.path.starts_with("/.models/"); }
-
-std::size_t row_bytes(const ArrayInfo& info) {
-    std::size_t bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) bytes *= static_cast<std::size_t>(info.shape[axis]);
-    return bytes;
-}
-
-std::int64_t rows_of(const ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
 
 // Rows that are decoded together.
 std::int64_t block_rows(const ArrayInfo& info) {

@@ -40,6 +40,26 @@ struct BitReader {
     const std::uint8_t* bytes = nullptr;
     std::uint64_t at = 0, end = 0;   // in bits
 };
+// Always inline: one definition for the kernels, each with its instructions, and the codec's side data.
+[[gnu::always_inline]] static inline void put_bits(BitWriter& w, std::uint64_t value, unsigned count) {   // count <= 56
+    w.pending |= value << w.fill;
+    __builtin_memcpy(w.at, &w.pending, 8);
+    const unsigned fill = w.fill + count;
+    w.at += fill / 8;
+    w.pending = fill >= 64 ? 0 : w.pending >> (fill & ~7u);
+    w.fill = fill & 7;
+}
+[[gnu::always_inline]] static inline std::uint64_t take_bits(BitReader& r, unsigned count, bool& damaged) {   // count <= 56
+    if (count > r.end - r.at) {
+        damaged = true;
+        return 0;
+    }
+    std::uint64_t word;
+    __builtin_memcpy(&word, r.bytes + r.at / 8, 8);
+    const std::uint64_t value = word >> (r.at & 7) & ((std::uint64_t{1} << count) - 1);
+    r.at += count;
+    return value;
+}
 
 // `step` takes a share (start << 16 | size) for each lane and place, 0 where nothing is coded; the
 // states are run over it backwards, afterwards.

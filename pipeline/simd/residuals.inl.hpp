@@ -20,7 +20,7 @@ NARROWS_INLINE Views views_of(ResidualTables& t, std::uint32_t level, std::uint3
     follow(t, c, t.of[level].low);
     return {t.of[level].low, t.of[b].low, t.of[c].low};
 }
-// Steps of 1/2^2 at first, of 1/2^7 in the end.
+// Steps of 1/2^4 at first, of 1/2^7 in the end.
 NARROWS_INLINE void learn_one(ResidualTables& t, std::uint32_t index, std::uint32_t symbol) {
     std::uint16_t* const low = t.of[index].low;
     const std::uint32_t seen = t.seen[index];
@@ -40,25 +40,6 @@ NARROWS_INLINE void learn(ResidualTables& t, std::uint32_t level, std::uint32_t 
 // Low bits that are coded as they are: the coarse part then lies within a few units.
 NARROWS_INLINE unsigned low_bits(std::uint32_t level) { return level < 16 ? 0 : (level - 14) / 2; }
 
-NARROWS_INLINE void put_bits(BitWriter& w, std::uint64_t value, unsigned count) {   // count <= 56
-    w.pending |= value << w.fill;
-    __builtin_memcpy(w.at, &w.pending, 8);
-    const unsigned fill = w.fill + count;
-    w.at += fill / 8;
-    w.pending = fill >= 64 ? 0 : w.pending >> (fill & ~7u);
-    w.fill = fill & 7;
-}
-NARROWS_INLINE std::uint64_t take_bits(BitReader& r, unsigned count, bool& damaged) {   // count <= 56
-    if (count > r.end - r.at) {
-        damaged = true;
-        return 0;
-    }
-    std::uint64_t word;
-    __builtin_memcpy(&word, r.bytes + r.at / 8, 8);
-    const std::uint64_t value = word >> (r.at & 7) & ((std::uint64_t{1} << count) - 1);
-    r.at += count;
-    return value;
-}
 // Elias gamma of rest + 1; rest < 2^42.
 NARROWS_INLINE void put_rest(BitWriter& w, std::uint64_t rest) {
     const unsigned length = width_of(rest + 1);
@@ -113,8 +94,15 @@ NARROWS_INLINE std::int64_t take_one(ResidualReader& r, std::uint32_t& state, st
     r.word += refill ? 2 : 0;
     state = x;
     std::int64_t coarse = static_cast<std::int64_t>(symbol) - middle_symbol;
-    if (symbol == 0) coarse -= take_rest(r.bits, r.damaged);
-    if (symbol == last_symbol) coarse += take_rest(r.bits, r.damaged);
+    if (symbol == 0 || symbol == last_symbol) {
+        const std::int64_t rest = take_rest(r.bits, r.damaged);
+        coarse += symbol == 0 ? -rest : rest;
+        // No encoder goes that far; what is coarse must not overflow below.
+        if (rest > std::int64_t{1} << 42 >> shift) {
+            r.damaged = true;
+            return 0;
+        }
+    }
     if (shift == 0) return coarse;
     const auto low_part = static_cast<std::int64_t>(take_bits(r.bits, shift, r.damaged));
     return coarse * (std::int64_t{1} << shift) + low_part - (std::int64_t{1} << shift >> 1);

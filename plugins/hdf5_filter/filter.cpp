@@ -4,20 +4,18 @@
 //
 // Values that stand with the filter in the file: version, type, bytes of a chunk, and where there is
 // a model eight words of its SHA-256. The model is looked for in the file that is being read, under
-// /.models, then as a file in the folders of NARROWS_MODEL_PATH.
+// /.models, then on NARROWS_MODEL_PATH, as `narrows decompress` does; but through HDF5 as it is in the
+// program, not through the storage room, which would change what the library does there.
 #include <hdf5.h>
 
 #include <H5PLextern.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "pipeline/codec/chunk.hpp"
+#include "pipeline/codec/models.hpp"
 
 namespace {
 
@@ -62,18 +60,17 @@ std::optional<Bytes> model_in_open_files(const std::string& hash) {
     return std::nullopt;
 }
 
-std::optional<Bytes> model_on_path(const std::string& hash) {
-    const char* folders = std::getenv("NARROWS_MODEL_PATH");
-    std::istringstream list(folders == nullptr ? "" : folders);
-    for (std::string folder; std::getline(list, folder, ':');) {
-        std::ifstream in(folder + "/" + hash, std::ios::binary);
-        if (!in) continue;
-        const std::string text((std::istreambuf_iterator<char>(in)), {});
-        Bytes bytes(text.size());
-        std::memcpy(bytes.data(), text.data(), text.size());
-        if (narrows::codec::hash_of(bytes) == hash) return bytes;
-    }
-    return std::nullopt;
+// Of a compressed file on the path.
+std::optional<Bytes> model_in_other_file(const std::filesystem::path& path, const std::string& hash) {
+    std::optional<Bytes> bytes;
+    H5E_BEGIN_TRY {   // nothing is printed of what is no file of HDF5
+        const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+        if (file >= 0) {
+            bytes = model_in_file(file, "/.models/" + hash);
+            H5Fclose(file);
+        }
+    } H5E_END_TRY
+    return bytes;
 }
 
 std::shared_ptr<const Model> find_model(const unsigned* words) {
@@ -83,9 +80,9 @@ std::shared_ptr<const Model> find_model(const unsigned* words) {
     static std::map<std::string, std::shared_ptr<const Model>> known;
     if (const auto found = known.find(hash); found != known.end()) return found->second;
     std::optional<Bytes> bytes = model_in_open_files(hash);
-    if (!bytes) bytes = model_on_path(hash);
+    if (!bytes) bytes = narrows::codec::find_model(hash, model_in_other_file);
     if (!bytes) {
-        say("the model " + hash + " is neither in this file under /.models nor in a folder of NARROWS_MODEL_PATH");
+        say("the model " + hash + " is neither in this file under /.models nor on NARROWS_MODEL_PATH");
         return nullptr;
     }
     if (known.size() > 64) known.clear();

@@ -109,6 +109,17 @@ TEST_CASE("residuals of any size come back, in any context", "[codec]") {
     decoder.end();
 }
 
+TEST_CASE("a residual beyond what encoders write is damage, not an overflow", "[codec]") {
+    const codec::Context wide{~0u >> 7, 0, 0};   // many low bits
+    for (const std::int64_t value : {std::int64_t{1} << 60, -(std::int64_t{1} << 60)}) {
+        ResidualEncoder encoder;
+        encoder.put(value, wide);
+        const Bytes stream = encoder.finish();
+        ResidualDecoder decoder(stream);
+        CHECK_THROWS_AS(decoder.take(wide), Damaged);
+    }
+}
+
 TEST_CASE("coded residuals are close to the entropy of what they follow", "[codec]") {
     // Geometric on both sides: p(0) = 1/3, entropy 2.333 bits for decay 1/2.
     std::mt19937_64 random(9);

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdlib>
+#include <random>
 
 #include "datasets/dataset.hpp"
 #include "pipeline/codec/container.hpp"
@@ -169,6 +170,73 @@ TEST_CASE("bounds of every kind are kept over a whole file", "[codec]") {
     CHECK(verify_file(folder / "c.h5", inputs, ThreadLoop(1)).violations == 0);
     CHECK_THROWS_AS(compress_file(folder / "d.h5", inputs, {}, Job{}, ThreadLoop(1)), Error);
     CHECK(!std::filesystem::exists(folder / "d.h5"));
+}
+
+TEST_CASE("values far from zero are compressed, whatever the bound", "[codec]") {
+    Folder folder;
+    std::vector<double> walk(600 * 6);
+    std::mt19937_64 random(3);
+    for (std::size_t i = 0; i < walk.size(); ++i)
+        walk[i] = (i < 6 ? 1.7e9 : walk[i - 6]) + (static_cast<double>(random() % 2001) - 1000) * 1e-3;
+    Bytes values(walk.size() * sizeof(double));
+    std::memcpy(values.data(), walk.data(), values.size());
+    const std::vector<Input> inputs{codec_test::input_of("/t", Numeric::f64, Shape{600, 6}, values)};
+    for (const double bound : {1e-3, 1e-6}) {
+        const auto results = compress_file(folder / "c.h5", inputs, {}, job_of(Wanted::Kind::absolute, bound), ThreadLoop(2));
+        CHECK(results[0].violations == 0);
+        CHECK(verify_file(folder / "c.h5", inputs, SerialLoop{}).violations == 0);
+        const auto models = std::count_if(results[0].tried.begin(), results[0].tried.end(),
+                                          [](const Candidate& one) { return one.possible && one.name.starts_with("linear autoencoder"); });
+        CHECK(models > 0);   // they are tried, and not only left out
+    }
+}
+
+TEST_CASE("PSNR is of the values that have an error, not of holes between them", "[codec]") {
+    Folder folder;
+    std::vector<float> field(400 * 40);
+    std::mt19937_64 random(4);
+    for (std::size_t i = 0; i < field.size(); ++i)
+        field[i] = i % 10 != 0 ? (i % 3 == 0 ? -999.0f : std::numeric_limits<float>::quiet_NaN())
+                               : static_cast<float>(std::sin(0.001 * static_cast<double>(i)) + static_cast<double>(random() % 1000) * 1e-4);
+    Bytes values(field.size() * sizeof(float));
+    std::memcpy(values.data(), field.data(), values.size());
+    std::vector<Input> inputs{codec_test::input_of("/x", Numeric::f32, Shape{400, 40}, values)};
+    inputs[0].info.fill_value = -999;
+    const auto results = compress_file(folder / "c.h5", inputs, {}, job_of(Wanted::Kind::psnr, 50), ThreadLoop(2));
+    const auto reader = storage::open_array(folder / "c.h5", "/x");
+    std::vector<float> decoded(field.size());
+    reader->read(0, 400, decoded.data(), false);
+    double squares = 0, low = 1e30, high = -1e30, count = 0;
+    for (std::size_t i = 0; i < field.size(); i += 10) {
+        const auto x = static_cast<double>(field[i]), off = x - static_cast<double>(decoded[i]);
+        squares += off * off;
+        low = std::min(low, x);
+        high = std::max(high, x);
+        ++count;
+    }
+    const double psnr = 10 * std::log10((high - low) * (high - low) / (squares / count));
+    CHECK(psnr >= 50);
+    CHECK(std::abs(results[0].psnr - psnr) < 0.01);
+}
+
+TEST_CASE("a stop ends compression while it fits, too", "[codec]") {
+    Folder folder;
+    std::vector<Input> inputs{codec_test::input_of("/waves", Numeric::f32, Shape{700, 24}, codec_test::sensors(700, 24))};
+    Job job = job_of(Wanted::Kind::range, 1e-3);
+    std::atomic<int> reads{0}, asked{0};
+    const auto read = inputs[0].read;
+    inputs[0].read = [&](std::int64_t first, std::int64_t count, std::byte* out) {
+        ++reads;
+        read(first, count, out);
+    };
+    job.stop = [&] {
+        if (reads > 1) ++asked;   // the range is known
+        return reads > 1;
+    };
+    CHECK_THROWS_AS(compress_file(folder / "c.h5", inputs, {}, job, SerialLoop{}), Error);
+    CHECK(reads == 2);   // the sample of the fit, and no chunk behind it
+    CHECK(asked == 1);
+    CHECK(!std::filesystem::exists(folder / "c.h5"));
 }
 
 TEST_CASE("a damaged chunk is named by dataset and rows, and the others decode", "[codec]") {

@@ -10,6 +10,16 @@ using narrows::test::Outcome;
 
 namespace {
 
+// Twelve that follow one another, as text.
+std::string channels(int rows, int start) {
+    std::string text;
+    for (int row = start; row < start + rows; ++row)
+        for (int channel = 0; channel < 12; ++channel)
+            text += std::to_string(std::sin(0.07 * row + 0.3 * channel) + 0.4 * std::sin(0.011 * row * (1 + channel % 3))) +
+                    (channel == 11 ? "\n" : ",");
+    return text;
+}
+
 void turn_a_bit(const Folder& folder, const std::string& name, const std::string& after) {
     std::string bytes = folder.read(name);
     std::size_t at = bytes.find(after);
@@ -53,14 +63,6 @@ TEST_CASE("data goes into a compressed file and back, within its bound", "[tools
 
 TEST_CASE("a model is fitted once for many files", "[tools]") {
     Folder folder;
-    const auto channels = [](int rows, int start) {   // that follow one another
-        std::string text;
-        for (int row = start; row < start + rows; ++row)
-            for (int channel = 0; channel < 12; ++channel)
-                text += std::to_string(std::sin(0.07 * row + 0.3 * channel) + 0.4 * std::sin(0.011 * row * (1 + channel % 3))) +
-                        (channel == 11 ? "\n" : ",");
-        return text;
-    };
     folder.write("a.csv", channels(500, 0));
     folder.write("b.csv", channels(250, 3000));
     folder.must("import a.csv -q -o a.h5");
@@ -77,6 +79,9 @@ TEST_CASE("a model is fitted once for many files", "[tools]") {
 
     const auto exact = folder.must("compress a.h5 --rel 1e-2 --per-variable samples=lossless -o x.h5 --json").json();
     CHECK(exact.at("max_error") == 0);
+    const Outcome twice = folder.narrows("compress a.h5 --per-variable samples=lossless --per-variable /samples=rel:0.1 -o y.h5");
+    CHECK(twice.code == 2);
+    CHECK(twice.err.find("two bounds") != std::string::npos);
 }
 
 TEST_CASE("the same bytes for any thread count and kernel", "[tools]") {
@@ -114,7 +119,8 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
         return;
     }
     Folder folder;
-    folder.must("generate waves -n 300 -q -o w.h5");
+    folder.write("w.csv", channels(300, 0));
+    folder.must("import w.csv -q -o w.h5");
     folder.must("compress w.h5 --rel 1e-3 --chunk-rows 128 -q -o c.h5");
     folder.must("decompress c.h5 -q -o d.h5");
     folder.write("read.py",
@@ -127,11 +133,12 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
     const std::string command = "cd '" + (folder.path() / "work").string() +
                                 "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 read.py";
     CHECK(std::system(command.c_str()) == 0);
-    // A model that was left behind: an error, no wrong values.
+    // A model that was left behind: an error, no wrong values; but it is found in another file.
+    std::filesystem::copy_file(folder.path() / "work/c.h5", folder.path() / "work/m.h5");
     folder.write("lost.py",
                  "import h5py\n"
                  "with h5py.File('c.h5', 'a') as f:\n"
-                 "    if '.models' not in f: raise SystemExit(0)\n"
+                 "    assert '.models' in f\n"
                  "    del f['.models']\n"
                  "try:\n"
                  "    h5py.File('c.h5', 'r')['samples'][...]\n"
@@ -141,4 +148,32 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
     const std::string lost = "cd '" + (folder.path() / "work").string() +
                              "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 lost.py";
     CHECK(std::system(lost.c_str()) == 0);
+    folder.write("found.py",
+                 "import h5py\n"
+                 "c = h5py.File('c.h5', 'r')\n"
+                 "assert '.models' not in c\n"
+                 "assert (c['samples'][...] == h5py.File('d.h5', 'r')['samples'][...]).all()\n");
+    const std::string found = "cd '" + (folder.path() / "work").string() +
+                              "' && NARROWS_MODEL_PATH=no_such_file:found.py:m.h5 HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR
+                              "/lib/narrows-hdf5 /usr/bin/python3 found.py";
+    CHECK(std::system(found.c_str()) == 0);
+}
+
+TEST_CASE("who gives every dataset its bound need not give one to coordinates", "[tools]") {
+    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
+        WARN("skipped: no h5py");
+        return;
+    }
+    Folder folder;
+    folder.write("make.py",
+                 "import h5py, numpy as np\n"
+                 "with h5py.File('s.h5', 'w') as f:\n"
+                 "    f['time'] = np.arange(200) * 0.1\n"
+                 "    f['time'].make_scale('time')\n"
+                 "    f['x'] = np.sin(np.arange(1600) * 0.01).reshape(200, 8).astype('f4')\n"
+                 "    f['x'].dims[0].attach_scale(f['time'])\n");
+    REQUIRE(std::system(("cd '" + (folder.path() / "work").string() + "' && /usr/bin/python3 make.py").c_str()) == 0);
+    folder.must("compress s.h5 --per-variable x=rel:1e-3 -q -o c.h5");
+    CHECK(folder.must("verify c.h5 s.h5 --json").json().at("violations") == 0);
+    CHECK(folder.narrows("compress s.h5 --per-variable time=lossless -q -o e.h5").code == 2);
 }
