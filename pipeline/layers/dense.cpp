@@ -106,15 +106,16 @@ bool Dense::restart(std::span<const std::size_t> units, RandomKey key) {
                          static_cast<double>(outputs_), key);
     const xt::xtensor<float, 1> fresh = drawn.values();
     for (int which = -1; which < 2; ++which) {
-        if (which >= 0 && weight_->state(which) == nullptr) continue;
+        if (which >= 0 && !weight_->has_state(which)) continue;
         xt::xtensor<float, 1> values = weight_->values(which);
         for (const std::size_t unit : units)
             for (std::size_t at = unit; at < values.size(); at += outputs_)
                 values(at) = which < 0 ? fresh(at) : 0.0f;
         weight_->set_values({values.data(), values.size()}, which);
         if (!bias_) continue;
-        float* const bias = which < 0 ? bias_->data() : bias_->state(which);
-        for (const std::size_t unit : units) bias[unit] = 0;
+        xt::xtensor<float, 1> biases = bias_->values(which);
+        for (const std::size_t unit : units) biases(unit) = 0;
+        bias_->set_values({biases.data(), biases.size()}, which);
     }
     if (unit_norm_)
         for (std::size_t panel = 0; panel < simd::panel_count(outputs_); ++panel)
@@ -174,10 +175,11 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
 void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                          const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
-    if (const simd::AdamStep* step = rule.adam(weight_->decays()); step && pull_.empty()) {
-        simd::kernels().dense_adam({terms_, panel, first, last, inputs_, outputs_, weight_->data(),
-                                    weight_->state(0), weight_->state(1), weight_->transposed(),
-                                    *step});
+    if (const auto step = rule.adam(*weight_); step && pull_.empty()) {
+        const auto kernel = weight_->precision() == Precision::bf16 ? simd::kernels().dense_adam_bf16
+                                                                    : simd::kernels().dense_adam;
+        kernel({terms_, panel, first, last, inputs_, outputs_, weight_->data(), weight_->state(0),
+                weight_->state(1), weight_->transposed(), *step});
         return;
     }
     for (std::size_t row = first; row < last; row += tile_rows) {

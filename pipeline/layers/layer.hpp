@@ -18,11 +18,14 @@ namespace narrows::layers {
 
 class Parameter;
 
+// How an optimiser's state is stored between steps; it is computed in fp32.
+enum class Precision : std::uint8_t { fp32, bf16 };
+
 // One optimiser step over consecutive values of a parameter.
 struct UpdateBlock {
     float* weight = nullptr;
     const float* gradient = nullptr;
-    float* state[2] = {nullptr, nullptr};  // as many as the rule has, laid out as the weight
+    float* state[2] = {nullptr, nullptr};  // as Parameter::state(), laid out as the weight
     std::size_t count = 0;
     bool decays = false;                   // weight decay applies (matrices, not biases)
     std::size_t offset = 0;                // of `weight` in the parameter's storage
@@ -34,7 +37,7 @@ public:
     virtual int states() const = 0;        // arrays beside the weights: adam 2, momentum 1, sgd 0
     virtual void apply(const UpdateBlock& block) const = 0;  // called from many threads at once
     // What apply() does, if it is just this step: a layer may then take it together with the gradient.
-    virtual const simd::AdamStep* adam(bool /*decays*/) const { return nullptr; }
+    virtual std::optional<simd::AdamStep> adam(const Parameter&) const { return std::nullopt; }
 };
 
 // Zeroed floats at a 64-byte boundary. `stagger` moves the start by so many cache lines, so that a
@@ -70,6 +73,7 @@ public:
     bool decays() const { return decays_; }
     bool frozen = false;                              // [[stage]] freeze: no update
     bool trained = true;                              // false: statistics (batch norm's running mean)
+    std::uint32_t place = 0;                          // among the parameters of its model
 
     float* data() { return data_.data(); }            // panels, or the plain array
     const float* data() const { return data_.data(); }
@@ -78,8 +82,11 @@ public:
     void keep_transposed();
     const float* transposed() const { return transposed_.data(); }  // its panels; null: not kept
     float* transposed() { return transposed_.data(); }
+    // Zeroed. In bf16 both states of a weight are one float's bits (simd/bf16.hpp), in the first array.
+    void make_states(int count, Precision precision = Precision::fp32);
+    Precision precision() const { return precision_; }
+    bool has_state(int which) const { return which < states_; }
     float* state(int which) { return state_[which].empty() ? nullptr : state_[which].data(); }
-    void make_states(int count);                      // zeroed
 
     // Canonical row-major values, for files, tests and people; which: -1 weight, 0 and 1 states.
     xt::xtensor<float, 1> values(int which = -1) const;
@@ -89,6 +96,8 @@ private:
     std::string name_;
     Shape shape_;
     bool matrix_, decays_;
+    int states_ = 0;
+    Precision precision_ = Precision::fp32;
     Floats data_, transposed_, state_[2];
 };
 

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "pipeline/layers/layer.hpp"
+#include "pipeline/simd/bf16.hpp"
 
 namespace narrows::layers {
 namespace {
@@ -43,17 +45,20 @@ void Parameter::keep_transposed() {
     simd::pack_transposed(packed.data(), k, n, transposed_.data());
 }
 
-void Parameter::make_states(int count) {
+void Parameter::make_states(int count, Precision precision) {
+    states_ = trained ? count : 0;
+    precision_ = precision;
+    const int arrays = precision == Precision::bf16 ? std::min(states_, 1) : states_;
     for (int which = 0; which < 2; ++which)
-        state_[which] = which < count && trained
-                            ? Floats(data_.size(), 9 * (static_cast<std::size_t>(which) + 1))
-                            : Floats();
+        state_[which] =
+            which < arrays ? Floats(data_.size(), 9 * (static_cast<std::size_t>(which) + 1)) : Floats();
 }
 
 xt::xtensor<float, 1> Parameter::values(int which) const {
     auto out = xt::xtensor<float, 1>::from_shape({count()});
-    const Floats& from = which < 0 ? data_ : state_[which];
-    if (from.empty()) {
+    const bool paired = which >= 0 && precision_ == Precision::bf16;
+    const Floats& from = which < 0 ? data_ : state_[paired ? 0 : which];
+    if (from.empty() || (which >= 0 && !has_state(which))) {
         out.fill(0.0f);
         return out;
     }
@@ -62,6 +67,9 @@ xt::xtensor<float, 1> Parameter::values(int which) const {
                      static_cast<std::size_t>(shape_[1]), out.data());
     else
         std::memcpy(out.data(), from.data(), count() * sizeof(float));
+    if (paired)
+        for (float& value : out)
+            value = which == 0 ? simd::first_of_pair(value) : simd::second_of_pair(value);
     return out;
 }
 
@@ -69,6 +77,17 @@ void Parameter::set_values(std::span<const float> values, int which) {
     if (values.size() != count())
         throw Error(Fault::input, "parameter " + name_ + " has " + std::to_string(count()) +
                                       " values but was given " + std::to_string(values.size()));
+    if (which >= 0 && !has_state(which)) return;
+    std::vector<float> pairs;
+    if (which >= 0 && precision_ == Precision::bf16) {
+        const xt::xtensor<float, 1> first = this->values(0), second = this->values(1);
+        pairs.resize(count());
+        for (std::size_t i = 0; i < count(); ++i)
+            pairs[i] = simd::nearest_pair(which == 0 ? values[i] : first(i),
+                                          which == 1 ? values[i] : second(i));
+        values = pairs;
+        which = 0;
+    }
     Floats& to = which < 0 ? data_ : state_[which];
     if (to.empty()) return;
     if (!matrix_) {

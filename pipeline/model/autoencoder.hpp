@@ -139,7 +139,7 @@ public:
     // After the backward passes of a batch. max_norm > 0 clips the global norm (sum over
     // parameters in order, double). Returns the gradient's norm when clipping, else 0.
     double update(const Loop& loop, const layers::UpdateRule& rule, double max_norm = 0);
-    void make_states(int count);
+    void make_states(int count, layers::Precision precision = layers::Precision::fp32);
     // From now on training shares its work with the other ranks, where there are any. The weights
     // are whole on each of them after every update, the optimiser's state after gather_states(),
     // which all ranks call together.

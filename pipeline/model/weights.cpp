@@ -74,8 +74,12 @@ double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, dou
     return norm;
 }
 
-void Autoencoder::make_states(int count) {
-    for (layers::Parameter* parameter : parameters()) parameter->make_states(count);
+void Autoencoder::make_states(int count, layers::Precision precision) {
+    std::uint32_t place = 0;
+    for (layers::Parameter* parameter : parameters()) {
+        parameter->make_states(count, precision);
+        parameter->place = place++;
+    }
 }
 
 std::vector<layers::Parameter*> Autoencoder::parameters() const {
@@ -95,7 +99,7 @@ std::vector<NamedValues> Autoencoder::weights(int which) const {
     const std::vector<std::string> names = parameter_names();
     const std::vector<layers::Parameter*> all = parameters();
     for (std::size_t i = 0; i < all.size(); ++i)
-        if (which < 0 || all[i]->state(which) != nullptr)
+        if (which < 0 || all[i]->has_state(which))
             out.push_back({names[i], all[i]->shape(), all[i]->values(which)});
     return out;
 }
@@ -105,8 +109,7 @@ void Autoencoder::set_weights(std::span<const NamedValues> values, int which,
     const std::vector<std::string> names = parameter_names();
     const std::vector<layers::Parameter*> all = parameters();
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if ((which >= 0 && all[i]->state(which) == nullptr) || !names[i].starts_with(part))
-            continue;
+        if ((which >= 0 && !all[i]->has_state(which)) || !names[i].starts_with(part)) continue;
         const NamedValues* found = nullptr;
         for (const NamedValues& candidate : values)
             if (candidate.name == names[i]) found = &candidate;

@@ -69,6 +69,7 @@ struct TrainOptions {
     std::optional<Emphasis> emphasis;
     std::string validate;  // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
+    std::string precision;                  // of Adam's moments: "bf16"; "" and "fp32": fp32
     std::string output_activation;          // "": sigmoid with BCE, else linear
     std::uint64_t seed = 1;
     bool keep_checkpoints = false;
@@ -104,6 +105,7 @@ struct Choices {
     bool centred = false;              // around a trained centre, units' weights of length 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
+    std::string precision = "fp32";  // of the optimiser's moments
     double rate = 1e-3;
     Corruption corruption;
     std::optional<Emphasis> emphasis;

@@ -267,6 +267,10 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     if (!options.loss.empty()) choices.loss = options.loss;
     if (!options.schedule.empty()) choices.schedule = options.schedule;
     if (!options.optimizer.empty()) choices.optimizer = options.optimizer;
+    if (!options.precision.empty()) choices.precision = options.precision;
+    if (choices.precision == "bf16" && choices.optimizer == "sgd")
+        refuse("--precision bf16 stores the moments of adam and adamw, sgd has none",
+               "leave out --precision, or use --optimizer adam");
     if (!options.activation.empty()) choices.hidden_act = options.activation;
     choices.patience = options.patience.value_or(0);
     choices.beta = options.beta.value_or(1);

@@ -338,6 +338,7 @@ std::string train(const Choices& c) {
         .raw("in.loss", losses)
         .real("rate", c.rate);
     if (c.schedule != "constant") toml.text("schedule", c.schedule);
+    if (c.precision != "fp32") toml.text("precision", c.precision);
     if (c.sparsity == "k")
         toml.node("revive", "optimize.revive").text("model", c.model_name).text("in.z", "code.z");
     toml.node("keep", "store.checkpoint").text("in.after", "step.done").text("file", c.output);

@@ -64,6 +64,9 @@ NARROWS_INLINE void interleave(F& a, F& b) {
     a = _mm256_permute2f128_ps(low, high, 0x20);
     b = _mm256_permute2f128_ps(low, high, 0x31);
 }
+NARROWS_INLINE I upper_halves(I a, I b) {
+    return _mm256_blend_epi16(_mm256_srli_epi32(b, 16), a, 0xaa);
+}
 NARROWS_INLINE F scaled_by_power(F p, F, I n) {
     const I half = shift_right<1>(n);
     const I bias = set(std::int32_t{127});

@@ -52,6 +52,9 @@ NARROWS_INLINE void interleave(F& a, F& b) {
     a = _mm512_permutex2var_ps(x, low, y);
     b = _mm512_permutex2var_ps(x, high, y);
 }
+NARROWS_INLINE I upper_halves(I a, I b) {
+    return _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(b, 16), a);
+}
 NARROWS_INLINE F scaled_by_power(F p, F n, I) { return _mm512_scalef_ps(p, n); }
 #include "pipeline/simd/transpose.inl.hpp"
 NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {

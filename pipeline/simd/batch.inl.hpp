@@ -16,6 +16,11 @@ NARROWS_INLINE L first_blocks() {
     alignas(64) static constexpr std::uint64_t count[8] = {0, 1, 2, 3, 4, 5, 6, 7};
     return L::load_unaligned(count);
 }
+NARROWS_INLINE I lane_numbers() {
+    alignas(64) static constexpr std::int32_t count[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                           8, 9, 10, 11, 12, 13, 14, 15};
+    return I::load_unaligned(count);
+}
 NARROWS_INLINE F load(const float* p) { return F::load_unaligned(p); }
 NARROWS_INLINE D load(const double* p) { return D::load_unaligned(p); }
 NARROWS_INLINE void store(float* p, F v) { v.store_unaligned(p); }
@@ -23,4 +28,5 @@ NARROWS_INLINE void store(double* p, D v) { v.store_unaligned(p); }
 NARROWS_INLINE F select(M m, F a, F b) { return xsimd::select(m, a, b); }
 NARROWS_INLINE I sum_of(I a, I b) { return a + b; }
 NARROWS_INLINE I difference(I a, I b) { return a - b; }
+NARROWS_INLINE I product_of(I a, I b) { return a * b; }
 NARROWS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }

@@ -5,40 +5,45 @@ constexpr std::size_t step_rows = 8, step_values = step_rows * panel_width;
 constexpr auto sum_columns = static_cast<std::size_t>(gradient_vectors) * width;
 constexpr std::size_t sum_tiles = step_rows / gradient_rows * (panel_width / sum_columns);
 
+template <class Moments>
 struct StepBetween {
     static constexpr std::size_t shares = 16 / sum_tiles;  // of each tile of sums
     static constexpr std::size_t values = step_values / 16;
+    static constexpr std::size_t none = ~std::size_t{0};
     const AdamConstants& constants;
-    float* last[3] = {};              // rows before: weight, mean, variance, [8][32]; null: none
+    const Moments& moments;
+    float* weight;
+    std::size_t last = none;          // where the rows before begin, [8][32]
     const float* gradient = nullptr;  // theirs
-    const float* next[3] = {};        // these rows
+    std::size_t next = 0;             // where these rows begin
     const float* next_rows =
         nullptr;           // in the transpose: a line in each of 32 rows, 32 floats apart
     std::size_t tile = 0;  // of these rows' sums
 
     NARROWS_INLINE void step(std::size_t at) const {
-        F weight = load(last[0] + at), mean = load(last[1] + at), variance = load(last[2] + at);
-        adam_vector(constants, load(gradient + at), weight, mean, variance);
-        store(last[0] + at, weight);
-        store(last[1] + at, mean);
-        store(last[2] + at, variance);
+        F value = load(weight + last + at), mean, variance;
+        moments.read_at(last + at, width, mean, variance);
+        adam_vector(constants, load(gradient + at), value, mean, variance);
+        store(weight + last + at, value);
+        moments.write_at(last + at, width, mean, variance);
     }
     NARROWS_INLINE void operator()(std::size_t share) const {
         share += tile * shares;
-        for (const float* run : next) __builtin_prefetch(run + share * values);
+        __builtin_prefetch(weight + next + share * values);
+        moments.prefetch(next + share * values);
         if (next_rows != nullptr) {
             __builtin_prefetch(next_rows + 2 * share * panel_width);
             __builtin_prefetch(next_rows + (2 * share + 1) * panel_width);
         }
-        if (last[0] == nullptr) return;
+        if (last == none) return;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < values; i += width) step(share * values + i);
     }
 };
 
-void dense_adam(const DenseStep& d) {
+template <class Moments>
+NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
     alignas(64) float gradients[2][step_values];
-    float* const arrays[3] = {d.weight, d.mean, d.variance};
     const std::size_t start = d.panel * d.inputs * panel_width, column = d.panel * panel_width;
     const auto transpose = [&](std::size_t row, std::size_t count) {
         if (d.transposed == nullptr) return;
@@ -46,12 +51,11 @@ void dense_adam(const DenseStep& d) {
                        d.outputs, d.transposed);
     };
     const AdamConstants constants(d.adam);
-    StepBetween between{constants};
+    StepBetween<Moments> between{constants, moments, d.weight};
     std::size_t row = d.first;
     int side = 0;
     for (; row + step_rows <= d.last && column + panel_width <= d.outputs; row += step_rows) {
-        const std::size_t offset = start + row * panel_width;
-        for (int i = 0; i < 3; ++i) between.next[i] = arrays[i] + offset;
+        between.next = start + row * panel_width;
         if (d.transposed != nullptr)
             between.next_rows = d.transposed + row / panel_width * d.outputs * panel_width +
                                 column * panel_width + row % panel_width;
@@ -61,12 +65,12 @@ void dense_adam(const DenseStep& d) {
                 outer_tile<gradient_rows, gradient_vectors, false>(
                     d.terms.data(), d.terms.size(), row + r, column + at, d.outputs,
                     gradients[side] + r * panel_width + at, between);
-        if (between.last[0]) transpose(row - step_rows, step_rows);
-        for (int i = 0; i < 3; ++i) between.last[i] = arrays[i] + offset;
+        if (between.last != between.none) transpose(row - step_rows, step_rows);
+        between.last = between.next;
         between.gradient = gradients[side];
         side = 1 - side;
     }
-    if (between.last[0]) {
+    if (between.last != between.none) {
         for (std::size_t at = 0; at < step_values; at += width) between.step(at);
         transpose(row - step_rows, step_rows);
     }
@@ -74,8 +78,15 @@ void dense_adam(const DenseStep& d) {
         const std::size_t count = d.last - row < step_rows ? d.last - row : step_rows;
         const std::size_t offset = start + row * panel_width;
         weight_gradient(d.terms, row, count, d.panel, d.outputs, gradients[side]);
-        adam(d.adam, d.weight + offset, gradients[side], d.mean + offset, d.variance + offset,
-             count * panel_width);
+        adam_pass(constants, d.weight + offset, gradients[side], moments, offset,
+                  count * panel_width);
         transpose(row, count);
     }
+}
+
+void dense_adam(const DenseStep& d) {
+    dense_step(d, ApartMoments{d.mean, d.variance});
+}
+void dense_adam_bf16(const DenseStep& d) {
+    dense_step(d, PairedMoments(d.mean, d.adam.rounding, 0));
 }

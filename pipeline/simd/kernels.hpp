@@ -4,6 +4,7 @@
 // in every reduction (16). All functions are thread-safe, allocate nothing and throw nothing.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -85,6 +86,7 @@ struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Los
     float decay = 0;                         // adds decay * w to the gradient (L2)
     float decoupled_decay = 0;               // w -= rate * decoupled_decay * w
     float gradient_scale = 1;                // clipping
+    std::array<std::uint32_t, 2> rounding{};  // key of the moments' rounding, where they are bf16
 };
 // A step of Adam for rows first ... last-1 of one panel of a dense layer's weights [inputs, outputs]:
 // gradient over all terms (as weight_gradient), Adam, and the packed transpose. Same bits as the three
@@ -92,7 +94,8 @@ struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Los
 struct DenseStep {
     std::span<const OuterTerm> terms;
     std::size_t panel = 0, first = 0, last = 0, inputs = 0, outputs = 0;  // first: a multiple of 8
-    float *weight = nullptr, *mean = nullptr, *variance = nullptr;        // in panels, from the first
+    // in panels, from the first; dense_adam_bf16: `mean` holds both moments, `variance` is not read
+    float *weight = nullptr, *mean = nullptr, *variance = nullptr;
     float* transposed = nullptr;                                          // its panels, or null
     AdamStep adam;
 };
@@ -128,6 +131,7 @@ struct Kernels {
     void (*transpose_tile)(const float* tile, std::size_t first, std::size_t count,
                            std::size_t panel, std::size_t k, std::size_t n, float* transposed);
     void (*dense_adam)(const DenseStep&);
+    void (*dense_adam_bf16)(const DenseStep&);
     // sums[j] = chain over r of x[r, j], for first <= j < last
     void (*column_sums)(const float* x, std::size_t stride, std::size_t rows, std::size_t first,
                         std::size_t last, float* sums);
@@ -182,6 +186,10 @@ struct Kernels {
 
     // -- optimisers, one pass
     void (*adam)(const AdamStep&, float* w, const float* g, float* m, float* v, std::size_t n);
+    // Moments in bf16, both in the bits of one float (bf16.hpp): computed in fp32, stored by a rounding
+    // that depends on step.rounding and on the value's place, `first` for the first one.
+    void (*adam_bf16)(const AdamStep&, std::size_t first, float* w, const float* g, float* moments,
+                      std::size_t n);
     void (*momentum)(const MomentumStep&, float* w, const float* g, float* m, std::size_t n);
 
     // -- randomness: element e of a sample gets the same number whatever is asked beside it

@@ -68,6 +68,10 @@ NARROWS_INLINE void interleave(F& a, F& b) {
     a = vzip1q_f32(x, y);
     b = vzip2q_f32(x, y);
 }
+NARROWS_INLINE I upper_halves(I a, I b) {
+    return vreinterpretq_s32_u32(
+        vsriq_n_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b), 16));
+}
 NARROWS_INLINE F scaled_by_power(F p, F, I n) {
     const I half = shift_right<1>(n);
     const I bias = set(std::int32_t{127});

@@ -22,17 +22,83 @@ NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F
     weight = fused(weight, c.keep, quotient(c.rate * mean, size));
 }
 
+// The moments as they lie in memory: an array each, or both of a weight in one word.
+struct ApartMoments {
+    float *mean, *variance;
+
+    NARROWS_INLINE void read_at(std::size_t at, std::size_t left, F& m, F& v) const {
+        m = read(mean + at, left);
+        v = read(variance + at, left);
+    }
+    NARROWS_INLINE void write_at(std::size_t at, std::size_t left, F m, F v) const {
+        write(mean + at, m, left);
+        write(variance + at, v, left);
+    }
+    NARROWS_INLINE void prefetch(std::size_t at) const {
+        __builtin_prefetch(mean + at);
+        __builtin_prefetch(variance + at);
+    }
+};
+// A random number is that of its row of 32 values (scalar work, beside the vectors') with that of its
+// place in the row; bf16.hpp states it for one value.
+struct PairedMoments {
+    float* words;
+    std::uint32_t key;
+    alignas(64) float places[panel_width];
+
+    // `first`: the place of the first word, a multiple of 32.
+    PairedMoments(float* pairs, const std::array<std::uint32_t, 2>& rounding, std::size_t first)
+        : words(pairs), key(rounding[0] + static_cast<std::uint32_t>(first / panel_width)) {
+        for (std::size_t i = 0; i < panel_width; i += width)
+            store(places + i, floats(mixed(sum_of(
+                                  lane_numbers(), set(static_cast<std::int32_t>(
+                                                      rounding[1] + static_cast<std::uint32_t>(i)))))));
+    }
+    NARROWS_INLINE static I mixed(I x) {  // Wellons 2018, lowbias32
+        x = product_of(x ^ shift_right_zero<16>(x), set(0x7feb352d));
+        x = product_of(x ^ shift_right_zero<15>(x), set(static_cast<std::int32_t>(0x846ca68bu)));
+        return x ^ shift_right_zero<16>(x);
+    }
+    NARROWS_INLINE static std::uint32_t mixed(std::uint32_t x) {
+        x = (x ^ x >> 16) * 0x7feb352du;
+        x = (x ^ x >> 15) * 0x846ca68bu;
+        return x ^ x >> 16;
+    }
+
+    NARROWS_INLINE void read_at(std::size_t at, std::size_t left, F& m, F& v) const {
+        const I word = bits(read(words + at, left));
+        m = floats(word & set(static_cast<std::int32_t>(0xffff0000u)));
+        v = floats(shift_left<16>(word));
+    }
+    NARROWS_INLINE void write_at(std::size_t at, std::size_t left, F m, F v) const {
+        const std::uint32_t row = mixed(key + static_cast<std::uint32_t>(at / panel_width));
+        const I x = bits(load(places + at % panel_width)) ^ set(static_cast<std::int32_t>(row));
+        const I high = sum_of(bits(m), x & set(0xffff));
+        const I low = sum_of(bits(v), shift_right_zero<16>(x));
+        write(words + at, floats(upper_halves(high, low)), left);
+    }
+    NARROWS_INLINE void prefetch(std::size_t at) const { __builtin_prefetch(words + at); }
+};
+
 // One pass over weights, gradient and state.
-void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {
-    const AdamConstants constants(step);
+template <class Moments>
+NARROWS_INLINE void adam_pass(const AdamConstants& constants, float* w, const float* g,
+                              const Moments& moments, std::size_t first, std::size_t n) {
     for (std::size_t i = 0; i < n; i += width) {
         const std::size_t left = n - i;
-        F weight = read(w + i, left), mean = read(m + i, left), variance = read(v + i, left);
+        F weight = read(w + i, left), mean, variance;
+        moments.read_at(first + i, left, mean, variance);
         adam_vector(constants, read(g + i, left), weight, mean, variance);
-        write(m + i, mean, left);
-        write(v + i, variance, left);
+        moments.write_at(first + i, left, mean, variance);
         write(w + i, weight, left);
     }
+}
+void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {
+    adam_pass(AdamConstants(step), w, g, ApartMoments{m, v}, 0, n);
+}
+void adam_bf16(const AdamStep& step, std::size_t first, float* w, const float* g, float* moments,
+               std::size_t n) {
+    adam_pass(AdamConstants(step), w, g, PairedMoments(moments, step.rounding, first), 0, n);
 }
 
 void momentum(const MomentumStep& step, float* w, const float* g, float* m, std::size_t n) {

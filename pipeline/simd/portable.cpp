@@ -55,6 +55,7 @@ NARROWS_INLINE I set(std::int32_t x) { return {x, x, x, x}; }
 NARROWS_INLINE D set(double x) { return {x, x}; }
 NARROWS_INLINE L set(std::uint64_t x) { return {x, x}; }
 NARROWS_INLINE L first_blocks() { return {0, 1}; }
+NARROWS_INLINE I lane_numbers() { return {0, 1, 2, 3}; }
 NARROWS_INLINE F load(const float* p) { return {p[0], p[1], p[2], p[3]}; }
 NARROWS_INLINE D load(const double* p) { return {p[0], p[1]}; }
 NARROWS_INLINE void store(float* p, F v) { std::memcpy(p, v.lane, sizeof v); }
@@ -105,7 +106,7 @@ NARROWS_INLINE F converted(I a) {
     for (int i = 0; i < 4; ++i) v.lane[i] = static_cast<float>(a.lane[i]);
     return v;
 }
-// Integer sums wrap; in the lanes they are taken on unsigned numbers.
+// Integer sums and products wrap; in the lanes they are taken on unsigned numbers.
 NARROWS_INLINE I sum_of(I a, I b) {
     for (int i = 0; i < 4; ++i)
         a.lane[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) +
@@ -115,6 +116,12 @@ NARROWS_INLINE I sum_of(I a, I b) {
 NARROWS_INLINE I difference(I a, I b) {
     for (int i = 0; i < 4; ++i)
         a.lane[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) -
+                                              static_cast<std::uint32_t>(b.lane[i]));
+    return a;
+}
+NARROWS_INLINE I product_of(I a, I b) {
+    for (int i = 0; i < 4; ++i)
+        a.lane[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) *
                                               static_cast<std::uint32_t>(b.lane[i]));
     return a;
 }
@@ -152,6 +159,10 @@ NARROWS_INLINE void interleave(F& a, F& b) {
     const F x = a, y = b;
     a = {x.lane[0], y.lane[0], x.lane[1], y.lane[1]};
     b = {x.lane[2], y.lane[2], x.lane[3], y.lane[3]};
+}
+// In each lane the upper half of a, then that of b.
+NARROWS_INLINE I upper_halves(I a, I b) {
+    return (a & set(static_cast<std::int32_t>(0xffff0000u))) | shift_right_zero<16>(b);
 }
 // p * 2^n for whole n (given twice), rounded once.
 NARROWS_INLINE F scaled_by_power(F p, F, I n) {

@@ -38,6 +38,8 @@ void passes(const Settings&, const Tell& tell) {
     pass("gaussian", 8, [&] { kernels.add_gaussian(stream, 0.3f, x.data(), y.data(), count); });
     std::vector<float> mean(count);
     pass("adam", 28, [&] { kernels.adam({}, x.data(), z.data(), mean.data(), v.data(), count); });
+    pass("adam-bf16", 20,
+         [&] { kernels.adam_bf16({}, 0, x.data(), z.data(), mean.data(), count); });
     pass("momentum", 20, [&] { kernels.momentum({}, x.data(), z.data(), mean.data(), count); });
 }
 
