@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -97,21 +99,39 @@ private:
     Shape sample_;
 };
 
+template <class T>
+std::vector<std::int64_t> widened(const std::vector<std::byte>& stored) {
+    std::vector<T> values(stored.size() / sizeof(T));
+    std::copy_n(stored.data(), stored.size(), reinterpret_cast<std::byte*>(values.data()));
+    return {values.begin(), values.end()};
+}
+
+// What is no number, or too large, becomes the least one.
+std::int64_t nearest_zero(double value) {
+    constexpr double limit = 9.2e18;
+    return std::abs(value) < limit ? static_cast<std::int64_t>(value) : std::numeric_limits<std::int64_t>::min();
+}
+
 std::vector<std::int64_t> integers(const storage::ArrayFile& file, const std::string& path) {
     const auto reader = file.open(path);
     const std::int64_t rows = reader->info().shape[0];
     const storage::Numeric type = reader->info().type;
     std::vector<std::byte> stored(static_cast<std::size_t>(rows) * storage::size_of(type));
     if (rows > 0) reader->read(0, rows, stored.data());
+    using storage::Numeric;
+    if (type == Numeric::i64 || type == Numeric::u64) return widened<std::int64_t>(stored);
+    if (type == Numeric::i32) return widened<std::int32_t>(stored);
+    if (type == Numeric::u32) return widened<std::uint32_t>(stored);
     std::vector<std::int64_t> out(static_cast<std::size_t>(rows));
-    if (type == storage::Numeric::i64 || type == storage::Numeric::u64) {
-        std::copy_n(stored.data(), stored.size(), reinterpret_cast<std::byte*>(out.data()));
-    } else {
-        std::vector<float> values(out.size());
-        storage::to_float(type, stored.data(), values.size(), {}, values.data());
-        std::transform(values.begin(), values.end(), out.begin(),
-                       [](float value) { return static_cast<std::int64_t>(value); });
+    if (type == Numeric::f64) {
+        std::vector<double> values(out.size());
+        std::copy_n(stored.data(), stored.size(), reinterpret_cast<std::byte*>(values.data()));
+        std::transform(values.begin(), values.end(), out.begin(), nearest_zero);
+        return out;
     }
+    std::vector<float> values(out.size());
+    storage::to_float(type, stored.data(), values.size(), {}, values.data());
+    std::transform(values.begin(), values.end(), out.begin(), nearest_zero);
     return out;
 }
 

@@ -3,11 +3,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include <zlib.h>
 
 #include "datasets/dataset.hpp"
 #include "pipeline/pictures/png.hpp"
+#include "pipeline/storage/array_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace narrows;
@@ -197,6 +199,25 @@ TEST_CASE("ranges, windows and joined files are datasets too", "[datasets]") {
     const auto selected = datasets::select(joined, {2, 0});
     CHECK(all(*selected) == std::vector<float>{0, 8});
     CHECK(selected->ids() == std::vector<std::int64_t>{2, 0});
+}
+
+TEST_CASE("labels of HDF5 files are read exactly, whatever their type", "[datasets]") {
+    const Folder folder;
+    storage::CodesLayout layout;
+    layout.rows = 2;
+    layout.columns = {{"/codes", Type::f32, {2}}, {"/labels", Type::i32, {}}, {"/ids", Type::f64, {}}};
+    storage::CodesWriter writer(folder.path / "z.h5", layout, false);
+    const std::vector<float> codes(4, 1.0f);
+    const std::vector<std::int32_t> labels = {16777217, -2147483647};  // no floats
+    const std::vector<double> ids = {9007199254740991.0, std::nan("")};
+    writer.write(0, 0, 2, codes.data());
+    writer.write(1, 0, 2, labels.data());
+    writer.write(2, 0, 2, ids.data());
+    writer.rows_written(2);
+    writer.commit();
+    const auto data = open((folder.path / "z.h5").string());
+    CHECK(data->labels() == std::vector<std::int64_t>{16777217, -2147483647});
+    CHECK(data->ids() == std::vector<std::int64_t>{9007199254740991, std::numeric_limits<std::int64_t>::min()});
 }
 
 TEST_CASE("PNG: folders are classes, and a picture that its file cannot hold is refused", "[datasets]") {
