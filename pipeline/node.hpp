@@ -19,7 +19,7 @@
 namespace narrows {
 
 inline constexpr std::uint32_t abi_major = 1;  // changed: every plugin must be rebuilt
-inline constexpr std::uint32_t abi_minor = 0;  // raised: something was appended
+inline constexpr std::uint32_t abi_minor = 1;  // raised: something was appended
 inline constexpr std::string_view version = "0.1.0";
 
 // ------------------------------------------------------------------------------------ models
@@ -213,6 +213,8 @@ public:
     virtual void warn(const std::string& text) = 0;
     // epoch_end(): sum / weight of a metric over the epoch that has ended; NaN: there was none.
     virtual double epoch_mean(std::string_view metric, Phase phase) const = 0;
+    // Ctrl-C or SIGTERM: what takes long in finish() ends with an Error, and the run as stopped.
+    virtual bool stopping() const = 0;
 };
 
 // Life: construction, parameters, open, [restore], start, process (and backward) many times,

@@ -121,6 +121,7 @@ double bytes_of(const Plan& plan, Numeric type, const std::vector<Block>& blocks
 void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, const Loop& loop) {
     Plan plan = choice.plan;
     plan.guard = false;
+    plan.trial = true;
     plan.lanes = usable_lanes(blocks[0].shape[0]);
     Bytes all;
     for (const Block& block : blocks) all.insert(all.end(), block.values.begin(), block.values.end());
@@ -145,11 +146,13 @@ void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type
                   Prefer prefer, const Loop& loop) {
     const std::string name = choice.tried[choice.winner].name;
     std::vector<std::size_t> lanes;
-    for (std::size_t count = 1; count <= most_lanes; count *= 2) lanes.push_back(count);
+    const bool settled = prefer == Prefer::speed && usable_lanes(blocks[0].shape[0]) == most_lanes;
+    for (std::size_t count = settled ? most_lanes : 1; count <= most_lanes; count *= 2) lanes.push_back(count);
     std::vector<double> bytes(lanes.size() * blocks.size());
     loop.each(bytes.size(), [&](std::size_t task) {
         Plan plan = choice.plan;
         plan.guard = false;
+        plan.trial = true;
         plan.lanes = lanes[task / blocks.size()];
         const Block& block = blocks[task % blocks.size()];
         ChunkReport report;
@@ -163,7 +166,7 @@ void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type
         if (i == 0) one = sum;
         const double all = one * scale + (sum - one) / static_cast<double>(blocks.size()) * starts +
                            static_cast<double>(choice.model.size());
-        sized.push_back({name + ", " + std::to_string(lanes[i]) + (i == 0 ? " lane" : " lanes"), all,
+        sized.push_back({name + ", " + std::to_string(lanes[i]) + (lanes[i] == 1 ? " lane" : " lanes"), all,
                          choice.model.size(), true});
         if (i == 0 || all < least) least = all;
     }
@@ -267,6 +270,7 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
         const Block& block = blocks[task % blocks.size()];
         ChunkReport report;
         Plan plan = trial.plan;
+        plan.trial = true;
         plan.lanes = usable_lanes(block.shape[0]);
         bytes[task] = static_cast<double>(encode_chunk(plan, source.type, block.shape, block.values, report).size());
         used[task] = report.method;

@@ -39,6 +39,7 @@ struct Plan {
     std::optional<double> fill;           // kept bit by bit
     double largest_mse = 0;               // PSNR: the step shrinks until a chunk holds it; 0: none
     int zstd_level = 9;
+    bool trial = false;                   // only the size counts: the chunk is not decoded and compared
     bool guard = true;                    // compare with `packed` and `grid`, take the smallest
 };
 

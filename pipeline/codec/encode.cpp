@@ -318,7 +318,7 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
     ChunkReport found;
     const auto offer = [&](const Plan& tried, Bytes stored) {
         if (!best.empty() && stored.size() >= best.size()) return;
-        std::optional<ChunkReport> held = checked(tried, type, values, stored);
+        std::optional<ChunkReport> held = tried.trial ? ChunkReport{} : checked(tried, type, values, stored);
         if (!held) return;
         held->method = tried.method;
         found = *held;

@@ -38,10 +38,8 @@ public:
             Graph graph(engine_);
             engine_.report();
             if (!result_.already_complete) plan_.training() ? train(graph) : stream(graph);
-            if (result_.stopped)
-                each([](Node& node, RunContext& run) { node.stopped(run); });
-            else
-                finish();
+            if (!result_.stopped) finish();
+            if (result_.stopped) stop();
         } catch (...) {
             for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
                 NodeRunContext context = context_of(i);
@@ -160,8 +158,24 @@ private:
 
     void finish() {
         if (!plan_.training()) keep_results(engine_.metrics.means());
-        each([](Node& own, RunContext& run) { own.finish(run); });
+        try {
+            each([&](Node& own, RunContext& run) {
+                own.finish(run);
+                ++ended_;
+            });
+        } catch (const Error&) {
+            if (!context_of(0).stopping()) throw;
+            result_.stopped = true;   // one of them has heard of it
+            return;
+        }
         finished_ = true;
+    }
+    // Those that have not finished.
+    void stop() {
+        std::size_t node = 0;
+        each([&](Node& own, RunContext& run) {
+            if (node++ >= ended_) own.stopped(run);
+        });
     }
 
     void fill_result() {
@@ -181,6 +195,7 @@ private:
     Engine engine_;
     std::vector<Progress> progress_;  // streaming: each sink has its own
     std::int64_t first_ = 0;          // streaming: sample to begin with
+    std::size_t ended_ = 0;           // nodes whose finish() has returned
     bool finished_ = false;
 };
 

@@ -67,8 +67,12 @@ NARROWS_INLINE double to_nearest(double x) {
     constexpr double magic = 6755399441055744.0;   // 1.5 * 2^52
     return (x + magic) - magic;
 }
+// A copy on the stack, so that stores to values do not make the compiler read it again for each lane.
+struct LaneGrid {
+    double step, low, high;
+};
 template <LaneKind kind>
-NARROWS_INLINE double lane_value(const LaneModel& m, double p, double residual) {
+NARROWS_INLINE double lane_value(const LaneGrid& m, double p, double residual) {
     if constexpr (kind == LaneKind::whole) {
         const double v = to_nearest(p) + residual * m.step;
         const double x = v < m.low ? m.low : v;
@@ -83,7 +87,7 @@ NARROWS_INLINE double lane_value(const LaneModel& m, double p, double residual) 
     }
 }
 
-// After the residuals of a place.
+// After the residuals of a place. `value`: null where nobody wants it.
 template <LaneKind kind>
 NARROWS_INLINE void end_place(const LaneModel& m, const LaneRow& r, std::size_t place, const double* p,
                               const double* residual, double* value, LaneContexts& c) {
@@ -92,10 +96,15 @@ NARROWS_INLINE void end_place(const LaneModel& m, const LaneRow& r, std::size_t 
     float* const activity = r.activity + place * coding_lanes;
     std::int32_t* const history = r.history + place * coding_lanes;
     const double mean = m.mean[place];
+    const LaneGrid grid{m.step, m.low, m.high};
+    alignas(64) double found[coding_lanes];   // apart from what p and residual may share memory with
 NARROWS_EACH_LANE
-    for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
-        value[lane] = lane_value<kind>(m, p[lane], residual[lane]);
-        here[lane] = value[lane] - mean;
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane) found[lane] = lane_value<kind>(grid, p[lane], residual[lane]);
+NARROWS_EACH_LANE
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane) here[lane] = found[lane] - mean;
+    if (value != nullptr) {
+NARROWS_EACH_LANE
+        for (std::size_t lane = 0; lane < coding_lanes; ++lane) value[lane] = found[lane];
     }
 NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
@@ -144,8 +153,9 @@ NARROWS_EACH_LANE
 template <LaneKind kind>
 void encode_row_of(const LaneModel& m, const LaneRow& r, double bound, ResidualWriter& out) {
     LaneContexts c{};
-    alignas(64) double p[coding_lanes], residual[coding_lanes], value[coding_lanes];
+    alignas(64) double p[coding_lanes], residual[coding_lanes];
     const double inverse = 1 / m.step;
+    const LaneGrid grid{m.step, m.low, m.high};
     ResidualTables& tables = *out.tables;
     BitWriter bits = out.bits;
     std::uint32_t* step = out.step;
@@ -159,7 +169,7 @@ NARROWS_EACH_LANE
             const double base = kind == LaneKind::whole ? to_nearest(p[lane]) : p[lane];
             const double exact = (wanted[lane] - base) * inverse;
             const double whole = to_nearest(exact);
-            const double decoded = lane_value<kind>(m, p[lane], whole);
+            const double decoded = lane_value<kind>(grid, p[lane], whole);
             const double off = wanted[lane] - decoded, far = off < 0 ? -off : off;
             const double size = exact < 0 ? -exact : exact;
             const bool holds = size < 0x1p40 && far <= bound;   // false for NaN
@@ -181,7 +191,7 @@ NARROWS_EACH_LANE
                 else *step++ = 0;
         }
         learn_lanes(tables, m.side_is_place, r.lanes, coded, c, symbol);
-        end_place<kind>(m, r, place, p, residual, value, c);
+        end_place<kind>(m, r, place, p, residual, nullptr, c);
     }
     out.bits = bits;
     out.step = step;

@@ -74,6 +74,7 @@ void Compress::finish(RunContext& run) {
     job.chunk_rows = chunk_rows_;
     job.budget = budget_;
     job.prefer = prefer(prefer_);
+    job.stop = [&run] { return run.stopping(); };
     job.bounds = {{"/ids", {codec::Wanted::Kind::lossless, 0}}};
     std::vector<codec::ArrayResult> results;
     {

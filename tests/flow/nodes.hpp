@@ -20,6 +20,7 @@ struct Seen {
     std::vector<double> sums;
     std::atomic<int> alive{0}, most_alive{0};    // packets between source and sink
     std::atomic<int> finished{0}, abandoned{0}, stopped{0};
+    std::atomic<int>* stop = nullptr;            // that a node sets when it finishes
     std::vector<double> gradients;               // that came to the model, a step each
     std::vector<Phase> phases;
     std::vector<std::uint32_t> epochs;
@@ -126,6 +127,21 @@ public:
     void abandon(RunContext&) noexcept override { ++seen().abandoned; }
 };
 
+// A sink that hears of a stop while it finishes.
+class Late final : public Node {
+public:
+    static void describe(Schema& schema) {
+        schema.summary("is stopped").threads(Threads::ordered).in("x", "f32[batch, ...]", "in");
+    }
+    void process(Context&) override {}
+    void finish(RunContext& run) override {
+        if (seen().stop != nullptr) *seen().stop = 15;
+        if (run.stopping()) throw Error(Fault::run, "stopped before the file was whole");
+    }
+    void stopped(RunContext&) override { ++seen().stopped; }
+    void abandon(RunContext&) noexcept override { ++seen().abandoned; }
+};
+
 // One weight w; a node multiplies by it, another steps it.
 class Weight final : public Model {
 public:
@@ -203,7 +219,7 @@ inline registry::Registry& types() {
     static registry::Registry* registry = [] {
         static constexpr Entry entries[] = {
             NARROWS_NODE(Counter, "counter"), NARROWS_NODE(Uneven, "uneven"), NARROWS_NODE(Add, "add"),
-            NARROWS_NODE(Sink, "sink"), NARROWS_NODE(Scale, "scale"), NARROWS_NODE(Distance, "distance"),
+            NARROWS_NODE(Sink, "sink"), NARROWS_NODE(Late, "late"), NARROWS_NODE(Scale, "scale"), NARROWS_NODE(Distance, "distance"),
             NARROWS_NODE(StepWeight, "step"), NARROWS_MODEL(Weight, "weight")};
         static constexpr PluginInfo info{"flow_test", "1", "nodes for tests", entries, std::size(entries)};
         auto* made = new registry::Registry;

@@ -77,6 +77,23 @@ TEST_CASE("a stop lets what is in flight finish and tells every node", "[flow]")
     for (std::size_t i = 0; i < seen().order.size(); ++i) CHECK(seen().order[i] == static_cast<std::int64_t>(8 * i));
 }
 
+TEST_CASE("a stop while nodes finish ends the run as stopped; who has finished stays so", "[flow]") {
+    std::atomic<int> stop{0};
+    flow::Settings settings;
+    settings.stop = &stop;
+    seen().stop = &stop;
+    const std::string text = chain("") + "[node.late]\ntype = \"late\"\nin.x = \"slow.x\"\n";
+    const flow::Result result = flow_test::run(text, 2, settings);
+    seen().stop = nullptr;
+    CHECK(result.stopped);
+    CHECK(seen().order.size() == 101);
+    CHECK(seen().finished == 1);
+    CHECK(seen().stopped == 1);
+    CHECK(seen().abandoned == 0);
+    stop = 0;
+    CHECK(!flow_test::run(text, 2, settings).stopped);
+}
+
 TEST_CASE("a join of many inputs waits for all of them", "[flow]") {
     const std::size_t threads = GENERATE(1, 2, 8);
     std::string text = "schema = 1\n[run]\nmode = \"stream\"\n[node.data]\ntype = \"counter\"\nsamples = 400\n";

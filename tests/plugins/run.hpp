@@ -1,6 +1,7 @@
 // Runs a pipeline with the real plugins, in a folder of its own.
 #pragma once
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ public:
     }
     // `body` may say @name for a file of the folder.
     flow::Result run(const std::string& mode, std::string body, std::size_t threads = 2,
-                     bool resume = false) const {
+                     bool resume = false, const std::atomic<int>* stop = nullptr) const {
         for (std::size_t at = 0; (at = body.find('@', at)) != std::string::npos;) {
             body.replace(at, 1, path_.string() + "/");
             at += path_.string().size();
@@ -46,6 +47,7 @@ public:
         flow::Settings settings;
         settings.threads = threads;
         settings.resume = resume;
+        settings.stop = stop;
         return flow::run(language::parse(text, "test.toml", plugins()), plugins(), settings);
     }
     std::vector<float> values(const std::string& name) const {

@@ -89,6 +89,7 @@ public:
     void result(std::string_view, std::span<const double>) override {}
     void warn(const std::string&) override {}
     double epoch_mean(std::string_view, Phase) const override { return 0; }
+    bool stopping() const override { return false; }
 
 private:
     Run& run_;

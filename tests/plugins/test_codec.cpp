@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "pipeline/codec/container.hpp"
+#include "pipeline/plugin.hpp"
 #include "tests/catch.hpp"
 #include "tests/plugins/run.hpp"
 
@@ -51,6 +52,35 @@ TEST_CASE("compressed streams have the same bytes for any thread count", "[codec
     std::filesystem::remove(work.file("c.h5"));
     work.run("stream", waves + packed, 4);
     CHECK(bytes(work, "c.h5") == first);
+}
+
+namespace {
+
+std::atomic<int> stop{0};
+
+// Finishes before the compressor does.
+class Stopper final : public Node {
+public:
+    static void describe(Schema& schema) {
+        schema.summary("stops the run when it finishes").threads(Threads::ordered).in("x", "f32[batch, ...]", "in");
+    }
+    void process(Context&) override {}
+    void finish(RunContext&) override { stop = 15; }
+};
+
+}  // namespace
+
+TEST_CASE("a stop while codec.compress compresses leaves no file", "[codec]") {
+    static constexpr Entry entries[] = {NARROWS_NODE(Stopper, "test.stopper")};
+    static constexpr PluginInfo info{"codec_test", "1", "a node for tests", entries, std::size(entries)};
+    plugin_test::plugins().add(info);
+    Work work;
+    stop = 0;
+    const flow::Result result = work.run("stream", waves + "[node.a]\ntype = \"test.stopper\"\nin.x = \"made.x\"\n" + packed, 2, false, &stop);
+    CHECK(result.stopped);
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(std::filesystem::path(work.file("c.h5")).parent_path())) ++files;
+    CHECK(files == 0);
 }
 
 TEST_CASE("the codec's nodes refuse what they cannot do", "[codec]") {
