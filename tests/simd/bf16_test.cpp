@@ -1,5 +1,5 @@
-// Moments in bf16: what the kernels store is what simd/bf16.hpp states, its expectation is the exact value,
-// and the second moment goes where Adam's formula leads.
+// Moments in bf16: what the kernels store is what simd/bf16.hpp states, its expectation is the
+// exact value, and the second moment goes where Adam's formula leads.
 #include "pipeline/simd/bf16.hpp"
 
 #include "tests/simd/support.hpp"
@@ -17,7 +17,8 @@ Key key_of(std::uint32_t step) {
 
 std::vector<float> pairs_of(const std::vector<float>& first, const std::vector<float>& second) {
     std::vector<float> pairs(first.size());
-    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = simd::nearest_pair(first[i], second[i]);
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+        pairs[i] = simd::nearest_pair(first[i], second[i]);
     return pairs;
 }
 
@@ -31,7 +32,8 @@ void require_same_words(const std::vector<float>& a, const std::vector<float>& b
 
 TEST_CASE("adam in bf16 is a step in fp32 whose moments are rounded as stated", "[bf16]") {
     Numbers numbers(41);
-    simd::AdamStep step{.rate = 0.01f, .decay = 0.02f, .decoupled_decay = 0.05f, .gradient_scale = 0.5f};
+    simd::AdamStep step{
+        .rate = 0.01f, .decay = 0.02f, .decoupled_decay = 0.05f, .gradient_scale = 0.5f};
     for (const std::size_t n : lengths())
         for (const std::size_t place : {0, 96}) {
             step.rounding = key_of(static_cast<std::uint32_t>(n));
@@ -83,9 +85,19 @@ TEST_CASE("a dense layer's step in bf16 is gradient, rule and transpose, bit for
                                            expected_t.data());
                 }
             for (std::size_t panel = 0; panel < simd::panel_count(outputs); ++panel)
-                for (const auto& [first, last] : {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
-                    kernels.dense_adam_bf16({{&term, 1}, panel, first, last, inputs, outputs,
-                                             w.data(), m.data(), nullptr, t.data(), adam});
+                for (const auto& [first, last] :
+                     {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
+                    kernels.dense_adam_bf16({{&term, 1},
+                                             panel,
+                                             first,
+                                             last,
+                                             inputs,
+                                             outputs,
+                                             w.data(),
+                                             m.data(),
+                                             nullptr,
+                                             t.data(),
+                                             adam});
 
             INFO("rows " << rows);
             REQUIRE(same_bits(w, expected_w));
@@ -95,20 +107,24 @@ TEST_CASE("a dense layer's step in bf16 is gradient, rule and transpose, bit for
     }
 }
 
-TEST_CASE("the rounding gives one of the two neighbours, and the exact value on average", "[bf16]") {
+TEST_CASE("the rounding gives one of the two neighbours, and the exact value on average",
+          "[bf16]") {
     constexpr std::uint32_t steps = 4000;
     constexpr std::size_t places = 160;
-    const float values[] = {1.0f,    1.001f,   -0.37211f, 3.9999f, 1e-12f,
+    const float values[] = {1.0f,    1.001f,    -0.37211f, 3.9999f, 1e-12f,
                             -2e-20f, 0x1p-140f, 65503.3f,  0.0f};
     for (const float x : values) {
         const float low = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000u);
-        const float high = std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) & 0xffff0000u) + 0x10000u);
-        const double gap = static_cast<double>(high) - low, part = (static_cast<double>(x) - low) / gap;
+        const float high =
+            std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) & 0xffff0000u) + 0x10000u);
+        const double gap = static_cast<double>(high) - low,
+                     part = (static_cast<double>(x) - low) / gap;
         double ups[2] = {0, 0}, both = 0, worst = 0;
         std::vector<std::uint32_t> of_place(places);
         for (std::uint32_t step = 0; step < steps; ++step)
             for (std::size_t place = 0; place < places; ++place) {
-                const float pair = simd::rounded_pair(x, x, simd::rounding_bits(key_of(step), place));
+                const float pair =
+                    simd::rounded_pair(x, x, simd::rounding_bits(key_of(step), place));
                 const float first = simd::first_of_pair(pair), second = simd::second_of_pair(pair);
                 REQUIRE(((first == low || first == high) && (second == low || second == high)));
                 const bool up = first == high, other = second == high;
@@ -120,7 +136,7 @@ TEST_CASE("the rounding gives one of the two neighbours, and the exact value on 
         INFO("value " << x);
         CHECK(std::abs(ups[0] / all - part) <= 5 * spread / std::sqrt(all));
         CHECK(std::abs(ups[1] / all - part) <= 5 * spread / std::sqrt(all));
-        CHECK(std::abs(both / all - part * part) <= 0.005);         // one does not tell the other
+        CHECK(std::abs(both / all - part * part) <= 0.005);     // one does not tell the other
         CHECK(worst <= 5 * spread / std::sqrt(double{steps}));  // nor is a place favoured
     }
 }

@@ -22,7 +22,8 @@ TEST_CASE("moments in bf16 end within 2 % of the loss of fp32", "[tools]") {
     for (const std::string train :
          {"train d.h5 --model undercomplete --hidden 64 --epochs 8 --batch 32 -o m.h5",
           "train d.h5 --model convolutional --epochs 1 --batch 64 --optimizer adamw -o m.h5",
-          "train d.h5 --model tied --hidden 64 --epochs 6 --batch 16 --set node.step.clip=5 -o m.h5"}) {
+          "train d.h5 --model tied --hidden 64 --epochs 6 --batch 16 --set node.step.clip=5 -o "
+          "m.h5"}) {
         const double fp32 = loss_of(folder, train);
         const double bf16 = loss_of(folder, train + " --precision bf16");
         INFO(train << ": fp32 " << fp32 << ", bf16 " << bf16);
@@ -54,8 +55,9 @@ TEST_CASE("moments in bf16 give the same bits for threads, kernels and the print
     CHECK(folder.read("m.h5") == whole);
 
     // A pipeline without the key takes it from the option.
-    folder.write("q.toml", folder.must("train d.h5 --model deep --hidden 100,40 --epochs 2 "
-                                       "--batch 50 -o m.h5 --print-pipeline")
+    folder.write("q.toml", folder
+                               .must("train d.h5 --model deep --hidden 100,40 --epochs 2 "
+                                     "--batch 50 -o m.h5 --print-pipeline")
                                .out);
     folder.must("train d.h5 --model q.toml --precision bf16 -o n.h5 -q");
     const auto hash = [&](const std::string& file) {
@@ -105,8 +107,9 @@ TEST_CASE("moments in bf16 end within 1 % of the loss of fp32 on MNIST", "[tools
         return;
     }
     const Folder folder;
-    const std::string train = "train '" + std::string(data) +
-                              "/mnist/train-images-idx3-ubyte.gz' --model undercomplete --epochs 4 -o m.h5";
+    const std::string train =
+        "train '" + std::string(data) +
+        "/mnist/train-images-idx3-ubyte.gz' --model undercomplete --epochs 4 -o m.h5";
     const double fp32 = loss_of(folder, train), bf16 = loss_of(folder, train + " --precision bf16");
     INFO("fp32 " << fp32 << ", bf16 " << bf16);
     CHECK(std::abs(bf16 / fp32 - 1) < 0.01);
