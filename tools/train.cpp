@@ -191,7 +191,7 @@ void describe(CommandLine& line, TrainLine& in) {
     line.choice("--schedule", o.schedule, {"constant", "step", "cosine", "plateau"},
                 "constant, step, cosine or plateau");
     line.choice("--precision", o.precision, {"fp32", "bf16"},
-                "fp32, or bf16 to store Adam's moments in half the memory: faster in small batches");
+                "of Adam's moments: fp32, or bf16 in half the memory");
     line.option("--activation", o.activation, "of hidden layers (relu)");
     line.choice("--output-activation", o.output_activation, {"linear", "sigmoid"},
                 "of the last layer (sigmoid with bce, else linear)");

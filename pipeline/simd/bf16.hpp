@@ -1,9 +1,10 @@
-// Adam's two moments of a weight in the 32 bits of one float: the first in the upper half, the second in
-// the lower, each a bf16 (the upper half of a float: its sign, its exponent, 7 bits of its fraction).
-// Stored with stochastic rounding (Gupta et al. 2015): up with the probability of what is cut off, so that
-// the expectation is the exact value. With beta2 = 0.999 a step moves the second moment by less than half
-// a bf16's spacing, and rounding to nearest would stall it. Random numbers are a function of the key (one
-// a step and parameter) and the value's place: here stated for one value, in optimisers.inl.hpp for many.
+// Adam's two moments of a weight in the 32 bits of one float: the first in the upper half, the
+// second in the lower, each a bf16 (the upper half of a float: its sign, its exponent, 7 bits of
+// its fraction). Stored with stochastic rounding (Gupta et al. 2015): up with the probability of
+// what is cut off, so that the expectation is the exact value. With beta2 = 0.999 a step moves the
+// second moment by less than half a bf16's spacing, and rounding to nearest would stall it. Random
+// numbers are a function of the key (one a step and parameter) and the value's place: here stated
+// for one value, in optimisers.inl.hpp for many.
 #pragma once
 
 #include <array>

@@ -20,12 +20,12 @@ struct StepBetween {
         nullptr;           // in the transpose: a line in each of 32 rows, 32 floats apart
     std::size_t tile = 0;  // of these rows' sums
 
-    NARROWS_INLINE void step(std::size_t at) const {
+    NARROWS_INLINE void step(typename Moments::Row row, std::size_t at) const {
         F value = load(weight + last + at), mean, variance;
         moments.read_at(last + at, width, mean, variance);
         adam_vector(constants, load(gradient + at), value, mean, variance);
         store(weight + last + at, value);
-        moments.write_at(last + at, width, mean, variance);
+        moments.write_at(row, last + at, width, mean, variance);
     }
     NARROWS_INLINE void operator()(std::size_t share) const {
         share += tile * shares;
@@ -36,8 +36,9 @@ struct StepBetween {
             __builtin_prefetch(next_rows + (2 * share + 1) * panel_width);
         }
         if (last == none) return;
+        const auto row = moments.row(last + share * values);
 #pragma GCC unroll 16
-        for (std::size_t i = 0; i < values; i += width) step(share * values + i);
+        for (std::size_t i = 0; i < values; i += width) step(row, share * values + i);
     }
 };
 
@@ -71,7 +72,8 @@ NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
         side = 1 - side;
     }
     if (between.last != between.none) {
-        for (std::size_t at = 0; at < step_values; at += width) between.step(at);
+        for (std::size_t at = 0; at < step_values; at += width)
+            between.step(moments.row(between.last + at), at);
         transpose(row - step_rows, step_rows);
     }
     for (; row < d.last; row += step_rows) {

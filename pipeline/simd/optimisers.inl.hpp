@@ -22,15 +22,18 @@ NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F
     weight = fused(weight, c.keep, quotient(c.rate * mean, size));
 }
 
-// The moments as they lie in memory: an array each, or both of a weight in one word.
+// The moments as they lie in memory: an array each, or both of a weight in one word. What a row of 32
+// values has in common is asked for once, by the place of any of them.
 struct ApartMoments {
+    struct Row {};
     float *mean, *variance;
 
+    NARROWS_INLINE Row row(std::size_t) const { return {}; }
     NARROWS_INLINE void read_at(std::size_t at, std::size_t left, F& m, F& v) const {
         m = read(mean + at, left);
         v = read(variance + at, left);
     }
-    NARROWS_INLINE void write_at(std::size_t at, std::size_t left, F m, F v) const {
+    NARROWS_INLINE void write_at(Row, std::size_t at, std::size_t left, F m, F v) const {
         write(mean + at, m, left);
         write(variance + at, v, left);
     }
@@ -42,6 +45,7 @@ struct ApartMoments {
 // A random number is that of its row of 32 values (scalar work, beside the vectors') with that of its
 // place in the row; bf16.hpp states it for one value.
 struct PairedMoments {
+    using Row = I;
     float* words;
     std::uint32_t key;
     alignas(64) float places[panel_width];
@@ -65,14 +69,17 @@ struct PairedMoments {
         return x ^ x >> 16;
     }
 
+    NARROWS_INLINE Row row(std::size_t at) const {
+        return set(static_cast<std::int32_t>(
+            mixed(key + static_cast<std::uint32_t>(at / panel_width))));
+    }
     NARROWS_INLINE void read_at(std::size_t at, std::size_t left, F& m, F& v) const {
         const I word = bits(read(words + at, left));
         m = floats(word & set(static_cast<std::int32_t>(0xffff0000u)));
         v = floats(shift_left<16>(word));
     }
-    NARROWS_INLINE void write_at(std::size_t at, std::size_t left, F m, F v) const {
-        const std::uint32_t row = mixed(key + static_cast<std::uint32_t>(at / panel_width));
-        const I x = bits(load(places + at % panel_width)) ^ set(static_cast<std::int32_t>(row));
+    NARROWS_INLINE void write_at(Row row, std::size_t at, std::size_t left, F m, F v) const {
+        const I x = bits(load(places + at % panel_width)) ^ row;
         const I high = sum_of(bits(m), x & set(0xffff));
         const I low = sum_of(bits(v), shift_right_zero<16>(x));
         write(words + at, floats(upper_halves(high, low)), left);
@@ -84,13 +91,17 @@ struct PairedMoments {
 template <class Moments>
 NARROWS_INLINE void adam_pass(const AdamConstants& constants, float* w, const float* g,
                               const Moments& moments, std::size_t first, std::size_t n) {
-    for (std::size_t i = 0; i < n; i += width) {
-        const std::size_t left = n - i;
-        F weight = read(w + i, left), mean, variance;
-        moments.read_at(first + i, left, mean, variance);
-        adam_vector(constants, read(g + i, left), weight, mean, variance);
-        moments.write_at(first + i, left, mean, variance);
-        write(w + i, weight, left);
+    for (std::size_t start = 0; start < n; start += panel_width) {
+        const auto row = moments.row(first + start);
+        const std::size_t end = n - start < panel_width ? n : start + panel_width;
+        for (std::size_t i = start; i < end; i += width) {
+            const std::size_t left = n - i;
+            F weight = read(w + i, left), mean, variance;
+            moments.read_at(first + i, left, mean, variance);
+            adam_vector(constants, read(g + i, left), weight, mean, variance);
+            moments.write_at(row, first + i, left, mean, variance);
+            write(w + i, weight, left);
+        }
     }
 }
 void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {

@@ -160,7 +160,7 @@ public:
                                                   "added to the root of the second moment")
             .template choice<&AdamLike::precision_>(
                 "precision", "fp32", "fp32|bf16",
-                "of the moments between steps; bf16: a third less memory traffic, rounded at random");
+                "of the moments between steps; bf16: half the memory, rounded at random");
     }
 
 private:

@@ -92,3 +92,30 @@ TEST_CASE("weights that are not finite are named", "[model]") {
     CHECK_FALSE(model->weights_finite(which));
     CHECK(which == weights[5].name);
 }
+
+TEST_CASE("states in bf16 take half the memory, and come back exactly", "[model]") {
+    const ModelSpec spec = mirrored({40}, {dense(33, "relu"), dense(3)});
+    const auto model = build(spec), other = build(spec);
+    const std::uint64_t weights = model->bytes();
+    model->make_states(2);
+    const std::uint64_t states = model->bytes() - weights;
+    for (Autoencoder* one : {model.get(), other.get()})
+        one->make_states(2, layers::Precision::bf16);
+    CHECK(model->bytes() - weights == states / 2);
+
+    // 1 + i / 128: numbers that bf16 has.
+    std::vector<model::NamedValues> values[2] = {model->weights(0), model->weights(1)};
+    for (int which = 0; which < 2; ++which) {
+        REQUIRE(values[which].size() == model->weights().size());
+        for (model::NamedValues& one : values[which])
+            for (std::size_t i = 0; i < one.values.size(); ++i)
+                one.values(i) = 1 + float((i + std::size_t(which) * 5) % 128) / 128;
+        model->set_weights(values[which], which);
+    }
+    for (int which = 0; which < 2; ++which) other->set_weights(model->weights(which), which);
+    for (int which = 0; which < 2; ++which)
+        for (std::size_t p = 0; p < values[which].size(); ++p) {
+            CHECK((model->weights(which)[p].values == values[which][p].values));
+            CHECK((other->weights(which)[p].values == values[which][p].values));
+        }
+}

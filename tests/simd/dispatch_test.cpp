@@ -31,6 +31,8 @@ TEST_CASE("every function of every table is there", "[dispatch]") {
         CHECK(k.product);
         CHECK(k.weight_gradient);
         CHECK(k.dense_adam);
+        CHECK(k.dense_adam_bf16);
+        CHECK(k.adam_bf16);
         CHECK(k.transpose_tile);
         CHECK(k.salt_and_pepper);
         CHECK(k.peak(10) > 0);

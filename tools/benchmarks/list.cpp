@@ -13,7 +13,7 @@ void train(const Settings& settings, const Tell& tell) {
 }  // namespace
 
 std::span<const Benchmark> all() {
-    static const std::array<Benchmark, 20> list{{
+    static const std::array<Benchmark, 22> list{{
         {"peak", "fused multiply-adds and copying: the limits", peak},
         {"product-forward", "layers of 784-512-256-64 and back, one after the other",
          product_forward},
@@ -30,6 +30,8 @@ std::span<const Benchmark> all() {
         {"train-e", "a with Gaussian corruption", train<'e', 128>},
         {"train-a-batch-16", "a in small batches", train<'a', 16>},
         {"train-b-batch-16", "b in small batches", train<'b', 16>},
+        {"train-a-batch-1", "a sample by sample", train<'a', 1>},
+        {"train-b-batch-1", "b sample by sample", train<'b', 1>},
         {"encode", "codes of raw and gzip files, fp32 and int8", encoding},
         {"start-up", "processes that do nothing", start_up},
         {"memory", "resident at most", memory},

@@ -60,7 +60,8 @@ const Work& work_named(std::string_view name) {
                          [&](const Work& work) { return work.name == name[0]; });
 }
 
-std::string pipeline(const Work& work, const std::string& data, std::size_t batch, int epochs) {
+std::string pipeline(const Work& work, const std::string& data, std::size_t batch, int epochs,
+                     std::string_view precision = "fp32") {
     const char* model = work.model ? work.model : works[0].model;
     std::string text = fmt::format(
         "schema = 1\n[run]\nmode = \"train\"\nepochs = {}\n[model.ae]\n{}[node.data]\ntype = "
@@ -80,6 +81,7 @@ std::string pipeline(const Work& work, const std::string& data, std::size_t batc
             "\"code.log_variance\"\n";
     text += fmt::format("[node.step]\ntype = \"optimize.adam\"\nmodel = \"ae\"\nin.loss = {}\n",
                         work.variational ? "[\"loss.value\", \"kl.value\"]" : "\"loss.value\"");
+    if (precision != "fp32") text += fmt::format("precision = \"{}\"\n", precision);
     return text +
            "[node.keep]\ntype = \"store.checkpoint\"\nin.after = \"step.done\"\nfile = "
            "\"model.h5\"\n";
@@ -141,14 +143,18 @@ void training(std::string_view name, std::size_t batch, const Settings& settings
     const Work& work = work_named(name);
     const Workshop shop;
     digits(shop, batch >= 64 ? 20000 : batch > 1 ? 8000 : 2000);
-    shop.write("run.toml", pipeline(work, "digits.h5", batch, 3));
+    std::vector<std::string> precisions{"fp32"};
+    if (batch < 64) precisions.emplace_back("bf16");  // of the moments: they weigh in small batches
+    for (const std::string& precision : precisions)
+        shop.write(precision + ".toml", pipeline(work, "digits.h5", batch, 3, precision));
     std::vector<std::size_t> counts{1};
     if (settings.threads > 1) counts.push_back(settings.threads);
+    const std::string figure =
+        fmt::format("train-{}{}", name, batch == 128 ? "" : fmt::format("-batch-{}", batch));
     for (const std::size_t threads : counts)
-        tell(trained_figure(
-            work,
-            fmt::format("train-{}{}", name, batch == 128 ? "" : fmt::format("-batch-{}", batch)),
-            batch, train(shop, "run.toml", threads).rate, threads));
+        for (const std::string& precision : precisions)
+            tell(trained_figure(work, figure + (precision == "fp32" ? "" : "-" + precision), batch,
+                                train(shop, precision + ".toml", threads).rate, threads));
 }
 
 void threads(const Settings& settings, const Tell& tell) {
