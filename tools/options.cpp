@@ -136,7 +136,8 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
                ->allow_extra_args(false));
-    common(impl_->add("--kernel", common_.kernel, "auto, portable, avx2, avx512 or neon", "NAME"));
+    common(impl_->add("--kernel", common_.kernel,
+                      "auto, portable, avx2, avx512 or neon (also NARROWS_KERNEL)", "NAME"));
     offer("--kernel", {"auto", "portable", "avx2", "avx512", "neon"});
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--metrics", common_.metrics,
@@ -261,6 +262,8 @@ void CommandLine::data_details(recipes::Source& source) {
 void CommandLine::parse() {
     if (impl_->describe) throw Described{};
     common_.threads = threads_from_environment();
+    if (const char* kernel = std::getenv("NARROWS_KERNEL"); kernel != nullptr && *kernel != 0)
+        common_.kernel = kernel;
     std::vector<std::string> reversed(impl_->arguments.rbegin(), impl_->arguments.rend());
     // CLI11's messages start with the option's name, and so do these.
     try {
