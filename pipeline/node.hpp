@@ -19,7 +19,7 @@
 namespace narrows {
 
 inline constexpr std::uint32_t abi_major = 1;  // changed: every plugin must be rebuilt
-inline constexpr std::uint32_t abi_minor = 0;  // raised: something was appended
+inline constexpr std::uint32_t abi_minor = 1;  // raised: something was appended
 inline constexpr std::string_view version = "0.1.0";
 
 // ------------------------------------------------------------------------------------ models
