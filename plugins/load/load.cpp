@@ -22,9 +22,7 @@ constexpr std::uint64_t memory_budget = 192u << 20;
 }  // namespace
 
 void Load::describe(Schema& schema) {
-    schema
-        .summary(
-            "Read samples from HDF5, IDX, NPY, CSV, raw numbers, .ts, chess or a folder of PNG.")
+    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw, .ts, chess or a folder of PNG.")
         .threads(Threads::parallel)
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
