@@ -53,8 +53,8 @@ configure_file(cmake/narrows.pc.in ${CMAKE_BINARY_DIR}/narrows.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/narrows.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
         COMPONENT development)
 install(FILES ${CMAKE_BINARY_DIR}/sbom.cdx.json DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
-install(FILES README.md NODES.md SECURITY.md plugins/FIRST_PLUGIN.md pipeline/recipes/AUTOENCODERS.md
-              pipeline/storage/FORMATS.md
+install(FILES README.md NODES.md SECURITY.md plugins/FIRST_PLUGIN.md plugins/FIRST_LAYER.md
+              pipeline/recipes/AUTOENCODERS.md pipeline/storage/FORMATS.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 include(cmake/Package.cmake)

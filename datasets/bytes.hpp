@@ -8,7 +8,7 @@
 
 namespace narrows::datasets {
 
-class Bytes {
+class NARROWS_PUBLIC Bytes {
 public:
     virtual ~Bytes();
     virtual std::uint64_t size() const = 0;
@@ -20,14 +20,15 @@ public:
 // Of a file; gzip is unpacked, into memory up to `budget`. Throws Error{Fault::input}: missing,
 // not readable, damaged gzip.
 // `keep`: a plain file within the budget is read into memory too, for access in any order.
-std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t budget, bool keep = false);
-std::shared_ptr<const Bytes> keep_bytes(std::vector<std::byte> bytes);
+NARROWS_PUBLIC std::shared_ptr<const Bytes> open_bytes(const std::string& file,
+                                                       std::uint64_t budget, bool keep = false);
+NARROWS_PUBLIC std::shared_ptr<const Bytes> keep_bytes(std::vector<std::byte> bytes);
 bool is_gzip(const std::string& file);
 // The first bytes of what open_bytes() would give.
 std::string first_bytes(const std::string& file, std::size_t count);
 
 // Takes bytes one after another; beyond the budget they move to a nameless temporary file.
-class Spool {
+class NARROWS_PUBLIC Spool {
 public:
     explicit Spool(std::uint64_t budget);
     ~Spool();

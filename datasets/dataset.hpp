@@ -17,7 +17,7 @@ struct DataSpec {
     std::optional<std::int64_t> first, last;
     std::string format;                       // "" = by content
     std::vector<std::int64_t> shape;          // raw binary: of a sample
-    std::string type;                         // raw binary: "f32", ">f4"-style names not needed
+    std::string type;                         // raw binary: a storage::Numeric, "f32"
     std::string label_column;                 // CSV: name, index, "none"; "" = by name
     std::string columns;                      // CSV: "a,b,3-7"
     std::int64_t window = 0, stride = 0;      // cut long series into samples
@@ -25,7 +25,14 @@ struct DataSpec {
 };
 // Splits "FILE[:/dataset][@first:last]"; a leading "./" escapes odd names.
 NARROWS_PUBLIC DataSpec parse_data(std::string_view text);
+// Several, each with what `beside` says of all of them; its dataset where a text names none.
+NARROWS_PUBLIC std::vector<DataSpec> parse_data(std::span<const std::string> texts,
+                                                const DataSpec& beside);
 
+// What every format opens as. Row numbers are 0 ... rows() - 1 of this dataset, whatever ids()
+// says; `out` takes count x sample().elements() values, row after row. Reading throws
+// Error{Fault::input} where the file no longer holds what it held when it was opened; rows that are
+// not there are the caller's mistake, and are not checked.
 class NARROWS_PUBLIC Dataset {
 public:
     virtual ~Dataset();
@@ -33,10 +40,11 @@ public:
     virtual const Shape& sample() const = 0;
     virtual storage::Numeric type() const = 0;         // as stored
     virtual std::string name() const = 0;              // file's name without folder, with dataset
-    // Unscaled values. `read` for runs of rows, `gather` for any rows (row numbers of this dataset).
+    // Unscaled values: `read` of neighbouring rows, `gather` of any, in their order, repeats
+    // included.
     virtual void read(std::int64_t first, std::int64_t count, float* out) const = 0;
     virtual void gather(std::span<const std::int64_t> rows, float* out) const = 0;
-    // Values as stored, for verbatim copies (`import`); same layout as type().
+    // Values as stored, for verbatim copies (`import`): of type(), in this machine's byte order.
     virtual void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const = 0;
     // Are those the values that read() gives? Not where they are packed (CF).
     virtual bool stored_as_read() const { return true; }
@@ -46,12 +54,14 @@ public:
     virtual std::int64_t rows_together() const { return 1; }
     virtual std::vector<std::int64_t> labels() const { return {}; }     // per row, or empty
     virtual std::vector<std::string> label_names() const { return {}; } // when labels were names
-    virtual std::vector<std::int64_t> ids() const { return {}; }
+    virtual std::vector<std::int64_t> ids() const { return {}; }  // per row, or empty: its number
 };
 
-// Opens one or several DATA, concatenated in order. Throws Error{Fault::input} that lists what is
-// there when a dataset must be named.
-// `once`: rows will be read in order and once, so that compressed HDF5 is decoded as they come.
+// Opens one or several DATA, concatenated in order; they share `memory_budget` (bytes kept in
+// memory). Throws Error{Fault::input}: no such file, no known format, damage, shapes that differ,
+// and, with a list of what is there, a dataset that must be named; Error{Fault::usage}: an unknown
+// `format`. `once`: rows will be read in order and once, so that compressed HDF5 is decoded as they
+// come.
 NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs,
                                                    std::uint64_t memory_budget = 192u << 20,
                                                    bool once = false);

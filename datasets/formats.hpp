@@ -1,7 +1,7 @@
 // One reader for each kind of file. All throw Error{Fault::input} that names file and place.
 #pragma once
 
-#include "datasets/rows.hpp"
+#include "datasets/format.hpp"
 
 namespace narrows::datasets {
 
@@ -14,6 +14,9 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
 std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_pgn(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_epd(const DataSpec& spec, std::uint64_t budget);  // and FEN
+
+// Those that plugins brought, asked for on first use.
+std::vector<NamedFormat> other_formats();
 
 // Is this how a file of games, or of positions, begins?
 bool looks_like_pgn(std::string_view head);

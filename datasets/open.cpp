@@ -8,17 +8,32 @@
 namespace narrows::datasets {
 namespace {
 
-constexpr std::string_view known_formats = "hdf5, idx, npy, csv, raw, ts, png, pgn, epd, fen";
+std::string known_formats() {
+    std::string names = "hdf5, idx, npy, csv, raw, ts, png, pgn, epd, fen";
+    for (const NamedFormat& other : other_formats()) names += ", " + other.name;
+    return names;
+}
+
+// The first of the plugins' formats that says yes; empty: none.
+std::string recognise_other(const DataSpec& spec, std::string_view head) {
+    for (const NamedFormat& other : other_formats())
+        if (other.format->recognises(spec.file, head)) return other.name;
+    return {};
+}
 
 // By content; the name only where content says nothing.
 std::string recognise(const DataSpec& spec) {
-    if (std::filesystem::is_directory(spec.file)) return "png";
+    if (std::filesystem::is_directory(spec.file)) {
+        const std::string other = recognise_other(spec, {});
+        return other.empty() ? "png" : other;
+    }
     if (storage::is_hdf5(spec.file)) return "hdf5";
     const std::string head = first_bytes(spec.file, 4096);
     if (head.starts_with("\x93NUMPY")) return "npy";
     if (head.size() >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e && head[3] > 0)
         return "idx";
     if (!spec.shape.empty() || !spec.type.empty()) return "raw";
+    if (std::string other = recognise_other(spec, head); !other.empty()) return other;
     const bool text = !head.empty() && std::all_of(head.begin(), head.end(), [](char c) {
         return static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n' || c == '\r';
     });
@@ -35,7 +50,15 @@ std::string recognise(const DataSpec& spec) {
     }
     if (head.empty()) throw Error(Fault::input, fmt::format("\"{}\" is empty", spec.file));
     throw Error(Fault::input, fmt::format("\"{}\" is of no format that narrows knows", spec.file),
-                "raw numbers need --shape and --type; known formats: " + std::string(known_formats));
+                "raw numbers need --shape and --type; known formats: " + known_formats());
+}
+
+std::shared_ptr<const Dataset> open_other(const DataSpec& spec, const std::string& name,
+                                          std::uint64_t budget) {
+    for (const NamedFormat& other : other_formats())
+        if (other.name == name) return other.format->open(spec, budget);
+    throw Error(Fault::usage, fmt::format("format \"{}\" is not known", name),
+                "known formats: " + known_formats());
 }
 
 std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budget, bool once) {
@@ -56,8 +79,7 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
     else if (format == "pgn") data = open_pgn(spec, budget);
     else if (format == "epd" || format == "fen") data = open_epd(spec, budget);
     else
-        throw Error(Fault::usage, fmt::format("format \"{}\" is not known", format),
-                    "known formats: " + std::string(known_formats));
+        data = open_other(spec, format, budget);
     if (spec.window > 0) data = make_windows(data, spec.window, spec.stride);
     if (spec.first || spec.last)
         data = make_range(data, spec.first.value_or(0), spec.last.value_or(data->rows()));

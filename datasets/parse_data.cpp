@@ -49,4 +49,17 @@ DataSpec parse_data(std::string_view text) {
     return spec;
 }
 
+std::vector<DataSpec> parse_data(std::span<const std::string> texts, const DataSpec& beside) {
+    std::vector<DataSpec> all;
+    for (const std::string& text : texts) {
+        DataSpec named = parse_data(text);
+        DataSpec& spec = all.emplace_back(beside);
+        spec.file = std::move(named.file);
+        if (!named.dataset.empty()) spec.dataset = std::move(named.dataset);
+        spec.first = named.first;
+        spec.last = named.last;
+    }
+    return all;
+}
+
 }  // namespace narrows::datasets

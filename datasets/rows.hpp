@@ -22,8 +22,10 @@ struct RowLayout {
     storage::Numeric type = storage::Numeric::f32;
     bool big_endian = false;
 };
-std::shared_ptr<const Dataset> make_rows(std::shared_ptr<const Bytes> bytes, RowLayout layout,
-                                         Companions companions = {});
+// Throws Error{Fault::input} where the bytes end before the last row.
+NARROWS_PUBLIC std::shared_ptr<const Dataset> make_rows(std::shared_ptr<const Bytes> bytes,
+                                                        RowLayout layout,
+                                                        Companions companions = {});
 
 // Rows first ... last-1; consecutive windows of a series; one after another.
 std::shared_ptr<const Dataset> make_range(std::shared_ptr<const Dataset> base, std::int64_t first,
@@ -32,7 +34,8 @@ std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base,
                                             std::int64_t stride);
 std::shared_ptr<const Dataset> make_joined(std::vector<std::shared_ptr<const Dataset>> parts);
 
-// Gathers runs of neighbouring rows in one read each.
-void gather_by_runs(const Dataset& data, std::span<const std::int64_t> rows, float* out);
+// Gathers runs of neighbouring rows in one read each: gather() of a dataset by its read().
+NARROWS_PUBLIC void gather_by_runs(const Dataset& data, std::span<const std::int64_t> rows,
+                                   float* out);
 
 }  // namespace narrows::datasets

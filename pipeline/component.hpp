@@ -14,7 +14,7 @@ namespace narrows {
 
 // ------------------------------------------------------------------------------- parameters
 
-// Anything that has parameters and is made by name: nodes, models, layers.
+// Anything that has parameters and is made by name: nodes, models, layers, file formats.
 class NARROWS_PUBLIC Component {
 public:
     Component() = default;
@@ -152,7 +152,9 @@ struct Setting {
     ParameterKind kind = ParameterKind::text;  // of the parameter, where it was read from a file
 };
 
-enum class Kind : std::uint8_t { node, model, layer };
+enum class Kind : std::uint8_t { node, model, layer, format };
+// "node", "model", "layer", "format".
+NARROWS_PUBLIC std::string_view to_string(Kind kind) noexcept;
 
 // Makes components by type name with checked parameters; throws Error with a suggestion.
 class NARROWS_PUBLIC Factory {

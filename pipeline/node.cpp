@@ -14,6 +14,21 @@ Error::Error(Fault fault, const std::string& text, std::string hint, Position po
 Error::~Error() = default;
 Loop::~Loop() = default;
 Component::~Component() = default;
+
+std::string_view to_string(Kind kind) noexcept {
+    switch (kind) {
+        case Kind::node:
+            return "node";
+        case Kind::model:
+            return "model";
+        case Kind::layer:
+            return "layer";
+        case Kind::format:
+            return "format";
+    }
+    return "component";
+}
+
 Schema::~Schema() = default;
 Factory::~Factory() = default;
 OpenContext::~OpenContext() = default;

@@ -7,7 +7,7 @@
 
 namespace narrows {
 
-// One thing that a plugin brings: a node, model or layer type.
+// One thing that a plugin brings: a node, model or layer type, or a file format.
 struct Entry {
     Kind kind;
     std::string_view type;
@@ -63,6 +63,7 @@ struct PluginInfo {
 #define NARROWS_NODE(Class, type) ::narrows::make_entry<Class>(::narrows::Kind::node, type)
 #define NARROWS_MODEL(Class, type) ::narrows::make_entry<Class>(::narrows::Kind::model, type)
 #define NARROWS_LAYER(Class, type) ::narrows::make_entry<Class>(::narrows::Kind::layer, type)
+#define NARROWS_FORMAT(Class, type) ::narrows::make_entry<Class>(::narrows::Kind::format, type)
 
 // A test may pretend to be built for another ABI.
 #if !defined(NARROWS_PLUGIN_ABI_MAJOR)

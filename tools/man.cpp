@@ -155,6 +155,9 @@ Rows count from zero, the last is excluded, either end may be left out.
 .B NARROWS_THREADS
 threads to use, where \fB\-\-threads\fR is not given
 .TP
+.B NARROWS_KERNEL
+instruction level of the kernels, where \fB\-\-kernel\fR is not given
+.TP
 .B NARROWS_PLUGIN_PATH
 folders of further plugins, separated by colons
 .TP

@@ -31,10 +31,6 @@ std::string_view kind_text(ParameterKind kind) {
     return "text";
 }
 
-std::string_view kind_text(Kind kind) {
-    return kind == Kind::node ? "node" : kind == Kind::model ? "model" : "layer";
-}
-
 std::string_view need_text(Need need) {
     return need == Need::required ? "required" : need == Need::optional ? "optional" : "one or more";
 }
@@ -67,9 +63,9 @@ std::string threads_text(Threads threads) {
 }
 
 std::string text_of(const TypeInfo& type) {
-    std::string out = fmt::format("{}  ({}, plugin {}{})\n{}\n", type.type, kind_text(type.kind), type.plugin,
-                                  type.kind == Kind::node ? ", " + threads_text(type.threads) : "",
-                                  type.summary);
+    std::string out =
+        fmt::format("{}  ({}, plugin {}{})\n{}\n", type.type, to_string(type.kind), type.plugin,
+                    type.kind == Kind::node ? ", " + threads_text(type.threads) : "", type.summary);
     const auto port = [&](const PortInfo& p, bool input) {
         out += fmt::format("  {:<14} {:<18} {}{}\n", (input ? "in." : "out ") + p.name, p.type, p.doc,
                            input && p.need != Need::required ? fmt::format(" ({})", need_text(p.need)) : "");
@@ -97,7 +93,9 @@ ordered_json default_json(const ParameterInfo& p) {
 }
 
 ordered_json json_of(const TypeInfo& type) {
-    ordered_json out{{"type", type.type}, {"kind", kind_text(type.kind)}, {"plugin", type.plugin},
+    ordered_json out{{"type", type.type},
+                     {"kind", to_string(type.kind)},
+                     {"plugin", type.plugin},
                      {"summary", type.summary}};
     const auto ports = [](const std::vector<PortInfo>& list) {
         ordered_json out_list = ordered_json::array();
@@ -128,7 +126,7 @@ ordered_json json_of(const TypeInfo& type) {
 
 std::vector<const TypeInfo*> all_types(const registry::Registry& registry) {
     std::vector<const TypeInfo*> all;
-    for (const Kind kind : {Kind::node, Kind::model, Kind::layer})
+    for (const Kind kind : {Kind::node, Kind::model, Kind::layer, Kind::format})
         for (const TypeInfo* type : registry.types(kind)) all.push_back(type);
     return all;
 }
@@ -154,9 +152,11 @@ int nodes(CommandLine& line) {
         std::erase_if(types, [&](const TypeInfo* type) { return type->type != name; });
         if (types.empty()) {
             const auto close = language::suggest(name, known);
-            throw Error(Fault::usage, fmt::format("no node, model or layer type \"{}\"", name),
-                        close.empty() ? "narrows nodes lists them; narrows plugins -v shows where they come from"
-                                      : did_you_mean(close));
+            throw Error(
+                Fault::usage, fmt::format("no node, model, layer or format type \"{}\"", name),
+                close.empty()
+                    ? "narrows nodes lists them; narrows plugins -v shows where they come from"
+                    : did_you_mean(close));
         }
     }
     if (common.json) {
@@ -173,7 +173,7 @@ int nodes(CommandLine& line) {
     for (const TypeInfo* type : types) width = std::max(width, type->type.size());
     Kind kind = Kind::node;
     for (const TypeInfo* type : types) {
-        if (type->kind != kind) fmt::print("\n{}s\n", kind_text(type->kind));
+        if (type->kind != kind) fmt::print("\n{}s\n", to_string(type->kind));
         kind = type->kind;
         fmt::print("{:<{}}  {}\n", type->type, width, type->summary);
     }

@@ -10,6 +10,7 @@
 
 #include "pipeline/flow/loop.hpp"
 #include "pipeline/language/language.hpp"
+#include "pipeline/program/formats.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tools/did_you_mean.hpp"
 #include "tools/json_log.hpp"
@@ -136,7 +137,8 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
                ->allow_extra_args(false));
-    common(impl_->add("--kernel", common_.kernel, "auto, portable, avx2, avx512 or neon", "NAME"));
+    common(impl_->add("--kernel", common_.kernel,
+                      "auto, portable, avx2, avx512 or neon (also NARROWS_KERNEL)", "NAME"));
     offer("--kernel", {"auto", "portable", "avx2", "avx512", "neon"});
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--metrics", common_.metrics,
@@ -243,7 +245,8 @@ void CommandLine::data_option(const std::string& name, recipes::Source& source,
 void CommandLine::data_details(recipes::Source& source) {
     impl_->source = &source;
     const auto group = [](CLI::Option* option) { option->group("Data"); };
-    group(impl_->add("--format", source.format, "read as: hdf5, idx, npy, csv, raw, ...", "NAME"));
+    group(impl_->add("--format", source.format,
+                     "read as: hdf5, idx, npy, csv, raw, ..., or a plugin's", "NAME"));
     group(impl_->add("--shape", impl_->shape_text, "raw binary: shape of a sample", "N,N"));
     group(impl_->add("--type", source.sample_type, "raw binary: type of a value, f32", "TYPE"));
     group(impl_->add("--label-column", source.label_column, "text: column of labels",
@@ -261,6 +264,8 @@ void CommandLine::data_details(recipes::Source& source) {
 void CommandLine::parse() {
     if (impl_->describe) throw Described{};
     common_.threads = threads_from_environment();
+    if (const char* kernel = std::getenv("NARROWS_KERNEL"); kernel != nullptr && *kernel != 0)
+        common_.kernel = kernel;
     std::vector<std::string> reversed(impl_->arguments.rbegin(), impl_->arguments.rend());
     // CLI11's messages start with the option's name, and so do these.
     try {
@@ -273,6 +278,7 @@ void CommandLine::parse() {
     }
     storage::trust_files(common_.trust);
     storage::set_loop(flow::loop_of_process(static_cast<std::size_t>(common_.threads)));
+    program::offer_formats(common_.plugin_folders);
     log_as_json(common_.log == "json");
     set_grace(static_cast<unsigned>(common_.grace));
     if (impl_->version) throw Finished{fmt::format("narrows {}\n", version)};

@@ -20,6 +20,7 @@ PAGES = [
     ("Variational models", "plugins/encode/VARIATIONAL.md", None),
     ("8-bit codes", "plugins/encode/INT8.md", None),
     ("A plugin of your own", "plugins/FIRST_PLUGIN.md", None),
+    ("A layer and a file format of your own", "plugins/FIRST_LAYER.md", None),
     ("C++ programs", "pipeline/program/README.md", None),
     ("Architecture", "pipeline/ARCHITECTURE.md", None),
     ("Nodes", "NODES.md", None),

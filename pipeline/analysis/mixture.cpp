@@ -263,24 +263,6 @@ private:
 
 }  // namespace
 
-double Mixture::log_density(const float* row) const {
-    simd::LogSumExp all;
-    std::vector<double> gap(dimensions);
-    for (std::size_t c = 0; c < components; ++c) {
-        const double* l = factors.data() + c * dimensions * dimensions;
-        double log = simd::logarithm(weights[c]), square = 0;
-        for (std::size_t i = 0; i < dimensions; ++i) {
-            gap[i] = row[i] - means[c * dimensions + i];
-            for (std::size_t j = 0; j < i; ++j) gap[i] -= l[i * dimensions + j] * gap[j];
-            gap[i] /= l[i * dimensions + i];
-            square += gap[i] * gap[i];
-            log -= simd::logarithm(l[i * dimensions + i]) + half_log_two_pi;
-        }
-        all.add(log - 0.5 * square);
-    }
-    return all.log_sum();
-}
-
 std::size_t Mixture::draw(RandomKey key, std::uint64_t sample, float* row) const {
     const std::size_t c = pick(weights, uniform(key, component_epoch, sample));
     simd::kernels().normal({key.seed, key.node, 0, sample}, 0, row, dimensions);

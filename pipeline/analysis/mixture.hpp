@@ -27,7 +27,6 @@ struct NARROWS_PUBLIC Mixture {
     double log_likelihood = 0;        // mean over the rows, nats
     int iterations = 0;
 
-    double log_density(const float* row) const;  // nats
     // Draw number `sample` of the stream `key`: the row, and which component it came from.
     std::size_t draw(RandomKey key, std::uint64_t sample, float* row) const;
 };

@@ -117,25 +117,4 @@ void project(const Pca& pca, const Matrix& x, float* out, const Loop& loop) {
     });
 }
 
-void squared_residuals(const Pca& pca, const Matrix& x, float* out, const Loop& loop) {
-    const std::size_t d = pca.features(), n = pca.count();
-    std::vector<float> codes(x.rows * n);
-    project(pca, x, codes.data(), loop);
-    loop.each((x.rows + task_rows - 1) / task_rows, [&](std::size_t task) {
-        std::vector<double> back(d);
-        for (std::size_t r = task * task_rows; r < std::min((task + 1) * task_rows, x.rows); ++r) {
-            for (std::size_t j = 0; j < d; ++j) back[j] = double{pca.mean[j]};
-            for (std::size_t c = 0; c < n; ++c)
-                for (std::size_t j = 0; j < d; ++j)
-                    back[j] += double{codes[r * n + c]} * double{pca.components[c * d + j]};
-            double sum = 0;
-            for (std::size_t j = 0; j < d; ++j) {
-                const double difference = double{x.row(r)[j]} - back[j];
-                sum += difference * difference;
-            }
-            out[r] = static_cast<float>(sum);
-        }
-    });
-}
-
 }  // namespace narrows::analysis

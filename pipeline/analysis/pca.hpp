@@ -24,8 +24,4 @@ NARROWS_PUBLIC Pca fit_pca(const Matrix& x, std::size_t count, const Loop& loop)
 // out: [rows, count], (x - mean) on each component.
 NARROWS_PUBLIC void project(const Pca& pca, const Matrix& x, float* out, const Loop& loop);
 
-// Squared distance of each row to its image in the subspace, out: [rows].
-NARROWS_PUBLIC void squared_residuals(const Pca& pca, const Matrix& x, float* out,
-                                      const Loop& loop);
-
 }  // namespace narrows::analysis

@@ -63,13 +63,7 @@ void Centre::update(const Loop&, std::span<const Trace> traces, const UpdateRule
     std::fill(gradient_.begin(), gradient_.end(), 0.0f);
     add_gradient(traces, inverse_ ? 1.0f : -1.0f);
     if (partners) add_gradient(partner_->traces_, inverse_ ? -1.0f : 1.0f);
-    UpdateBlock block;
-    block.weight = bias_->data();
-    block.gradient = gradient_.data();
-    for (int which = 0; which < 2; ++which) block.state[which] = bias_->state(which);
-    block.count = size_;
-    block.parameter = bias_.get();
-    rule.apply(block);
+    update_whole(*bias_, gradient_.data(), rule);
 }
 
 std::optional<LayerSpec> Centre::mirror(const Shape&) const {

@@ -176,14 +176,7 @@ void Convolution::update_bias(std::span<const Trace> traces, const UpdateRule& r
         for (std::size_t i = wide * fold * channels; i < rows * channels; ++i)
             gradient[i % channels] += trace.dz[i];
     }
-    UpdateBlock block;
-    block.weight = bias_->data();
-    block.gradient = gradient;
-    for (int which = 0; which < 2; ++which) block.state[which] = bias_->state(which);
-    block.count = channels;
-    block.decays = bias_->decays();
-    block.parameter = bias_.get();
-    rule.apply(block);
+    update_whole(*bias_, gradient, rule);
 }
 
 void Convolution::update_tiles(const Loop& loop, std::span<const Trace> traces,

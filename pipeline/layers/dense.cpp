@@ -243,14 +243,7 @@ void Dense::update_bias(std::span<const Trace> traces, const UpdateRule& rule) {
                                     sums.data() + outputs_);
         simd::kernels().add(sums.data() + outputs_, sums.data(), outputs_);
     }
-    UpdateBlock block;
-    block.weight = bias_->data();
-    block.gradient = sums.data();
-    for (int which = 0; which < 2; ++which) block.state[which] = bias_->state(which);
-    block.count = outputs_;
-    block.decays = bias_->decays();
-    block.parameter = bias_.get();
-    rule.apply(block);
+    update_whole(*bias_, sums.data(), rule);
 }
 
 std::size_t Dense::panel_tasks() const {

@@ -61,7 +61,8 @@ private:
 };
 
 // A parameter: its storage is the layer's business (matrices in panels, on request with a packed
-// transpose); outside it is seen as a canonical row-major array.
+// transpose); outside it is seen as a canonical row-major array. Values are 0 until set_values().
+// Beside narrows::Parameter (component.hpp) say layers::Parameter.
 class NARROWS_PUBLIC Parameter {
 public:
     // matrix [inputs, outputs] in panels, or a plain vector/array of `shape`
@@ -100,6 +101,11 @@ private:
     Precision precision_ = Precision::fp32;
     Floats data_, transposed_, state_[2];
 };
+
+// One step of all of a parameter at once: `gradient` lies as its storage does (Parameter::stored()
+// floats). For vectors and other small parameters; a frozen one is left as it is.
+NARROWS_PUBLIC void update_whole(Parameter& parameter, const float* gradient,
+                                 const UpdateRule& rule);
 
 // What a layer works with during one batch.
 struct Pass {

@@ -56,13 +56,7 @@ void LogScale::update(const Loop&, std::span<const Trace> traces, const UpdateRu
             for (std::size_t i = 0; i < width_; ++i) sums[shared() ? 0 : i] += gradient[i];
         }
     const std::vector<float> gradient(sums.begin(), sums.end());
-    UpdateBlock part;
-    part.weight = values_->data();
-    part.gradient = gradient.data();
-    for (int which = 0; which < 2; ++which) part.state[which] = values_->state(which);
-    part.count = values_->count();
-    part.parameter = values_.get();
-    rule.apply(part);
+    update_whole(*values_, gradient.data(), rule);
 }
 
 }  // namespace narrows::layers

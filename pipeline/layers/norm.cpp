@@ -16,16 +16,6 @@ void fill(Parameter& parameter, float value) {
     parameter.set_values(std::vector<float>(parameter.count(), value));
 }
 
-void update_vector(Parameter& parameter, const float* gradient, const UpdateRule& rule) {
-    UpdateBlock part;
-    part.weight = parameter.data();
-    part.gradient = gradient;
-    for (int which = 0; which < 2; ++which) part.state[which] = parameter.state(which);
-    part.count = parameter.count();
-    part.parameter = &parameter;
-    rule.apply(part);
-}
-
 LayerSpec same(std::string type, std::initializer_list<std::pair<const char*, double>> numbers) {
     LayerSpec spec;
     spec.type = std::move(type);
@@ -191,8 +181,8 @@ void BatchNorm::update(const Loop&, std::span<const Trace> traces, const UpdateR
         simd::kernels().add(more.gain, gain.data(), channels_);
         simd::kernels().add(more.shift, shift.data(), channels_);
     }
-    if (!gain_->frozen) update_vector(*gain_, gain.data(), rule);
-    if (!shift_->frozen) update_vector(*shift_, shift.data(), rule);
+    update_whole(*gain_, gain.data(), rule);
+    update_whole(*shift_, shift.data(), rule);
 }
 
 bool BatchNorm::affine(std::span<float> factor, std::span<float> offset) const {
@@ -291,8 +281,8 @@ void LayerNorm::update(const Loop&, std::span<const Trace> traces, const UpdateR
         by_gain[c] = static_cast<float>(gain[c]);
         by_shift[c] = static_cast<float>(shift[c]);
     }
-    if (!gain_->frozen) update_vector(*gain_, by_gain.data(), rule);
-    if (!shift_->frozen) update_vector(*shift_, by_shift.data(), rule);
+    update_whole(*gain_, by_gain.data(), rule);
+    update_whole(*shift_, by_shift.data(), rule);
 }
 
 std::optional<LayerSpec> LayerNorm::mirror(const Shape&) const {

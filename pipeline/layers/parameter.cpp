@@ -37,6 +37,18 @@ Parameter::Parameter(std::string name, Shape shape, bool matrix, bool decays)
     data_ = Floats(simd::panels_size(k, n));
 }
 
+void update_whole(Parameter& parameter, const float* gradient, const UpdateRule& rule) {
+    if (parameter.frozen) return;
+    UpdateBlock block;
+    block.weight = parameter.data();
+    block.gradient = gradient;
+    for (int which = 0; which < 2; ++which) block.state[which] = parameter.state(which);
+    block.count = parameter.stored();
+    block.decays = parameter.decays();
+    block.parameter = &parameter;
+    rule.apply(block);
+}
+
 void Parameter::keep_transposed() {
     if (!transposed_.empty()) return;
     const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);

@@ -209,13 +209,7 @@ void VectorQuantise::update(const Loop&, std::span<const Trace> traces, const Up
         }
     gradient_.resize(codebook_->stored());
     simd::pack(plain.data(), entries(), size_, gradient_.data());
-    UpdateBlock block;
-    block.weight = codebook_->data();
-    block.gradient = gradient_.data();
-    for (int which = 0; which < 2; ++which) block.state[which] = codebook_->state(which);
-    block.count = codebook_->stored();
-    block.parameter = codebook_.get();
-    rule.apply(block);
+    update_whole(*codebook_, gradient_.data(), rule);
     codebook_->set_values(values_of(*codebook_));  // its packed transpose
 }
 

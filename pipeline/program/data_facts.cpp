@@ -49,20 +49,16 @@ std::string row_list(const datasets::Summary& s) {
 }  // namespace
 
 std::vector<datasets::DataSpec> data_specs(const recipes::Source& source) {
-    std::vector<datasets::DataSpec> specs;
-    for (const std::string& text : source.data) {
-        datasets::DataSpec spec = datasets::parse_data(text);
-        spec.format = source.format;
-        spec.shape = source.shape;
-        spec.type = source.sample_type;
-        spec.label_column = source.label_column;
-        spec.columns = source.columns;
-        spec.window = source.window;
-        spec.stride = source.stride;
-        if (source.ply) spec.ply = *source.ply;
-        specs.push_back(std::move(spec));
-    }
-    return specs;
+    datasets::DataSpec beside;
+    beside.format = source.format;
+    beside.shape = source.shape;
+    beside.type = source.sample_type;
+    beside.label_column = source.label_column;
+    beside.columns = source.columns;
+    beside.window = source.window;
+    beside.stride = source.stride;
+    if (source.ply) beside.ply = *source.ply;
+    return datasets::parse_data(source.data, beside);
 }
 
 std::shared_ptr<const datasets::Dataset> open_data(const recipes::Source& source) {

@@ -2,6 +2,7 @@
 
 #include "pipeline/narrows.hpp"
 #include "pipeline/program/data_facts.hpp"
+#include "pipeline/program/formats.hpp"
 #include "pipeline/program/model_facts.hpp"
 
 namespace narrows {
@@ -15,7 +16,9 @@ void require_model(const std::string& file) {
 
 }  // namespace
 
-Runner::Runner(std::span<const std::string> plugin_folders) : session_(plugin_folders) {}
+Runner::Runner(std::span<const std::string> plugin_folders) : session_(plugin_folders) {
+    program::offer_formats({plugin_folders.begin(), plugin_folders.end()});
+}
 
 flow::Result Runner::train(const recipes::TrainOptions& options,
                            const flow::Settings& settings) const {

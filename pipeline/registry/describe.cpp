@@ -67,29 +67,16 @@ std::string value_text(ParameterKind kind, const Value& value) {
     }
 }
 
-std::string describe(const TypeInfo& type) {
-    std::string text = fmt::format("{}  (plugin {})\n  {}\n", type.type, type.plugin, type.summary);
-    if (type.kind == Kind::node) text += fmt::format("  {}", threads_text(type.threads));
-    if (type.model) text += *type.model == Need::required ? "; binds a model" : "; may bind a model";
-    if (type.kind == Kind::node) text += "\n";
-    for (const auto& port : type.inputs)
-        text += fmt::format("  in   {:<14} {:<18} {}{}\n", port.name, port.type, port.doc, need_text(port.need));
-    for (const auto& port : type.outputs)
-        text += fmt::format("  out  {:<14} {:<18} {}\n", port.name, port.type, port.doc);
-    if (!type.parameters.empty()) text += "  parameters\n";
-    for (const auto& p : type.parameters)
-        text += fmt::format("    {:<16} {:<12} {}{} [{}]\n", p.name, fallback_text(p), p.doc,
-                            p.unit.empty() ? "" : ", " + p.unit, range_text(p));
-    return text;
-}
-
 std::string manual(const Registry& registry) {
     std::string page =
         "# Nodes, models and layers\n\n"
         "Generated from the loaded plugins by `narrows nodes --manual`; a test holds it up to date.\n";
-    const std::pair<Kind, std::string_view> parts[] = {
-        {Kind::node, "Nodes"}, {Kind::model, "Models"}, {Kind::layer, "Layers"}};
+    const std::pair<Kind, std::string_view> parts[] = {{Kind::node, "Nodes"},
+                                                       {Kind::model, "Models"},
+                                                       {Kind::layer, "Layers"},
+                                                       {Kind::format, "Formats"}};
     for (const auto& [kind, title] : parts) {
+        if (registry.types(kind).empty()) continue;
         page += fmt::format("\n## {}\n", title);
         if (kind == Kind::layer)
             page += "\nIn a model's list a layer is a table with its type as a key: `{ dense = 256, act = \"relu\" }`.\n";

@@ -1,12 +1,9 @@
-// What the registry knows, for people: terminal text and the node manual.
+// What the registry knows, for people: the node manual.
 #pragma once
 
 #include "pipeline/registry/registry.hpp"
 
 namespace narrows::registry {
-
-// Summary, ports and parameters with default, range and unit.
-NARROWS_PUBLIC std::string describe(const TypeInfo& type);
 
 // All types as one Markdown page, by kind and name; the same text for the same plugins.
 NARROWS_PUBLIC std::string manual(const Registry& registry);

@@ -77,10 +77,6 @@ auto* find_named(List& list, std::string_view name) {
     return found == list.end() ? nullptr : &*found;
 }
 
-std::string_view kind_name(Kind kind) {
-    return kind == Kind::node ? "node" : kind == Kind::model ? "model" : "layer";
-}
-
 // PREFIX/lib/narrows of the command; of a program elsewhere the folder beside this library, which
 // may lie in lib/TRIPLET.
 std::filesystem::path own_plugins() {
@@ -159,10 +155,11 @@ void Registry::add(const PluginInfo& plugin, std::filesystem::path path) {
         const auto [known, is_new] =
             types_.try_emplace({entry.kind, std::string(entry.type)}, std::move(info));
         if (!is_new)
-            throw Error(Fault::plugin, std::string(kind_name(entry.kind)) + " type \"" +
-                                           std::string(entry.type) + "\" comes from two plugins: " +
-                                           known->second.plugin + " and " + record.name +
-                                           (record.path.empty() ? "" : " (" + record.path.string() + ")"),
+            throw Error(Fault::plugin,
+                        std::string(to_string(entry.kind)) + " type \"" + std::string(entry.type) +
+                            "\" comes from two plugins: " + known->second.plugin + " and " +
+                            record.name +
+                            (record.path.empty() ? "" : " (" + record.path.string() + ")"),
                         "remove one of them from the plugin folders");
         record.types.emplace_back(entry.type);
     }
@@ -187,9 +184,13 @@ std::unique_ptr<Component> Registry::create(Kind kind, std::string_view type,
     if (info == nullptr) {
         std::vector<std::string> known;
         for (const auto* other : types(kind)) known.push_back(other->type);
+        const std::string close = did_you_mean(type, known);
         throw Error(Fault::usage,
-                    "no " + std::string(kind_name(kind)) + " type \"" + std::string(type) + "\"",
-                    did_you_mean(type, known));
+                    "no " + std::string(to_string(kind)) + " type \"" + std::string(type) + "\"",
+                    close.empty()
+                        ? "narrows plugins -v shows which plugins are there, and the folders that "
+                          "were searched"
+                        : close);
     }
     auto component = info->create();
     for (const auto& parameter : info->parameters)
@@ -222,7 +223,7 @@ std::vector<Factory::Complete> Registry::complete(Kind kind, std::string_view ty
     const TypeInfo* info = find(kind, type);
     if (info == nullptr)
         throw Error(Fault::usage,
-                    "no " + std::string(kind_name(kind)) + " type \"" + std::string(type) + "\"");
+                    "no " + std::string(to_string(kind)) + " type \"" + std::string(type) + "\"");
     std::vector<Complete> all;
     for (const ParameterInfo& parameter : info->parameters) {
         const Value* value = &parameter.fallback;

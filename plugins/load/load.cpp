@@ -22,7 +22,7 @@ constexpr std::uint64_t memory_budget = 192u << 20;
 }  // namespace
 
 void Load::describe(Schema& schema) {
-    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw numbers, .ts, chess or a folder of PNG.")
+    schema.summary("Read samples from HDF5, IDX, NPY, CSV, raw, .ts, chess or a folder of PNG.")
         .threads(Threads::parallel)
         .source()
         .out("x", "f32[batch, ...]", "samples, scaled")
@@ -33,7 +33,9 @@ void Load::describe(Schema& schema) {
         .texts<&Load::file_>("file", "DATA: FILE[:/dataset][@first:last], one or several",
                              Need::required)
         .text<&Load::dataset_>("dataset", "", "path of the dataset in an HDF5 file")
-        .choice<&Load::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png|pgn|epd|fen", "empty: by content")
+        .text<&Load::format_>(
+            "format", "",
+            "hdf5, idx, npy, csv, raw, ts, png, pgn, epd, fen or a plugin's; empty: by content")
         .integer<&Load::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
         .flag<&Load::shuffle_>("shuffle", false, "training: another order each epoch")
         .integer<&Load::block_rows_>("block_rows", 4096, 1, 1 << 30,
@@ -56,22 +58,21 @@ void Load::describe(Schema& schema) {
         .integer<&Load::window_>("window", 0, 0, 1 << 24, "cut a long series into samples", "steps")
         .integer<&Load::stride_>("stride", 0, 0, 1 << 24, "between windows; 0: as long as one",
                                  "steps")
-        .text<&Load::part_>("part", "",
-                            "streaming: one of n contiguous parts of the rows, \"2/4\"")
-        .integer<&Load::ply_>("ply", 40, 0, 10000,
-                              "PGN: the position after so many half-moves", "half-moves")
+        .text<&Load::part_>("part", "", "streaming: one of n contiguous parts of the rows, \"2/4\"")
+        .integer<&Load::ply_>("ply", 40, 0, 10000, "PGN: the position after so many half-moves",
+                              "half-moves")
         .numbers<&Load::shape_>("shape", "raw numbers: of a sample")
         .text<&Load::sample_type_>("sample_type", "", "raw numbers: f32, u8, ...")
         .choice<&Load::on_bad_row_>(
             "on_bad_row", "stop", "stop|skip|mask",
             "rows with NaN or Inf; mask: such values become the feature's mean, of weight 0")
         .choice<&Load::on_drift_>("on_drift", "warn", "warn|stop",
-                                  "data unlike what a trained model learnt from");
+                                  "data unlike what a trained model learned from");
 }
 
-datasets::DataSpec Load::spec_of(const std::string& data) const {
-    datasets::DataSpec spec = datasets::parse_data(data);
-    if (spec.dataset.empty()) spec.dataset = dataset_;
+datasets::DataSpec Load::beside() const {
+    datasets::DataSpec spec;
+    spec.dataset = dataset_;
     spec.format = format_;
     spec.type = sample_type_;
     spec.label_column = label_column_;
@@ -85,9 +86,7 @@ datasets::DataSpec Load::spec_of(const std::string& data) const {
 
 std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::string> data,
                                                         bool once) const {
-    std::vector<datasets::DataSpec> specs;
-    for (const std::string& text : data) specs.push_back(spec_of(text));
-    return datasets::open(specs, memory_budget, once);
+    return datasets::open(datasets::parse_data(data, beside()), memory_budget, once);
 }
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
@@ -167,7 +166,8 @@ void Load::hold_out(OpenContext& context) {
 std::vector<std::int64_t> Load::labels_of(const datasets::Dataset& data,
                                           const std::string& file) const {
     std::vector<std::int64_t> labels =
-        file.empty() ? data.labels() : datasets::open_labels(spec_of(file)).values;
+        file.empty() ? data.labels()
+                     : datasets::open_labels(datasets::parse_data({&file, 1}, beside())).values;
     if (labels.empty())
         throw Error(Fault::input, fmt::format("{} has no labels", data.name()),
                     "name them with labels_file or label_column");

@@ -15,7 +15,7 @@ public:
     bool peek(std::string_view port, std::span<const std::int64_t> rows, void* values) override;
 
 private:
-    datasets::DataSpec spec_of(const std::string& data) const;
+    datasets::DataSpec beside() const;  // what the parameters say of every file
     std::shared_ptr<const datasets::Dataset> open_all(std::span<const std::string> data,
                                                       bool once = false) const;
     std::shared_ptr<const datasets::Dataset> without_bad_rows(

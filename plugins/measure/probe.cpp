@@ -55,18 +55,13 @@ void MeasureProbe::describe(Schema& schema) {
                                            "of the samples, in each of the splits");
 }
 
-datasets::DataSpec MeasureProbe::spec_of(const std::string& data) const {
-    datasets::DataSpec spec = datasets::parse_data(data);
-    spec.format = format_;
-    spec.label_column = label_column_;
-    spec.columns = columns_;
-    return spec;
-}
-
 void MeasureProbe::take_labels() {
-    std::vector<datasets::DataSpec> specs;
-    for (const std::string& data : labels_file_) specs.push_back(spec_of(data));
-    const datasets::Labels labels = datasets::open_labels(specs);
+    datasets::DataSpec beside;
+    beside.format = format_;
+    beside.label_column = label_column_;
+    beside.columns = columns_;
+    const datasets::Labels labels =
+        datasets::open_labels(datasets::parse_data(labels_file_, beside));
     if (labels.size() != samples_)
         throw Error(Fault::input,
                     fmt::format("there are {} labels for {} samples", labels.size(), samples_),

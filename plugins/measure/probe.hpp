@@ -30,7 +30,6 @@ private:
         analysis::ProbeScores scores[3];
     };
 
-    datasets::DataSpec spec_of(const std::string& data) const;
     void take_labels();
     void check_sizes(OpenContext& context) const;
     Part gather(const std::vector<std::size_t>& rows) const;

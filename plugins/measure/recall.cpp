@@ -37,8 +37,7 @@ void MeasureRecall::describe(Schema& schema) {
                                             "values of the target above it are there", "data units")
         .texts<&MeasureRecall::mean_of_>(
             "mean_of", "DATA whose mean sample is a prediction too, for comparison (mean_NAME)")
-        .choice<&MeasureRecall::format_>("format", "", "|hdf5|idx|npy|csv|raw|ts|png|pgn|epd|fen",
-                                         "of that DATA; empty: by content")
+        .text<&MeasureRecall::format_>("format", "", "of that DATA, as of load; empty: by content")
         .integer<&MeasureRecall::ply_>("ply", 40, 0, 10000,
                                        "PGN: the position after so many half-moves", "half-moves");
 }
@@ -49,13 +48,10 @@ void MeasureRecall::open(OpenContext& context) {
         context.fail("prediction is " + to_string(context.shape("prediction").sample()) +
                      " a sample, target " + to_string(target));
     if (mean_of_.empty()) return;
-    std::vector<datasets::DataSpec> specs;
-    for (const std::string& data : mean_of_) {
-        specs.push_back(datasets::parse_data(data));
-        specs.back().format = format_;
-        specs.back().ply = ply_;
-    }
-    const auto data = datasets::open(specs);
+    datasets::DataSpec beside;
+    beside.format = format_;
+    beside.ply = ply_;
+    const auto data = datasets::open(datasets::parse_data(mean_of_, beside));
     if (data->sample().elements() != target.elements())
         throw Error(Fault::input, data->name() + " has samples of shape " +
                                       to_string(data->sample()) + ", the target " +

@@ -68,14 +68,11 @@ void ViewMap::describe(Schema& schema) {
 
 void ViewMap::take_labels() {
     if (labels_file_.empty()) return;
-    std::vector<datasets::DataSpec> specs;
-    for (const std::string& data : labels_file_) {
-        specs.push_back(datasets::parse_data(data));
-        specs.back().format = format_;
-        specs.back().label_column = label_column_;
-        specs.back().columns = columns_;
-    }
-    labels_ = datasets::open_labels(specs);
+    datasets::DataSpec beside;
+    beside.format = format_;
+    beside.label_column = label_column_;
+    beside.columns = columns_;
+    labels_ = datasets::open_labels(datasets::parse_data(labels_file_, beside));
     if (labels_.size() != samples_)
         throw Error(Fault::input,
                     fmt::format("there are {} labels for {} samples", labels_.size(), samples_),

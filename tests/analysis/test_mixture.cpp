@@ -36,6 +36,20 @@ analysis::Mixture fitted(const std::vector<float>& rows, std::int64_t components
     return analysis::fit_mixture(rows.data(), rows.size() / 2, 2, options, SerialLoop{});
 }
 
+// log p(row) of a mixture in the plane, by the inverses of its covariances.
+double log_density(const analysis::Mixture& mixture, const float* row) {
+    double density = 0;
+    for (std::size_t k = 0; k < mixture.components; ++k) {
+        const double* s = mixture.covariances.data() + 4 * k;
+        const double determinant = s[0] * s[3] - s[1] * s[2];
+        const double x = row[0] - mixture.means[2 * k], y = row[1] - mixture.means[2 * k + 1];
+        const double square = (s[3] * x * x - (s[1] + s[2]) * x * y + s[0] * y * y) / determinant;
+        density +=
+            mixture.weights[k] * std::exp(-0.5 * square) / (2 * M_PI * std::sqrt(determinant));
+    }
+    return std::log(density);
+}
+
 }  // namespace
 
 TEST_CASE("a mixture finds the weights, means and covariances that made its rows", "[mixture]") {
@@ -58,7 +72,7 @@ TEST_CASE("a mixture finds the weights, means and covariances that made its rows
         CHECK(covariance[3] == Approx(l[1] * l[1] + l[2] * l[2]).epsilon(0.1));
     }
     double mean = 0;
-    for (std::size_t r = 0; r < 8000; ++r) mean += mixture.log_density(rows.data() + 2 * r) / 8000;
+    for (std::size_t r = 0; r < 8000; ++r) mean += log_density(mixture, rows.data() + 2 * r) / 8000;
     CHECK(mixture.log_likelihood == Approx(mean).epsilon(1e-9));
 }
 

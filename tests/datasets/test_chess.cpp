@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -11,6 +10,7 @@
 #include "datasets/chess_board.hpp"
 #include "datasets/dataset.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 
 using namespace narrows;
 using namespace narrows::datasets;
@@ -220,12 +220,9 @@ TEST_CASE("positions are read a line each", "[datasets]") {
 }
 
 TEST_CASE("masters' games give the positions that another program found", "[datasets]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr || !fs::exists(fs::path(data) / "chess/masters_ply40.epd.gz")) {
-        WARN("NARROWS_DATA has no chess folder: replaying masters' games was skipped");
-        return;
-    }
-    const std::string folder = (fs::path(data) / "chess").string() + "/";
+    const auto data = test::real_data("replaying masters' games", "chess/masters_ply40.epd.gz");
+    if (!data) return;
+    const std::string folder = (fs::path(*data) / "chess").string() + "/";
     std::set<std::string> replayed, known;
     for (const char* player : {"Carlsen", "Kasparov", "Karpov", "Anand"}) {
         const auto games = open_file(folder + player + ".pgn.gz");

@@ -1,6 +1,5 @@
 // Each format by files made here: numbers, labels, and what is said of damaged ones.
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -11,6 +10,7 @@
 #include "pipeline/pictures/png.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 
 using namespace narrows;
 namespace fs = std::filesystem;
@@ -299,12 +299,9 @@ TEST_CASE("generated rows depend on kind, seed and row alone", "[datasets]") {
 }
 
 TEST_CASE("the real files open with the shapes that their index says", "[datasets][real]") {
-    const char* folder = std::getenv("NARROWS_DATA");
-    if (folder == nullptr) {
-        WARN("skipped: NARROWS_DATA is not set");
-        return;
-    }
-    const std::string data = folder;
+    const auto folder = test::real_data("the real files");
+    if (!folder) return;
+    const std::string& data = *folder;
     struct Known {
         const char* file;
         std::int64_t rows;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <numeric>
 
+#include "pipeline/layers/check_gradients.hpp"
 #include "tests/catch.hpp"
 #include "tests/layers/conv_support.hpp"
 
@@ -88,48 +89,20 @@ inline std::vector<float> values_of(const layers::Parameter& parameter, int whic
     return {values.begin(), values.end()};
 }
 
-// Central differences of the bench's loss by x and by every trained parameter against the layer's
-// own gradients, `within` parts of the largest one.
-inline void check_differences(Bench& bench, double h, double within) {
-    bench.forward();
-    bench.backward();
-    const std::vector<float> dx = bench.dx;
-    Gradients rule(bench.layer);
-    const std::vector<layers::Trace> traces{bench.trace()};
-    bench.layer.prepare_update(traces);
-    bench.layer.update(bench.serial, traces, rule);
-
-    double scale = largest(dx);
-    REQUIRE(scale > 0.01);
-    for (std::size_t i = 0; i < bench.x.size(); ++i) {
-        const float middle = bench.x[i];
-        const double slope = difference(h, [&](double by) {
-            bench.x[i] = static_cast<float>(middle + by);
-            return bench.loss();
-        });
-        bench.x[i] = middle;
-        INFO("x " << i);
-        REQUIRE(std::abs(slope - double(dx[i])) < within * scale);
-    }
-    for (layers::Parameter* parameter : bench.layer.parameters()) {
-        if (!parameter->trained) continue;
-        const std::vector<float> gradient = rule.of(*parameter);
-        std::vector<float> values = values_of(*parameter);
-        scale = largest(gradient);
-        REQUIRE(scale > 0.01);
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            const float middle = values[i];
-            const double slope = difference(h, [&](double by) {
-                values[i] = static_cast<float>(middle + by);
-                parameter->set_values(values);
-                return bench.loss();
-            });
-            values[i] = middle;
-            INFO(parameter->name() << " " << i);
-            REQUIRE(std::abs(slope - double(gradient[i])) < within * scale);
-        }
-        parameter->set_values(values);
-    }
+// Differences of the layer's output against its gradients, for the bench's x.
+inline void check_differences(const Bench& bench, double h, double within) {
+    layers::GradientCheck check;
+    check.rows = bench.rows;
+    check.step = h;
+    check.within = within;
+    check.x = bench.x;
+    check.key = bench.pass.key;
+    check.epoch = bench.pass.epoch;
+    const auto of_sample = [&](const std::vector<float>& values) {
+        return Shape{static_cast<std::int64_t>(values.size() / bench.rows)};
+    };
+    REQUIRE(layers::check_gradients(bench.layer, of_sample(bench.x), of_sample(bench.y), check) ==
+            "");
 }
 
 }  // namespace layer_test

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "pipeline/layers/activation.hpp"
+#include "pipeline/layers/check_gradients.hpp"
 #include "pipeline/layers/dense.hpp"
 #include "pipeline/layers/dropout.hpp"
 #include "pipeline/layers/norm.hpp"
@@ -71,61 +72,12 @@ Step step(Layer& layer, std::size_t outputs, const std::vector<float>& x, const 
     return out;
 }
 
-double value(Layer& layer, std::size_t outputs, const std::vector<float>& x, const std::vector<float>& c) {
-    SerialLoop loop;
-    std::vector<float> y(rows * outputs);
-    std::vector<std::int64_t> ids{3, 1, 4, 15, 92};
-    layers::Pass pass;
-    pass.loop = &loop;
-    pass.phase = Phase::training;
-    pass.rows = rows;
-    pass.sample_ids = ids;
-    std::vector<std::byte> memory(layer.workspace_bytes(rows, true) + 64);
-    pass.workspace = memory.data();
-    layer.forward(pass, x.data(), y.data());
-    double sum = 0;
-    for (std::size_t i = 0; i < y.size(); ++i) sum += static_cast<double>(y[i]) * c[i];
-    return sum;
-}
-
-// Central differences of every parameter and some inputs.
-void check_gradients(Layer& layer, std::size_t inputs, std::size_t outputs) {
-    std::vector<float> x = conv_test::noise(rows * inputs, 1);
-    const std::vector<float> c = conv_test::noise(rows * outputs, 2);
-    SerialLoop loop;
-    const Step analytic = step(layer, outputs, x, c, loop);
-    constexpr float h = 1.0f / 128;
-    const auto close = [&](double numeric, float exact) {
-        CHECK(std::abs(numeric - static_cast<double>(exact)) <= 4e-3 * std::max(1.0, std::abs(numeric)));
-    };
-    for (layers::Parameter* parameter : layer.parameters()) {
-        if (!parameter->trained) continue;
-        const auto original = parameter->values();
-        std::vector<float> changed(original.begin(), original.end());
-        for (std::size_t i = 0; i < changed.size(); i += 1 + changed.size() / 40) {
-            const float kept = changed[i];
-            changed[i] = kept + h;
-            parameter->set_values(changed);
-            const double up = value(layer, outputs, x, c);
-            changed[i] = kept - h;
-            parameter->set_values(changed);
-            const double down = value(layer, outputs, x, c);
-            changed[i] = kept;
-            INFO(parameter->name() << " " << i);
-            close((up - down) / (2 * static_cast<double>(h)), analytic.gradients.at(parameter->name())[i]);
-        }
-        parameter->set_values(changed);
-    }
-    for (std::size_t i = 0; i < x.size(); i += 3) {
-        const float kept = x[i];
-        x[i] = kept + h;
-        const double up = value(layer, outputs, x, c);
-        x[i] = kept - h;
-        const double down = value(layer, outputs, x, c);
-        x[i] = kept;
-        INFO("input " << i);
-        close((up - down) / (2 * static_cast<double>(h)), analytic.dx[i]);
-    }
+void check_gradients(Layer& layer, std::int64_t inputs, std::int64_t outputs) {
+    layers::GradientCheck check;
+    check.rows = rows;
+    check.step = 1.0 / 128;
+    check.within = 4e-3;
+    CHECK(layers::check_gradients(layer, Shape{inputs}, Shape{outputs}, check) == "");
 }
 
 std::unique_ptr<layers::Dense> dense(std::int64_t units, const std::string& act) {

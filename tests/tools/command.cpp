@@ -56,6 +56,13 @@ Outcome Folder::run(const std::string& words) const {
     return outcome;
 }
 
+void Folder::refuses(const std::string& words, int code, const std::string& text) const {
+    const Outcome outcome = narrows(words);
+    INFO(words << "\n" << outcome.err);
+    CHECK(outcome.code == code);
+    CHECK(outcome.err.find(text) != std::string::npos);
+}
+
 Outcome Folder::must(const std::string& words) const {
     Outcome outcome = narrows(words);
     INFO("narrows " << words << "\n" << outcome.err);

@@ -26,6 +26,8 @@ public:
     Outcome narrows(const std::string& words, const std::string& before = {}) const;
     // narrows() that must give 0.
     Outcome must(const std::string& words) const;
+    // narrows() that must fail with this exit code and say `text`.
+    void refuses(const std::string& words, int code, const std::string& text) const;
     // A shell's command line in the folder, with the built command first on its PATH.
     Outcome shell(const std::string& command) const;
     void write(const std::string& name, const std::string& text) const;

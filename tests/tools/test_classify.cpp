@@ -97,18 +97,12 @@ TEST_CASE("labels may be names, and what does not fit is refused", "[tools]") {
     CHECK(folder.must("classify predict d.csv -m c.h5 --json").json()["accuracy"] == 1.0);
     CHECK(folder.must("info c.h5").out.find("cat") != std::string::npos);
 
-    const auto refused = [&](const std::string& words, int code, const std::string& part) {
-        const auto outcome = folder.narrows(words);
-        INFO(outcome.err);
-        CHECK(outcome.code == code);
-        CHECK(outcome.err.find(part) != std::string::npos);
-    };
-    refused("classify train d.csv -m m.h5 --freeze 7 -o x.h5", 2,
-            "\"7\" is no layer of the encoder");
-    refused("classify train d.csv -m m.h5 --labels-per-class 100 -o x.h5", 4,
-            "there are only 30 of label");
-    refused("classify predict d.csv -m m.h5", 4, "is no classifier");
-    refused("classify train d.csv:-x -m none.h5 -o x.h5", 4, "no such file");
-    refused("classify", 2, "classify train");
+    folder.refuses("classify train d.csv -m m.h5 --freeze 7 -o x.h5", 2,
+                   "\"7\" is no layer of the encoder");
+    folder.refuses("classify train d.csv -m m.h5 --labels-per-class 100 -o x.h5", 4,
+                   "there are only 30 of label");
+    folder.refuses("classify predict d.csv -m m.h5", 4, "is no classifier");
+    folder.refuses("classify train d.csv:-x -m none.h5 -o x.h5", 4, "no such file");
+    folder.refuses("classify", 2, "classify train");
     CHECK_FALSE(folder.has("x.h5"));
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 #include "tests/tools/command.hpp"
 
 using narrows::test::Folder;
@@ -247,15 +248,11 @@ TEST_CASE("the guide to anomalies measures beside the mean and PCA, and says wha
 
 TEST_CASE("masters' positions are remembered, mirrored ones less, shuffled ones hardly",
           "[tools]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr ||
-        !std::filesystem::exists(std::string(data) + "/chess/masters_ply40.epd.gz")) {
-        WARN("NARROWS_DATA has no chess folder: the chess experiment was skipped");
-        return;
-    }
+    const auto data = narrows::test::real_data("the chess experiment", "chess/masters_ply40.epd.gz");
+    if (!data) return;
     Folder folder;
     guide(folder, "CHECK=1",
-          "chess_memory.sh' '" + std::string(data) + "/chess/masters_ply40.epd.gz'");
+          "chess_memory.sh' '" + *data + "/chess/masters_ply40.epd.gz'");
 }
 
 TEST_CASE("h5py and NumPy read codes, and write what narrows takes", "[tools]") {

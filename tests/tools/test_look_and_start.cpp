@@ -117,11 +117,14 @@ TEST_CASE("a damaged model is refused with exit code 4", "[tools]") {
     CHECK(folder.must("info m.h5 --check").out.size() > 100);
 }
 
-TEST_CASE("NARROWS_THREADS and --kernel choose, and refuse what is not there", "[tools]") {
+TEST_CASE("NARROWS_THREADS, NARROWS_KERNEL and --kernel choose, and refuse what is not there", "[tools]") {
     Folder folder;
     CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_THREADS=1").json().at("threads") == 1);
     CHECK(folder.narrows("generate digits -n 10 -o d.h5", "NARROWS_THREADS=many").code == 2);
     CHECK(folder.must("generate digits -n 10 -o d.h5 --kernel portable --json").json().at("kernel") == "portable");
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_KERNEL=portable").json().at("kernel") == "portable");
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --kernel portable", "NARROWS_KERNEL=sse").code == 0);
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5", "NARROWS_KERNEL=sse").code == 2);
     const Outcome outcome = folder.narrows("generate digits -n 10 -o d.h5 --kernel sse");
     CHECK(outcome.code == 2);
     CHECK(contains(outcome.err, "portable"));

@@ -1,9 +1,8 @@
 // The main job from the command line on generated digits: train, encode, decode, evaluate, and what
 // the command promises about each.
-#include <cstdlib>
-#include <iostream>
 
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 #include "tests/tools/command.hpp"
 
 using narrows::test::Folder;
@@ -161,13 +160,10 @@ TEST_CASE("Ctrl-C and SIGTERM stop a run cleanly, and --resume ends with the sam
 }
 
 TEST_CASE("linear reaches the PCA subspace of MNIST", "[tools][real]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr || *data == 0) {
-        std::cout << "skipped: NARROWS_DATA is not set\n";
-        return;
-    }
+    const auto data = narrows::test::real_data("the PCA subspace of MNIST");
+    if (!data) return;
     Folder folder;
-    const std::string mnist = std::string(data) + "/mnist/";
+    const std::string mnist = *data + "/mnist/";
     folder.must("train '" + mnist + "train-images-idx3-ubyte.gz' --model linear -o m.h5 -q");
     const auto test = folder.must("evaluate '" + mnist + "t10k-images-idx3-ubyte.gz' -m m.h5 --json").json();
     CHECK(test.at("sse").get<double>() <= 13.26);

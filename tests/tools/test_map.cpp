@@ -1,11 +1,11 @@
 // narrows map: data, pictures and pages, the same bytes for any thread count and kernel, and out of
 // the text that --print-pipeline shows.
 #include <cmath>
-#include <cstdlib>
 
 #include "datasets/dataset.hpp"
 #include "pipeline/storage/array_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 #include "tests/tools/command.hpp"
 
 using namespace narrows;
@@ -92,13 +92,10 @@ TEST_CASE("a page needs nothing but itself and shows every sample", "[tools]") {
 }
 
 TEST_CASE("ten thousand images keep their neighbours", "[tools]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr) {
-        WARN("NARROWS_DATA is not set: the map of MNIST was skipped");
-        return;
-    }
+    const auto data = test::real_data("the map of MNIST");
+    if (!data) return;
     Folder folder;
-    const std::string mnist = std::string(data) + "/mnist/t10k-";
+    const std::string mnist = *data + "/mnist/t10k-";
     const auto found = folder
                            .must("map " + mnist + "images-idx3-ubyte.gz --labels " + mnist +
                                  "labels-idx1-ubyte.gz -o map.h5 --json")

@@ -1,9 +1,8 @@
 // Every preset on small data: it trains, encodes, evaluates, and gives the same bits for any
 // threads and kernel.
-#include <cstdlib>
-#include <iostream>
 
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 #include "tests/tools/command.hpp"
 
 using narrows::test::Folder;
@@ -85,13 +84,10 @@ TEST_CASE("codes of a quantised model carry their entries, and decode alike", "[
 }
 
 TEST_CASE("on MNIST contraction lowers the Jacobian, and a codebook is used up", "[tools][real]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr) {
-        std::cout << "skipped: NARROWS_DATA is not set\n";
-        return;
-    }
+    const auto data = narrows::test::real_data("contraction and codebook on MNIST");
+    if (!data) return;
     const Folder folder;
-    const std::string mnist = std::string(data) + "/mnist/";
+    const std::string mnist = *data + "/mnist/";
     const std::string train =
         "train '" + mnist + "train-images-idx3-ubyte.gz@:12000' --epochs 4 -q -o m.h5 --model ";
     const std::string evaluate =

@@ -1,8 +1,7 @@
 // Likelihoods, importance sampling, interpolation and mixtures from the command line.
-#include <cstdlib>
-#include <iostream>
 
 #include "tests/catch.hpp"
+#include "tests/support/real_data.hpp"
 #include "tests/tools/command.hpp"
 
 using narrows::test::Folder;
@@ -64,30 +63,29 @@ TEST_CASE("what variational verbs cannot do is refused with the next step", "[to
     const Folder folder;
     folder.must("generate digits -n 60 -o d.h5");
     folder.must("train d.h5 --model undercomplete --epochs 1 -o m.h5");
-    const auto refused = [&](const std::string& words, int code, const std::string& text) {
-        const auto outcome = folder.narrows(words);
-        INFO(words << "\n" << outcome.err);
-        CHECK(outcome.code == code);
-        CHECK(outcome.err.find(text) != std::string::npos);
-    };
-    refused("train d.h5 --model variational --likelihood gausian -o x.h5", 2,
-            "did you mean \"gaussian\"?");
-    refused("train d.h5 --model variational --likelihood gaussian:0 -o x.h5", 2, "is not a scale");
-    refused("train d.h5 --model variational --likelihood bernoulli:1 -o x.h5", 2, "has none");
-    refused("train d.h5 --model variational --likelihood gaussian --loss mse -o x.h5", 2,
-            "give one of them");
-    refused("train d.h5 --model deep --likelihood gaussian -o x.h5", 2,
-            "belongs to --model variational");
-    refused("evaluate d.h5 -m m.h5 --importance 5", 2, "no gaussian latent");
-    refused("evaluate d.h5 -m m.h5 --importance 0", 2, "must be from 1");
-    refused("interpolate -m m.h5 --from d.h5@0:3 --to d.h5@0:2 -o x.h5", 4, "rows are paired");
-    refused("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 --steps 1 -o x.h5", 2,
-            "both ends are counted");
-    refused("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 -o d.h5", 2, "is also an input");
-    refused("sample -m m.h5 -n 5 -o x.h5", 2, "no gaussian latent");
-    refused("sample -m m.h5 -n 5 --mixture 3 -o x.h5", 2, "needs DATA");
-    refused("sample -m m.h5 -n 5 --fit d.h5 -o x.h5", 2, "--fit needs --mixture");
-    refused("sample -m m.h5 -n 5 --fit d.h5 --mixture 61 -o x.h5", 4, "too few for a mixture");
+    folder.refuses("train d.h5 --model variational --likelihood gausian -o x.h5", 2,
+                   "did you mean \"gaussian\"?");
+    folder.refuses("train d.h5 --model variational --likelihood gaussian:0 -o x.h5", 2,
+                   "is not a scale");
+    folder.refuses("train d.h5 --model variational --likelihood bernoulli:1 -o x.h5", 2,
+                   "has none");
+    folder.refuses("train d.h5 --model variational --likelihood gaussian --loss mse -o x.h5", 2,
+                   "give one of them");
+    folder.refuses("train d.h5 --model deep --likelihood gaussian -o x.h5", 2,
+                   "belongs to --model variational");
+    folder.refuses("evaluate d.h5 -m m.h5 --importance 5", 2, "no gaussian latent");
+    folder.refuses("evaluate d.h5 -m m.h5 --importance 0", 2, "must be from 1");
+    folder.refuses("interpolate -m m.h5 --from d.h5@0:3 --to d.h5@0:2 -o x.h5", 4,
+                   "rows are paired");
+    folder.refuses("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 --steps 1 -o x.h5", 2,
+                   "both ends are counted");
+    folder.refuses("interpolate -m m.h5 --from d.h5@0:1 --to d.h5@1:2 -o d.h5", 2,
+                   "is also an input");
+    folder.refuses("sample -m m.h5 -n 5 -o x.h5", 2, "no gaussian latent");
+    folder.refuses("sample -m m.h5 -n 5 --mixture 3 -o x.h5", 2, "needs DATA");
+    folder.refuses("sample -m m.h5 -n 5 --fit d.h5 -o x.h5", 2, "--fit needs --mixture");
+    folder.refuses("sample -m m.h5 -n 5 --fit d.h5 --mixture 61 -o x.h5", 4,
+                   "too few for a mixture");
     CHECK_FALSE(folder.has("x.h5"));
 }
 
@@ -109,13 +107,10 @@ TEST_CASE("the score of a variational model is its -log p(x), the mean that eval
 }
 
 TEST_CASE("a variational model follows the published curve on MNIST", "[tools][real]") {
-    const char* data = std::getenv("NARROWS_DATA");
-    if (data == nullptr) {
-        std::cout << "skipped: NARROWS_DATA is not set\n";
-        return;
-    }
+    const auto data = narrows::test::real_data("the variational curve on MNIST");
+    if (!data) return;
     const Folder folder;
-    const std::string mnist = std::string(data) + "/mnist/";
+    const std::string mnist = *data + "/mnist/";
     folder.must("train '" + mnist +
                 "train-images-idx3-ubyte.gz' --model variational --epochs 2 --validate '" + mnist +
                 "t10k-images-idx3-ubyte.gz' --stats s.json -o m.h5 -q");
