@@ -36,13 +36,26 @@ std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budg
     layout.name = short_name(spec.file);
     layout.big_endian = true;
     switch (magic[2]) {
-        case 0x08: layout.type = Numeric::u8; break;
-        case 0x09: layout.type = Numeric::i8; break;
-        case 0x0b: layout.type = Numeric::i16; break;
-        case 0x0c: layout.type = Numeric::i32; break;
-        case 0x0d: layout.type = Numeric::f32; break;
-        case 0x0e: layout.type = Numeric::f64; break;
-        default: damaged(spec, "IDX", fmt::format("unknown type 0x{:02x}", magic[2]));
+        case 0x08:
+            layout.type = Numeric::u8;
+            break;
+        case 0x09:
+            layout.type = Numeric::i8;
+            break;
+        case 0x0b:
+            layout.type = Numeric::i16;
+            break;
+        case 0x0c:
+            layout.type = Numeric::i32;
+            break;
+        case 0x0d:
+            layout.type = Numeric::f32;
+            break;
+        case 0x0e:
+            layout.type = Numeric::f64;
+            break;
+        default:
+            damaged(spec, "IDX", fmt::format("unknown type 0x{:02x}", magic[2]));
     }
     const std::size_t rank = magic[3];
     if (rank < 1 || rank > Shape::max_rank - 1 || bytes->size() < 4 + 4 * rank)
@@ -50,25 +63,31 @@ std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budg
     for (std::size_t axis = 0; axis < rank; ++axis) {
         std::array<unsigned char, 4> big{};
         bytes->read(4 + 4 * axis, 4, reinterpret_cast<std::byte*>(big.data()));
-        const std::int64_t extent = (std::int64_t{big[0]} << 24) | (big[1] << 16) | (big[2] << 8) | big[3];
-        if (axis == 0) layout.rows = extent;
-        else if (extent < 1) damaged(spec, "IDX", fmt::format("dimension {} has extent {}", axis, extent));
-        else layout.sample.push_back(extent);
+        const std::int64_t extent =
+            (std::int64_t{big[0]} << 24) | (big[1] << 16) | (big[2] << 8) | big[3];
+        if (axis == 0)
+            layout.rows = extent;
+        else if (extent < 1)
+            damaged(spec, "IDX", fmt::format("dimension {} has extent {}", axis, extent));
+        else
+            layout.sample.push_back(extent);
     }
     if (layout.sample.rank() == 0) layout.sample.push_back(1);
     layout.offset = 4 + 4 * rank;
     return make_rows(std::move(bytes), std::move(layout));
 }
 
-// The header is a Python dict: 'descr', 'fortran_order', 'shape' (numpy's format page, versions 1-3).
+// The header is a Python dict: 'descr', 'fortran_order', 'shape' (numpy's format page, versions
+// 1-3).
 std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget) {
     auto bytes = open_bytes(spec.file, budget, true);
     std::array<unsigned char, 12> head{};
     if (bytes->size() < 12) damaged(spec, "NPY", "it has fewer than 12 bytes");
     bytes->read(0, 12, reinterpret_cast<std::byte*>(head.data()));
     const bool wide = head[6] >= 2;
-    const std::size_t length = wide ? head[8] | head[9] << 8 | head[10] << 16 | std::size_t{head[11]} << 24
-                                    : head[8] | head[9] << 8;
+    const std::size_t length =
+        wide ? head[8] | head[9] << 8 | head[10] << 16 | std::size_t{head[11]} << 24
+             : head[8] | head[9] << 8;
     const std::size_t start = wide ? 12 : 10;
     if (head[6] < 1 || head[6] > 3 || length > 65536 || bytes->size() < start + length)
         damaged(spec, "NPY", "its header is cut off or of an unknown version");
@@ -89,7 +108,8 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
                     "save one array of numbers");
     descr = descr.substr(1, descr.find(descr[0], 1) - 1);
     if (descr.empty())
-        throw Error(Fault::input, fmt::format("\"{}\" does not say what its numbers are", spec.file),
+        throw Error(Fault::input,
+                    fmt::format("\"{}\" does not say what its numbers are", spec.file),
                     "save one array of numbers");
     RowLayout layout;
     layout.name = short_name(spec.file);
@@ -107,9 +127,11 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
                                                                       {"f2", Numeric::f16},
                                                                       {"f4", Numeric::f32},
                                                                       {"f8", Numeric::f64}}};
-    const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
+    const auto found =
+        std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.first == kind; });
     if (found == kinds.end())
-        throw Error(Fault::input, fmt::format("\"{}\" holds values of type {}, not numbers", spec.file, descr));
+        throw Error(Fault::input,
+                    fmt::format("\"{}\" holds values of type {}, not numbers", spec.file, descr));
     layout.type = found->second;
     if (value_of("'fortran_order'").starts_with("True"))
         throw Error(Fault::input, fmt::format("\"{}\" is in Fortran order", spec.file),
@@ -122,15 +144,18 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
             continue;
         }
         std::int64_t extent = 0;
-        const auto [end, error] = std::from_chars(shape.data() + at, shape.data() + shape.size(), extent);
+        const auto [end, error] =
+            std::from_chars(shape.data() + at, shape.data() + shape.size(), extent);
         if (error != std::errc{} || extent < 0) damaged(spec, "NPY", "its shape cannot be read");
         extents.push_back(extent);
         at = static_cast<std::size_t>(end - shape.data());
     }
     if (extents.empty() || extents.size() > Shape::max_rank - 1)
-        throw Error(Fault::input, fmt::format("\"{}\" has {} dimensions", spec.file, extents.size()));
+        throw Error(Fault::input,
+                    fmt::format("\"{}\" has {} dimensions", spec.file, extents.size()));
     layout.rows = extents[0];
-    for (std::size_t axis = 1; axis < extents.size(); ++axis) layout.sample.push_back(extents[axis]);
+    for (std::size_t axis = 1; axis < extents.size(); ++axis)
+        layout.sample.push_back(extents[axis]);
     if (layout.sample.rank() == 0) layout.sample.push_back(1);
     layout.offset = start + length;
     return make_rows(std::move(bytes), std::move(layout));
@@ -138,8 +163,9 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
 
 std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget) {
     if (spec.shape.empty() || spec.type.empty())
-        throw Error(Fault::usage, fmt::format("\"{}\" is raw: its {} is not known", spec.file,
-                                              spec.shape.empty() ? "sample's shape" : "type"),
+        throw Error(Fault::usage,
+                    fmt::format("\"{}\" is raw: its {} is not known", spec.file,
+                                spec.shape.empty() ? "sample's shape" : "type"),
                     "for example --shape 64,64 --type f32");
     auto bytes = open_bytes(spec.file, budget, true);
     RowLayout layout;
@@ -150,7 +176,8 @@ std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budg
     const std::optional<Numeric> named = type_named(type);
     if (!named)
         throw Error(Fault::usage, fmt::format("type \"{}\" is not known", spec.type),
-                    "known types: i8 u8 i16 u16 i32 u32 i64 u64 f16 f32 f64, with > in front for big-endian");
+                    "known types: i8 u8 i16 u16 i32 u32 i64 u64 f16 f32 f64, with > in front for "
+                    "big-endian");
     layout.type = *named;
     for (const std::int64_t extent : spec.shape) {
         if (extent < 1) throw Error(Fault::usage, "extents of a sample are at least 1");
@@ -159,10 +186,12 @@ std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budg
     const std::uint64_t row =
         static_cast<std::uint64_t>(layout.sample.elements()) * storage::size_of(layout.type);
     if (bytes->size() % row != 0)
-        throw Error(Fault::input,
-                    fmt::format("\"{}\" has {} bytes, which is not a whole number of samples of {} bytes ({} {})",
-                                spec.file, bytes->size(), row, to_string(layout.sample), spec.type),
-                    "check --shape and --type");
+        throw Error(
+            Fault::input,
+            fmt::format(
+                "\"{}\" has {} bytes, which is not a whole number of samples of {} bytes ({} {})",
+                spec.file, bytes->size(), row, to_string(layout.sample), spec.type),
+            "check --shape and --type");
     layout.rows = static_cast<std::int64_t>(bytes->size() / row);
     return make_rows(std::move(bytes), std::move(layout));
 }

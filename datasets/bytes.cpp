@@ -45,9 +45,11 @@ public:
             const ::ssize_t got = ::pread(file_, out, count, static_cast<::off_t>(at));
             if (got < 0 && errno == EINTR) continue;
             if (got < 0)
-                throw Error(Fault::input, fmt::format("cannot read \"{}\": {}", name_, std::strerror(errno)));
+                throw Error(Fault::input,
+                            fmt::format("cannot read \"{}\": {}", name_, std::strerror(errno)));
             if (got == 0)
-                throw Error(Fault::input, fmt::format("\"{}\" ends too early, at byte {}", name_, at),
+                throw Error(Fault::input,
+                            fmt::format("\"{}\" ends too early, at byte {}", name_, at),
                             "the file is cut off, or was changed while it was read");
             at += static_cast<std::uint64_t>(got);
             out += got;
@@ -77,7 +79,8 @@ int open_file(const std::string& file) {
 // Members of a gzip file one after another, as gzip itself reads them.
 class Inflater {
 public:
-    explicit Inflater(const std::string& file) : name_(file), file_(open_file(file)), input_(block) {
+    explicit Inflater(const std::string& file)
+        : name_(file), file_(open_file(file)), input_(block) {
         if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw std::bad_alloc();
     }
     ~Inflater() {
@@ -101,7 +104,7 @@ public:
             if (state == Z_STREAM_END) {
                 inside_ = false;
                 if (stream_.avail_in == 0 && !refill()) break;
-                if (stream_.next_in[0] != 0x1f) break;   // zeros behind the last member
+                if (stream_.next_in[0] != 0x1f) break;  // zeros behind the last member
                 inflateReset(&stream_);
             } else if (state != Z_OK && state != Z_BUF_ERROR) {
                 damaged(stream_.msg ? stream_.msg : "its checksum is wrong");
@@ -115,7 +118,9 @@ private:
         ::ssize_t got = 0;
         do got = ::read(file_, input_.data(), input_.size());
         while (got < 0 && errno == EINTR);
-        if (got < 0) throw Error(Fault::input, fmt::format("cannot read \"{}\": {}", name_, std::strerror(errno)));
+        if (got < 0)
+            throw Error(Fault::input,
+                        fmt::format("cannot read \"{}\": {}", name_, std::strerror(errno)));
         stream_.next_in = input_.data();
         stream_.avail_in = static_cast<uInt>(got);
         ended_ = got == 0;
@@ -176,7 +181,8 @@ std::shared_ptr<const Bytes> open_bytes(const std::string& file, std::uint64_t b
     if (size >= 18) plain->read(size - 4, 4, reinterpret_cast<std::byte*>(tail.data()));
     spool.expect(tail[0] | tail[1] << 8 | tail[2] << 16 | std::uint64_t{tail[3]} << 24);
     std::vector<std::byte> part(block);
-    while (const std::size_t got = inflater.read(part.data(), part.size())) spool.add(part.data(), got);
+    while (const std::size_t got = inflater.read(part.data(), part.size()))
+        spool.add(part.data(), got);
     return spool.finish();
 }
 
@@ -206,15 +212,18 @@ void Spool::write_out() {
         std::string name = std::string(folder && *folder ? folder : "/tmp") + "/narrows-XXXXXX";
         file_ = ::mkostemp(name.data(), O_CLOEXEC);
         if (file_ < 0)
-            throw Error(Fault::run, fmt::format("cannot make a temporary file \"{}\": {}", name, std::strerror(errno)),
-                        "set TMPDIR to a folder with room");
+            throw Error(
+                Fault::run,
+                fmt::format("cannot make a temporary file \"{}\": {}", name, std::strerror(errno)),
+                "set TMPDIR to a folder with room");
         ::unlink(name.c_str());
     }
     for (std::size_t at = 0; at < memory_.size();) {
         const ::ssize_t put = ::write(file_, memory_.data() + at, memory_.size() - at);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0)
-            throw Error(Fault::run, fmt::format("cannot write a temporary file: {}", std::strerror(errno)),
+            throw Error(Fault::run,
+                        fmt::format("cannot write a temporary file: {}", std::strerror(errno)),
                         "set TMPDIR to a folder with room");
         at += static_cast<std::size_t>(put);
     }

@@ -32,7 +32,7 @@ class NARROWS_PUBLIC Spool {
 public:
     explicit Spool(std::uint64_t budget);
     ~Spool();
-    void expect(std::uint64_t bytes);   // so that memory need not grow step by step
+    void expect(std::uint64_t bytes);  // so that memory need not grow step by step
     void add(const void* data, std::size_t count);
     std::uint64_t size() const { return size_; }
     std::shared_ptr<const Bytes> finish();

@@ -38,10 +38,11 @@ private:
 
 // sin of a number of turns: the Taylor polynomial to degree 9 on a quarter turn, error below 4e-6.
 float sine(float turns) {
-    float t = turns - std::floor(turns);            // [0, 1)
-    t = t < 0.25f ? t : t < 0.75f ? 0.5f - t : t - 1.0f;   // [-1/4, 1/4]
+    float t = turns - std::floor(turns);                  // [0, 1)
+    t = t < 0.25f ? t : t < 0.75f ? 0.5f - t : t - 1.0f;  // [-1/4, 1/4]
     const float x = t * 6.28318531f, s = x * x;
-    return x * (1.0f + s * (-1.66666667e-1f + s * (8.33333333e-3f + s * (-1.98412698e-4f + s * 2.75573192e-6f))));
+    return x * (1.0f + s * (-1.66666667e-1f +
+                            s * (8.33333333e-3f + s * (-1.98412698e-4f + s * 2.75573192e-6f))));
 }
 
 // ------------------------------------------------------------------------------------- digits
@@ -53,22 +54,87 @@ struct Point {
 // Strokes of the ten digits on the unit square, y downwards; a NaN-free break: x < 0 lifts the pen.
 constexpr Point lift{-1, -1};
 constexpr std::array<std::array<Point, 14>, 10> strokes{{
-    {{{.5f, .05f}, {.25f, .15f}, {.15f, .5f}, {.25f, .85f}, {.5f, .95f}, {.75f, .85f}, {.85f, .5f}, {.75f, .15f}, {.5f, .05f}, lift}},
+    {{{.5f, .05f},
+      {.25f, .15f},
+      {.15f, .5f},
+      {.25f, .85f},
+      {.5f, .95f},
+      {.75f, .85f},
+      {.85f, .5f},
+      {.75f, .15f},
+      {.5f, .05f},
+      lift}},
     {{{.3f, .25f}, {.55f, .05f}, {.55f, .95f}, lift}},
-    {{{.18f, .25f}, {.35f, .07f}, {.65f, .07f}, {.8f, .28f}, {.7f, .5f}, {.15f, .93f}, {.85f, .93f}, lift}},
-    {{{.2f, .12f}, {.5f, .05f}, {.78f, .2f}, {.7f, .42f}, {.45f, .48f}, {.75f, .55f}, {.82f, .75f}, {.55f, .95f}, {.18f, .86f}, lift}},
+    {{{.18f, .25f},
+      {.35f, .07f},
+      {.65f, .07f},
+      {.8f, .28f},
+      {.7f, .5f},
+      {.15f, .93f},
+      {.85f, .93f},
+      lift}},
+    {{{.2f, .12f},
+      {.5f, .05f},
+      {.78f, .2f},
+      {.7f, .42f},
+      {.45f, .48f},
+      {.75f, .55f},
+      {.82f, .75f},
+      {.55f, .95f},
+      {.18f, .86f},
+      lift}},
     {{{.65f, .95f}, {.65f, .05f}, {.12f, .66f}, {.9f, .66f}, lift}},
-    {{{.8f, .07f}, {.28f, .07f}, {.22f, .45f}, {.55f, .38f}, {.82f, .6f}, {.75f, .85f}, {.45f, .95f}, {.17f, .86f}, lift}},
-    {{{.7f, .06f}, {.35f, .3f}, {.17f, .65f}, {.3f, .92f}, {.6f, .94f}, {.8f, .73f}, {.65f, .5f}, {.35f, .52f}, {.19f, .7f}, lift}},
+    {{{.8f, .07f},
+      {.28f, .07f},
+      {.22f, .45f},
+      {.55f, .38f},
+      {.82f, .6f},
+      {.75f, .85f},
+      {.45f, .95f},
+      {.17f, .86f},
+      lift}},
+    {{{.7f, .06f},
+      {.35f, .3f},
+      {.17f, .65f},
+      {.3f, .92f},
+      {.6f, .94f},
+      {.8f, .73f},
+      {.65f, .5f},
+      {.35f, .52f},
+      {.19f, .7f},
+      lift}},
     {{{.13f, .07f}, {.87f, .07f}, {.4f, .95f}, lift}},
-    {{{.5f, .05f}, {.25f, .15f}, {.27f, .37f}, {.5f, .48f}, {.78f, .65f}, {.75f, .88f}, {.5f, .95f}, {.24f, .87f}, {.22f, .65f}, {.5f, .48f}, {.74f, .36f}, {.75f, .15f}, {.5f, .05f}, lift}},
-    {{{.8f, .32f}, {.62f, .5f}, {.33f, .48f}, {.2f, .27f}, {.38f, .06f}, {.68f, .08f}, {.8f, .32f}, {.74f, .65f}, {.5f, .95f}, lift}},
+    {{{.5f, .05f},
+      {.25f, .15f},
+      {.27f, .37f},
+      {.5f, .48f},
+      {.78f, .65f},
+      {.75f, .88f},
+      {.5f, .95f},
+      {.24f, .87f},
+      {.22f, .65f},
+      {.5f, .48f},
+      {.74f, .36f},
+      {.75f, .15f},
+      {.5f, .05f},
+      lift}},
+    {{{.8f, .32f},
+      {.62f, .5f},
+      {.33f, .48f},
+      {.2f, .27f},
+      {.38f, .06f},
+      {.68f, .08f},
+      {.8f, .32f},
+      {.74f, .65f},
+      {.5f, .95f},
+      lift}},
 }};
 
 float distance(Point p, Point a, Point b) {
     const float dx = b.x - a.x, dy = b.y - a.y;
     const float length = dx * dx + dy * dy;
-    const float along = length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0f, 1.0f) : 0.0f;
+    const float along =
+        length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0f, 1.0f) : 0.0f;
     const float ex = p.x - (a.x + along * dx), ey = p.y - (a.y + along * dy);
     return std::sqrt(ex * ex + ey * ey);
 }
@@ -76,7 +142,8 @@ float distance(Point p, Point a, Point b) {
 std::int64_t digit(std::uint64_t seed, std::int64_t row, std::uint8_t* pixels) {
     Draws draw(seed, 0x64696769, row);
     const std::int64_t label = draw.below(10);
-    const float width = draw.between(11, 16), height = draw.between(16, 20), slant = draw.between(-4, 4);
+    const float width = draw.between(11, 16), height = draw.between(16, 20),
+                slant = draw.between(-4, 4);
     const float left = draw.between(-1.5f, 1.5f) + (side - width) / 2;
     const float top = draw.between(-1.5f, 1.5f) + (side - height) / 2;
     const float thick = draw.between(0.7f, 1.7f), ink = draw.between(200, 255);
@@ -107,17 +174,19 @@ constexpr std::int64_t wave_length = 128, wave_kinds = 4;
 std::int64_t wave(std::uint64_t seed, std::int64_t row, float* out) {
     Draws draw(seed, 0x77617665, row);
     const std::int64_t label = draw.below(wave_kinds);
-    const float cycles = draw.between(2, 5), phase = draw.uniform(), height = draw.between(0.7f, 1.3f);
+    const float cycles = draw.between(2, 5), phase = draw.uniform(),
+                height = draw.between(0.7f, 1.3f);
     const float noise = draw.between(0.02f, 0.08f);
     std::array<float, wave_length> rough;
-    simd::kernels().normal({seed, 0x6e6f6973, 0, static_cast<std::uint64_t>(row)}, 0, rough.data(), rough.size());
+    simd::kernels().normal({seed, 0x6e6f6973, 0, static_cast<std::uint64_t>(row)}, 0, rough.data(),
+                           rough.size());
     for (std::int64_t t = 0; t < wave_length; ++t) {
         const float turns = cycles * static_cast<float>(t) / wave_length + phase;
         const float saw = turns - std::floor(turns);
         float value = sine(turns);
-        if (label == 1) value = value < 0 ? -1.0f : 1.0f;                  // square
-        if (label == 2) value = 2 * saw - 1;                               // saw
-        if (label == 3) value = 0.6f * value + 0.4f * sine(3 * turns);     // two tones
+        if (label == 1) value = value < 0 ? -1.0f : 1.0f;               // square
+        if (label == 2) value = 2 * saw - 1;                            // saw
+        if (label == 3) value = 0.6f * value + 0.4f * sine(3 * turns);  // two tones
         out[t] = height * value + noise * rough[static_cast<std::size_t>(t)];
     }
     return label;
@@ -135,7 +204,8 @@ void field(std::uint64_t seed, std::int64_t row, float* out) {
     std::array<float, field_side> sin_x, cos_x, sin_y, cos_y;
     for (std::int64_t mode = 0; mode < modes; ++mode) {
         const float kx = std::floor(draw.between(-7, 8)), ky = std::floor(draw.between(0, 8));
-        const float phase = draw.uniform(), amplitude = draw.between(0.5f, 1.5f) / (1 + kx * kx + ky * ky);
+        const float phase = draw.uniform(),
+                    amplitude = draw.between(0.5f, 1.5f) / (1 + kx * kx + ky * ky);
         for (std::size_t i = 0; i < sin_x.size(); ++i) {
             const float at = static_cast<float>(i) / field_side;
             sin_x[i] = sine(kx * at + phase);
@@ -145,7 +215,8 @@ void field(std::uint64_t seed, std::int64_t row, float* out) {
         }
         for (std::size_t y = 0; y < sin_y.size(); ++y)
             for (std::size_t x = 0; x < sin_x.size(); ++x)
-                out[y * sin_x.size() + x] += amplitude * (sin_x[x] * cos_y[y] + cos_x[x] * sin_y[y]);
+                out[y * sin_x.size() + x] +=
+                    amplitude * (sin_x[x] * cos_y[y] + cos_x[x] * sin_y[y]);
     }
 }
 
@@ -157,7 +228,8 @@ std::int64_t blob(std::uint64_t seed, std::int64_t row, float* out) {
     Draws draw(seed, 0x626c6f62, row);
     const std::int64_t label = draw.below(blob_kinds);
     Draws centre(seed, 0x63656e74, label);
-    simd::kernels().normal({seed, 0x73707265, 0, static_cast<std::uint64_t>(row)}, 0, out, blob_size);
+    simd::kernels().normal({seed, 0x73707265, 0, static_cast<std::uint64_t>(row)}, 0, out,
+                           blob_size);
     for (std::int64_t i = 0; i < blob_size; ++i) out[i] = centre.between(-4, 4) + 0.5f * out[i];
     return label;
 }
@@ -168,10 +240,11 @@ struct KindInfo {
 };
 const std::array<KindInfo, 4>& kinds() {
     using storage::Numeric;
-    static const std::array<KindInfo, 4> all{{{"digits", {{side, side}, Numeric::u8, {}}},
-                                              {"waves", {{wave_length}, Numeric::f32, {"sine", "square", "saw", "two tones"}}},
-                                              {"fields", {{field_side, field_side}, Numeric::f32, {}}},
-                                              {"blobs", {{blob_size}, Numeric::f32, {}}}}};
+    static const std::array<KindInfo, 4> all{
+        {{"digits", {{side, side}, Numeric::u8, {}}},
+         {"waves", {{wave_length}, Numeric::f32, {"sine", "square", "saw", "two tones"}}},
+         {"fields", {{field_side, field_side}, Numeric::f32, {}}},
+         {"blobs", {{blob_size}, Numeric::f32, {}}}}};
     return all;
 }
 
@@ -183,7 +256,8 @@ Generated generated_layout(std::string_view kind) {
         if (info.name == kind) return info.layout;
         known += (known.empty() ? "" : ", ") + std::string(info.name);
     }
-    throw Error(Fault::usage, fmt::format("no generated data is called \"{}\"", kind), "there are " + known);
+    throw Error(Fault::usage, fmt::format("no generated data is called \"{}\"", kind),
+                "there are " + known);
 }
 
 void generate(std::string_view kind, std::uint64_t seed, std::int64_t first, std::int64_t count,
@@ -195,10 +269,14 @@ void generate(std::string_view kind, std::uint64_t seed, std::int64_t first, std
         std::byte* out = samples + static_cast<std::size_t>(i) * bytes;
         auto* floats = reinterpret_cast<float*>(out);
         std::int64_t label = 0;
-        if (kind == "digits") label = digit(seed, first + i, reinterpret_cast<std::uint8_t*>(out));
-        else if (kind == "waves") label = wave(seed, first + i, floats);
-        else if (kind == "fields") field(seed, first + i, floats);
-        else label = blob(seed, first + i, floats);
+        if (kind == "digits")
+            label = digit(seed, first + i, reinterpret_cast<std::uint8_t*>(out));
+        else if (kind == "waves")
+            label = wave(seed, first + i, floats);
+        else if (kind == "fields")
+            field(seed, first + i, floats);
+        else
+            label = blob(seed, first + i, floats);
         if (labels) labels[i] = label;
     }
 }

@@ -20,7 +20,8 @@ std::string list_of(const FileInfo& info) {
     std::string text;
     for (const ArrayInfo& array : info.arrays)
         text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", array.path,
-                            array.numeric ? storage::to_string(array.type) : "text", to_string(array.shape));
+                            array.numeric ? storage::to_string(array.type) : "text",
+                            to_string(array.shape));
     return text.empty() ? "it has no datasets" : "it has " + text;
 }
 
@@ -34,10 +35,12 @@ const ArrayInfo& choose(const FileInfo& info, const DataSpec& spec) {
     if (!spec.dataset.empty()) {
         const ArrayInfo* found = named(spec.dataset);
         if (found == nullptr)
-            throw Error(Fault::input, fmt::format("\"{}\" has no dataset \"{}\"", file, spec.dataset),
+            throw Error(Fault::input,
+                        fmt::format("\"{}\" has no dataset \"{}\"", file, spec.dataset),
                         list_of(info));
         if (!found->numeric)
-            throw Error(Fault::input, fmt::format("\"{}:{}\" holds texts, not numbers", file, spec.dataset));
+            throw Error(Fault::input,
+                        fmt::format("\"{}:{}\" holds texts, not numbers", file, spec.dataset));
         return *found;
     }
     if (info.format == "narrows-dataset")
@@ -49,11 +52,13 @@ const ArrayInfo& choose(const FileInfo& info, const DataSpec& spec) {
         if (!array.bounds_of.empty()) bounds.insert(array.path);
     std::vector<const ArrayInfo*> fitting;
     for (const ArrayInfo& array : info.arrays)
-        if (array.numeric && array.shape.rank() >= 2 && !bounds.contains(array.path)) fitting.push_back(&array);
+        if (array.numeric && array.shape.rank() >= 2 && !bounds.contains(array.path))
+            fitting.push_back(&array);
     if (fitting.size() == 1) return *fitting[0];
     throw Error(Fault::input,
-                fitting.empty() ? fmt::format("\"{}\" has no numeric dataset of two dimensions or more", file)
-                                : fmt::format("\"{}\" has several datasets", file),
+                fitting.empty()
+                    ? fmt::format("\"{}\" has no numeric dataset of two dimensions or more", file)
+                    : fmt::format("\"{}\" has several datasets", file),
                 list_of(info) + "; name one as " + file + ":/NAME");
 }
 
@@ -109,7 +114,8 @@ std::vector<std::int64_t> widened(const std::vector<std::byte>& stored) {
 // What is no number, or too large, becomes the least one.
 std::int64_t nearest_zero(double value) {
     constexpr double limit = 9.2e18;
-    return std::abs(value) < limit ? static_cast<std::int64_t>(value) : std::numeric_limits<std::int64_t>::min();
+    return std::abs(value) < limit ? static_cast<std::int64_t>(value)
+                                   : std::numeric_limits<std::int64_t>::min();
 }
 
 std::vector<std::int64_t> integers(const storage::ArrayFile& file, const std::string& path) {
@@ -147,18 +153,20 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
     Companions companions;
     const std::int64_t rows = array.shape[0];
     for (const ArrayInfo& other : info.arrays) {
-        if (!other.numeric || other.shape.rank() != 1 || other.shape[0] != rows || other.path == array.path) continue;
+        if (!other.numeric || other.shape.rank() != 1 || other.shape[0] != rows ||
+            other.path == array.path)
+            continue;
         if (other.path == "/labels") companions.labels = integers(file, other.path);
         if (other.path == "/ids") companions.ids = integers(file, other.path);
     }
     if (!companions.labels.empty())
         for (const ArrayInfo& other : info.arrays)
             if (other.path == "/label_names" && !other.numeric && other.shape.rank() == 1)
-                companions.label_names =
-                    file.open(other.path)->read_text(0, other.shape[0]);
+                companions.label_names = file.open(other.path)->read_text(0, other.shape[0]);
     auto reader = file.open(array.path);
     // Small data is decoded once, also where it comes in order but a chunk is many packets.
-    const bool packed = array.scale_factor != 1 || array.add_offset != 0 || array.fill_value.has_value();
+    const bool packed =
+        array.scale_factor != 1 || array.add_offset != 0 || array.fill_value.has_value();
     const std::uint64_t bytes =
         static_cast<std::uint64_t>(array.shape.elements()) * storage::size_of(array.type);
     const std::uint64_t row_size = rows > 0 ? bytes / static_cast<std::uint64_t>(rows) : 0;
@@ -169,7 +177,8 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
         RowLayout layout;
         layout.name = name;
         layout.rows = rows;
-        for (std::size_t axis = 1; axis < array.shape.rank(); ++axis) layout.sample.push_back(array.shape[axis]);
+        for (std::size_t axis = 1; axis < array.shape.rank(); ++axis)
+            layout.sample.push_back(array.shape[axis]);
         if (layout.sample.rank() == 0) layout.sample.push_back(1);
         layout.type = array.type;
         std::vector<std::byte> all(bytes);

@@ -116,6 +116,15 @@ Labels open_labels(const DataSpec& spec) {
     return column(*data);
 }
 
+Labels open_labels(std::span<const std::string> texts, const std::string& format,
+                   const std::string& label_column, const std::string& columns) {
+    DataSpec beside;
+    beside.format = format;
+    beside.label_column = label_column;
+    beside.columns = columns;
+    return open_labels(parse_data(texts, beside));
+}
+
 Labels open_labels(std::span<const DataSpec> specs) {
     std::vector<Labels> parts;
     for (const DataSpec& spec : specs) parts.push_back(open_labels(spec));

@@ -30,7 +30,8 @@ std::string recognise(const DataSpec& spec) {
     if (storage::is_hdf5(spec.file)) return "hdf5";
     const std::string head = first_bytes(spec.file, 4096);
     if (head.starts_with("\x93NUMPY")) return "npy";
-    if (head.size() >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e && head[3] > 0)
+    if (head.size() >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0e &&
+        head[3] > 0)
         return "idx";
     if (!spec.shape.empty() || !spec.type.empty()) return "raw";
     if (std::string other = recognise_other(spec, head); !other.empty()) return other;
@@ -70,14 +71,22 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
     std::shared_ptr<const Dataset> data;
     if (format == "hdf5")
         data = open_hdf5(spec, budget, once);
-    else if (format == "idx") data = open_idx(spec, budget);
-    else if (format == "npy") data = open_npy(spec, budget);
-    else if (format == "csv") data = open_csv(spec, budget);
-    else if (format == "raw") data = open_raw(spec, budget);
-    else if (format == "ts") data = open_ts(spec, budget);
-    else if (format == "png") data = open_png_folder(spec, budget);
-    else if (format == "pgn") data = open_pgn(spec, budget);
-    else if (format == "epd" || format == "fen") data = open_epd(spec, budget);
+    else if (format == "idx")
+        data = open_idx(spec, budget);
+    else if (format == "npy")
+        data = open_npy(spec, budget);
+    else if (format == "csv")
+        data = open_csv(spec, budget);
+    else if (format == "raw")
+        data = open_raw(spec, budget);
+    else if (format == "ts")
+        data = open_ts(spec, budget);
+    else if (format == "png")
+        data = open_png_folder(spec, budget);
+    else if (format == "pgn")
+        data = open_pgn(spec, budget);
+    else if (format == "epd" || format == "fen")
+        data = open_epd(spec, budget);
     else
         data = open_other(spec, format, budget);
     if (spec.window > 0) data = make_windows(data, spec.window, spec.stride);
@@ -121,7 +130,8 @@ Labels LabelReader::finish() const {
     out.names.erase(std::unique(out.names.begin(), out.names.end()), out.names.end());
     out.values.clear();
     for (const std::string& text : texts)
-        out.values.push_back(std::lower_bound(out.names.begin(), out.names.end(), text) - out.names.begin());
+        out.values.push_back(std::lower_bound(out.names.begin(), out.names.end(), text) -
+                             out.names.begin());
     return out;
 }
 

@@ -26,13 +26,15 @@ DataSpec parse_data(std::string_view text) {
         std::int64_t first = 0, last = 0;
         const bool has_first = colon != std::string_view::npos && colon > 0;
         const bool has_last = colon != std::string_view::npos && colon + 1 < range.size();
-        if (colon != std::string_view::npos && (!has_first || read_number(range.substr(0, colon), first)) &&
+        if (colon != std::string_view::npos &&
+            (!has_first || read_number(range.substr(0, colon), first)) &&
             (!has_last || read_number(range.substr(colon + 1), last))) {
             if (has_first) spec.first = first;
             if (has_last) spec.last = last;
             rest = rest.substr(0, at);
         } else if (!std::filesystem::exists(std::filesystem::path(rest))) {
-            throw Error(Fault::usage, fmt::format("\"{}\": \"@{}\" is not a range of rows", text, range),
+            throw Error(Fault::usage,
+                        fmt::format("\"{}\": \"@{}\" is not a range of rows", text, range),
                         "write FILE@FIRST:LAST, for example digits.h5@0:1000");
         }
     }

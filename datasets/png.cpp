@@ -18,7 +18,8 @@ struct Picture {
     std::vector<std::byte> values;
 };
 
-// Deflate shrinks to 1/1032 at best: a small file cannot hold a huge picture. Rows have a byte more.
+// Deflate shrinks to 1/1032 at best: a small file cannot hold a huge picture. Rows have a byte
+// more.
 bool can_hold(std::uintmax_t file_bytes, const spng_ihdr& header) {
     constexpr std::uint64_t largest_ratio = 1032;
     const bool colours = (header.color_type & SPNG_COLOR_TYPE_TRUECOLOR) != 0;
@@ -32,10 +33,13 @@ bool can_hold(std::uintmax_t file_bytes, const spng_ihdr& header) {
 Picture read_png(const std::filesystem::path& path) {
     const auto check = [&](int state) {
         if (state != 0)
-            throw Error(Fault::input, fmt::format("\"{}\" is not a good PNG: {}", path.string(), spng_strerror(state)),
-                        "leave it out of the folder, or write it again");
+            throw Error(
+                Fault::input,
+                fmt::format("\"{}\" is not a good PNG: {}", path.string(), spng_strerror(state)),
+                "leave it out of the folder, or write it again");
     };
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                         &std::fclose);
     if (!file) throw Error(Fault::input, fmt::format("cannot open \"{}\"", path.string()));
     std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> png(spng_ctx_new(0), &spng_ctx_free);
     spng_set_image_limits(png.get(), 1 << 15, 1 << 15);
@@ -46,10 +50,11 @@ Picture read_png(const std::filesystem::path& path) {
     picture.rows = header.height;
     picture.columns = header.width;
     if (!can_hold(std::filesystem::file_size(path), header))
-        throw Error(Fault::input,
-                    fmt::format("\"{}\" says that it has {} x {} pixels, more than its bytes can hold",
-                                path.string(), header.width, header.height),
-                    "leave it out of the folder, or write it again");
+        throw Error(
+            Fault::input,
+            fmt::format("\"{}\" says that it has {} x {} pixels, more than its bytes can hold",
+                        path.string(), header.width, header.height),
+            "leave it out of the folder, or write it again");
     const bool grey = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth <= 8;
     const int format = grey ? SPNG_FMT_G8 : SPNG_FMT_RGB8;
     picture.channels = grey ? 1 : 3;
@@ -65,7 +70,8 @@ Picture read_png(const std::filesystem::path& path) {
 std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64_t budget) {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(spec.file))
-        if (entry.is_regular_file() && entry.path().extension() == ".png") files.push_back(entry.path());
+        if (entry.is_regular_file() && entry.path().extension() == ".png")
+            files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     if (files.empty())
         throw Error(Fault::input, fmt::format("the folder \"{}\" has no .png files", spec.file));
@@ -75,11 +81,12 @@ std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64
     for (const auto& path : files) {
         Picture picture = read_png(path);
         if (first.rows == 0) first = picture;
-        if (picture.rows != first.rows || picture.columns != first.columns || picture.channels != first.channels)
+        if (picture.rows != first.rows || picture.columns != first.columns ||
+            picture.channels != first.channels)
             throw Error(Fault::input,
-                        fmt::format("\"{}\" is {}x{}x{}, but \"{}\" is {}x{}x{}", path.string(), picture.rows,
-                                    picture.columns, picture.channels, files[0].string(), first.rows,
-                                    first.columns, first.channels),
+                        fmt::format("\"{}\" is {}x{}x{}, but \"{}\" is {}x{}x{}", path.string(),
+                                    picture.rows, picture.columns, picture.channels,
+                                    files[0].string(), first.rows, first.columns, first.channels),
                         "all pictures need one size and kind");
         spool.add(picture.values.data(), picture.values.size());
         if (path.parent_path() != std::filesystem::path(spec.file))

@@ -10,18 +10,22 @@
 namespace narrows::datasets {
 namespace {
 
-std::size_t values_of(const Dataset& data) { return static_cast<std::size_t>(data.sample().elements()); }
+std::size_t values_of(const Dataset& data) {
+    return static_cast<std::size_t>(data.sample().elements());
+}
 
 class Rows final : public Dataset {
 public:
     Rows(std::shared_ptr<const Bytes> bytes, RowLayout layout, Companions companions)
         : bytes_(std::move(bytes)), layout_(std::move(layout)), companions_(std::move(companions)) {
-        const std::uint64_t end = layout_.offset + static_cast<std::uint64_t>(layout_.rows) * row_bytes();
+        const std::uint64_t end =
+            layout_.offset + static_cast<std::uint64_t>(layout_.rows) * row_bytes();
         if (end > bytes_->size())
-            throw Error(Fault::input,
-                        fmt::format("\"{}\" is cut off: {} rows of {} bytes need {} bytes, it has {}",
-                                    layout_.name, layout_.rows, row_bytes(), end, bytes_->size()),
-                        "fetch the file again");
+            throw Error(
+                Fault::input,
+                fmt::format("\"{}\" is cut off: {} rows of {} bytes need {} bytes, it has {}",
+                            layout_.name, layout_.rows, row_bytes(), end, bytes_->size()),
+                "fetch the file again");
     }
     std::int64_t rows() const override { return layout_.rows; }
     const Shape& sample() const override { return layout_.sample; }
@@ -30,8 +34,7 @@ public:
     void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const override {
         const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes();
         bytes_->read(layout_.offset + static_cast<std::uint64_t>(first) * row_bytes(), bytes, out);
-        if (layout_.big_endian)
-            storage::swap_bytes(out, bytes / value_bytes(), value_bytes());
+        if (layout_.big_endian) storage::swap_bytes(out, bytes / value_bytes(), value_bytes());
     }
     void read(std::int64_t first, std::int64_t count, float* out) const override {
         if (layout_.type == storage::Numeric::f32)
@@ -86,7 +89,8 @@ public:
 
 private:
     std::vector<std::int64_t> cut(const std::vector<std::int64_t>& all) const {
-        return all.empty() ? all : std::vector<std::int64_t>(all.begin() + first_, all.begin() + last_);
+        return all.empty() ? all
+                           : std::vector<std::int64_t>(all.begin() + first_, all.begin() + last_);
     }
     std::shared_ptr<const Dataset> base_;
     std::int64_t first_, last_;
@@ -130,7 +134,8 @@ public:
         std::vector<std::int64_t> out;
         if (all.empty()) return out;
         for (std::int64_t row = 0; row < rows_; ++row)
-            out.push_back(*std::max_element(all.begin() + row * stride_, all.begin() + row * stride_ + window_));
+            out.push_back(*std::max_element(all.begin() + row * stride_,
+                                            all.begin() + row * stride_ + window_));
         return out;
     }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
@@ -146,12 +151,13 @@ public:
     explicit Joined(std::vector<std::shared_ptr<const Dataset>> parts) : parts_(std::move(parts)) {
         for (const auto& part : parts_) {
             if (!(part->sample() == parts_[0]->sample()) || part->type() != parts_[0]->type())
-                throw Error(Fault::input,
-                            fmt::format("{} holds {} {}, but {} holds {} {}", parts_[0]->name(),
-                                        to_string(parts_[0]->sample()), storage::to_string(parts_[0]->type()),
-                                        part->name(), to_string(part->sample()),
-                                        storage::to_string(part->type())),
-                            "data that is joined must have one shape and type");
+                throw Error(
+                    Fault::input,
+                    fmt::format("{} holds {} {}, but {} holds {} {}", parts_[0]->name(),
+                                to_string(parts_[0]->sample()),
+                                storage::to_string(parts_[0]->type()), part->name(),
+                                to_string(part->sample()), storage::to_string(part->type())),
+                    "data that is joined must have one shape and type");
             starts_.push_back(rows_);
             rows_ += part->rows();
         }
@@ -163,15 +169,17 @@ public:
         return fmt::format("{} and {} more", parts_[0]->name(), parts_.size() - 1);
     }
     void read(std::int64_t first, std::int64_t count, float* out) const override {
-        each(first, count, [&](const Dataset& part, std::int64_t at, std::int64_t n, std::int64_t done) {
-            part.read(at, n, out + static_cast<std::size_t>(done) * values_of(*this));
-        });
+        each(first, count,
+             [&](const Dataset& part, std::int64_t at, std::int64_t n, std::int64_t done) {
+                 part.read(at, n, out + static_cast<std::size_t>(done) * values_of(*this));
+             });
     }
     void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const override {
         const std::size_t bytes = values_of(*this) * storage::size_of(type());
-        each(first, count, [&](const Dataset& part, std::int64_t at, std::int64_t n, std::int64_t done) {
-            part.read_stored(at, n, out + static_cast<std::size_t>(done) * bytes);
-        });
+        each(first, count,
+             [&](const Dataset& part, std::int64_t at, std::int64_t n, std::int64_t done) {
+                 part.read_stored(at, n, out + static_cast<std::size_t>(done) * bytes);
+             });
     }
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
@@ -226,7 +234,8 @@ public:
     storage::Numeric type() const override { return base_->type(); }
     std::string name() const override { return base_->name(); }
     void read(std::int64_t first, std::int64_t count, float* out) const override {
-        base_->gather(std::span(rows_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+        base_->gather(std::span(rows_).subspan(static_cast<std::size_t>(first),
+                                               static_cast<std::size_t>(count)),
                       out);
     }
     void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const override {
@@ -268,7 +277,8 @@ void gather_by_runs(const Dataset& data, std::span<const std::int64_t> rows, flo
     const std::size_t values = values_of(data);
     for (std::size_t i = 0; i < rows.size();) {
         std::size_t run = 1;
-        while (i + run < rows.size() && rows[i + run] == rows[i] + static_cast<std::int64_t>(run)) ++run;
+        while (i + run < rows.size() && rows[i + run] == rows[i] + static_cast<std::int64_t>(run))
+            ++run;
         data.read(rows[i], static_cast<std::int64_t>(run), out + i * values);
         i += run;
     }
@@ -289,11 +299,12 @@ std::shared_ptr<const Dataset> make_range(std::shared_ptr<const Dataset> base, s
     return std::make_shared<Range>(std::move(base), first, last);
 }
 
-std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base, std::int64_t window,
-                                            std::int64_t stride) {
+std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base,
+                                            std::int64_t window, std::int64_t stride) {
     if (base->rows() < window)
-        throw Error(Fault::input, fmt::format("{} has {} steps, too few for a window of {}", base->name(),
-                                              base->rows(), window),
+        throw Error(Fault::input,
+                    fmt::format("{} has {} steps, too few for a window of {}", base->name(),
+                                base->rows(), window),
                     "use a smaller --window");
     return std::make_shared<Windows>(std::move(base), window, stride > 0 ? stride : window);
 }
@@ -303,12 +314,13 @@ std::shared_ptr<const Dataset> make_joined(std::vector<std::shared_ptr<const Dat
     return std::make_shared<Joined>(std::move(parts));
 }
 
-std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base,
-                                            std::int64_t first, std::int64_t last) {
+std::shared_ptr<const Dataset> rows_between(std::shared_ptr<const Dataset> base, std::int64_t first,
+                                            std::int64_t last) {
     return make_range(std::move(base), first, last);
 }
 
-std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base, std::vector<std::int64_t> rows) {
+std::shared_ptr<const Dataset> select(std::shared_ptr<const Dataset> base,
+                                      std::vector<std::int64_t> rows) {
     return std::make_shared<Selection>(std::move(base), std::move(rows));
 }
 

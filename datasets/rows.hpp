@@ -30,8 +30,8 @@ NARROWS_PUBLIC std::shared_ptr<const Dataset> make_rows(std::shared_ptr<const By
 // Rows first ... last-1; consecutive windows of a series; one after another.
 std::shared_ptr<const Dataset> make_range(std::shared_ptr<const Dataset> base, std::int64_t first,
                                           std::int64_t last);
-std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base, std::int64_t window,
-                                            std::int64_t stride);
+std::shared_ptr<const Dataset> make_windows(std::shared_ptr<const Dataset> base,
+                                            std::int64_t window, std::int64_t stride);
 std::shared_ptr<const Dataset> make_joined(std::vector<std::shared_ptr<const Dataset>> parts);
 
 // Gathers runs of neighbouring rows in one read each: gather() of a dataset by its read().

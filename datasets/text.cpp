@@ -16,7 +16,8 @@ namespace {
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+    if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+        text = text.substr(1, text.size() - 2);
     return text;
 }
 
@@ -27,7 +28,7 @@ bool to_number(std::string_view text, float& out) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) {
         if (!text.empty() && text != "NA" && text != "?" && text != "null") return false;
-        value = std::numeric_limits<double>::quiet_NaN();   // missing
+        value = std::numeric_limits<double>::quiet_NaN();  // missing
     }
     out = static_cast<float>(value);
     return true;
@@ -84,16 +85,18 @@ std::vector<std::size_t> chosen_columns(const DataSpec& spec, const std::vector<
         const std::size_t dash = text.find('-');
         std::size_t first = 0, last = 0;
         const auto read = [](std::string_view digits, std::size_t& value) {
-            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+            const auto [end, error] =
+                std::from_chars(digits.data(), digits.data() + digits.size(), value);
             return error == std::errc{} && end == digits.data() + digits.size();
         };
         bool good = read(text.substr(0, dash), first);
         last = first;
         if (dash != std::string_view::npos) good = good && read(text.substr(dash + 1), last);
         if (!good || first > last || last >= count)
-            throw Error(Fault::usage, fmt::format("\"{}\" has no column \"{}\"", spec.file, text),
-                        fmt::format("it has columns 0 to {}{}", count - 1,
-                                    names.empty() ? "" : fmt::format(": {}", fmt::join(names, ", "))));
+            throw Error(
+                Fault::usage, fmt::format("\"{}\" has no column \"{}\"", spec.file, text),
+                fmt::format("it has columns 0 to {}{}", count - 1,
+                            names.empty() ? "" : fmt::format(": {}", fmt::join(names, ", "))));
         for (std::size_t i = first; i <= last; ++i) out.push_back(i);
     }
     return out;
@@ -115,9 +118,11 @@ std::optional<std::size_t> label_place(const DataSpec& spec, const std::vector<s
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), place);
     if (error == std::errc{} && end == text.data() + text.size()) {
         if (place < 0) place += static_cast<std::int64_t>(count);
-        if (place >= 0 && place < static_cast<std::int64_t>(count)) return static_cast<std::size_t>(place);
+        if (place >= 0 && place < static_cast<std::int64_t>(count))
+            return static_cast<std::size_t>(place);
     }
-    throw Error(Fault::usage, fmt::format("\"{}\" has no column \"{}\" for labels", spec.file, text),
+    throw Error(Fault::usage,
+                fmt::format("\"{}\" has no column \"{}\" for labels", spec.file, text),
                 names.empty() ? fmt::format("it has columns 0 to {}", count - 1)
                               : fmt::format("it has {}", fmt::join(names, ", ")));
 }
@@ -156,7 +161,8 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
     Lines lines(spec.file, budget);
     std::string line;
     do {
-        if (!lines.next(line)) throw Error(Fault::input, fmt::format("\"{}\" has no rows", spec.file));
+        if (!lines.next(line))
+            throw Error(Fault::input, fmt::format("\"{}\" has no rows", spec.file));
         if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
     } while (trimmed(line).empty() || line[0] == '#');
     const char delimiter = delimiter_of(line);
@@ -172,7 +178,8 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
         for (const std::string_view cell : cells) names.emplace_back(trimmed(cell));
     const std::optional<std::size_t> label = label_place(spec, names, count);
     std::vector<std::size_t> columns;
-    if (!spec.columns.empty()) columns = chosen_columns(spec, names, count);
+    if (!spec.columns.empty())
+        columns = chosen_columns(spec, names, count);
     else
         for (std::size_t i = 0; i < count; ++i)
             if (!label || i != *label) columns.push_back(i);
@@ -188,28 +195,34 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
         cells = split(line, delimiter);
         if (cells.size() != count)
             throw Error(Fault::input,
-                        fmt::format("{}:{}: {} values, the rows before have {}", spec.file, lines.number(),
-                                    cells.size(), count),
+                        fmt::format("{}:{}: {} values, the rows before have {}", spec.file,
+                                    lines.number(), cells.size(), count),
                         "every row needs as many values");
         // Columns that hold text in the first row (times, names) are left out unless asked for.
         if (guessed) {
-            std::erase_if(columns, [&](std::size_t column) { return !to_number(cells[column], number); });
+            std::erase_if(columns,
+                          [&](std::size_t column) { return !to_number(cells[column], number); });
             row.assign(std::max<std::size_t>(columns.size(), 1),
                        std::numeric_limits<float>::quiet_NaN());
             guessed = false;
             if (columns.empty() && !label)
-                throw Error(Fault::input, fmt::format("{}:{}: no column holds numbers", spec.file, lines.number()));
+                throw Error(Fault::input, fmt::format("{}:{}: no column holds numbers", spec.file,
+                                                      lines.number()));
         }
         for (std::size_t i = 0; i < columns.size(); ++i)
             if (!to_number(cells[columns[i]], row[i]))
                 throw Error(Fault::input,
-                            fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file, lines.number(),
-                                        cells[columns[i]].data() - line.data() + 1, trimmed(cells[columns[i]])),
-                            names.empty() ? "" : fmt::format("column {}; --columns chooses others", names[columns[i]]));
+                            fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file,
+                                        lines.number(), cells[columns[i]].data() - line.data() + 1,
+                                        trimmed(cells[columns[i]])),
+                            names.empty() ? ""
+                                          : fmt::format("column {}; --columns chooses others",
+                                                        names[columns[i]]));
         collector.add(row);
         if (label) collector.label(trimmed(cells[*label]));
     }
-    return collector.finish(Shape{std::max<std::int64_t>(1, static_cast<std::int64_t>(columns.size()))});
+    return collector.finish(
+        Shape{std::max<std::int64_t>(1, static_cast<std::int64_t>(columns.size()))});
 }
 
 // Lines of "@key value", then a series a line: values joined by commas, channels by colons, the
@@ -226,7 +239,8 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
         if (text.empty() || text[0] == '#') continue;
         if (!data) {
             if (text[0] != '@')
-                throw Error(Fault::input, fmt::format("{}:{}: expected a line that begins with @", spec.file, lines.number()));
+                throw Error(Fault::input, fmt::format("{}:{}: expected a line that begins with @",
+                                                      spec.file, lines.number()));
             const std::string key = folded(text);
             if (key.starts_with("@classlabel")) classes = key.find("true") != std::string::npos;
             if (key.starts_with("@data")) data = true;
@@ -243,24 +257,26 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
             for (const std::string_view cell : split(part, ',')) {
                 own.push_back(0);
                 if (!to_number(cell, own.back()))
-                    throw Error(Fault::input, fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file, lines.number(),
-                                                          cell.data() - line.data() + 1, trimmed(cell)));
+                    throw Error(
+                        Fault::input,
+                        fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file, lines.number(),
+                                    cell.data() - line.data() + 1, trimmed(cell)));
             }
         }
         if (channels == 0) {
             channels = series.size();
             length = series.empty() ? 0 : series[0].size();
         }
-        const bool same = series.size() == channels && std::all_of(series.begin(), series.end(), [&](const auto& own) {
-            return own.size() == length;
-        });
+        const bool same = series.size() == channels &&
+                          std::all_of(series.begin(), series.end(),
+                                      [&](const auto& own) { return own.size() == length; });
         if (!same || length == 0)
             throw Error(Fault::input,
-                        fmt::format("{}:{}: the series before have {} channels of {} values", spec.file,
-                                    lines.number(), channels, length),
+                        fmt::format("{}:{}: the series before have {} channels of {} values",
+                                    spec.file, lines.number(), channels, length),
                         "series of several lengths are not supported");
         row.resize(channels * length);
-        for (std::size_t t = 0; t < length; ++t)   // time first, channels last
+        for (std::size_t t = 0; t < length; ++t)  // time first, channels last
             for (std::size_t c = 0; c < channels; ++c) row[t * channels + c] = series[c][t];
         collector.add(row);
     }

@@ -1,7 +1,7 @@
-// All that the author of a node needs, with values.hpp and component.hpp, which it brings: models and the
-// life of a node. Standard library only. One rule: a node says what it reads, what it writes, its
-// parameters and how parallel it may be; the engine owns memory, order, threads, gradients' way back
-// and errors.
+// All that the author of a node needs, with values.hpp and component.hpp, which it brings: models
+// and the life of a node. Standard library only. One rule: a node says what it reads, what it
+// writes, its parameters and how parallel it may be; the engine owns memory, order, threads,
+// gradients' way back and errors.
 #pragma once
 
 #include <cstddef>
@@ -175,7 +175,8 @@ public:
     // Training, behind an update: how far the run is with this packet's update.
     virtual const Progress& progress() const = 0;
     // Summed over packets in sequence order; the run's result is sum / weight, by epoch and phase.
-    // "NAME[3]" is value 3 of a vector; ".NAME" is not reported, only RunContext::epoch_mean has it.
+    // "NAME[3]" is value 3 of a vector; ".NAME" is not reported, only RunContext::epoch_mean has
+    // it.
     virtual void metric(std::string_view name, double sum, double weight) = 0;
     virtual void drop() = 0;  // nothing downstream sees this packet
     virtual bool stopping() const = 0;
@@ -233,7 +234,8 @@ public:
         abandon(run);
     }                                              // Ctrl-C or SIGTERM: leave it resumable
     virtual void abandon(RunContext&) noexcept {}  // the run failed: clean up
-    // Of a source that has opened: what output `port` gives for rows of the stream; false: it cannot.
+    // Of a source that has opened: what output `port` gives for rows of the stream; false: it
+    // cannot.
     virtual bool peek(std::string_view /*port*/, std::span<const std::int64_t> /*rows*/,
                       void* /*values*/) {
         return false;

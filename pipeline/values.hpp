@@ -1,5 +1,5 @@
-// What goes over an edge and what may go wrong: errors with their place, shapes, borrowed tensors, loops.
-// Standard library only.
+// What goes over an edge and what may go wrong: errors with their place, shapes, borrowed tensors,
+// loops. Standard library only.
 #pragma once
 
 #include <array>

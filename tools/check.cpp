@@ -32,10 +32,12 @@ int check(CommandLine& line) {
         results.add("nodes", static_cast<std::int64_t>(drawing.nodes.size()));
         results.add("memory_bound", static_cast<std::int64_t>(drawing.memory_bound));
         results.add("warnings", static_cast<std::int64_t>(pipeline.warnings.size()));
-        if (common.json) print_results(common, results, ResultsAre::data);
+        if (common.json)
+            print_results(common, results, ResultsAre::data);
         else
-            say(common, fmt::format("{}: {} nodes, no errors, memory bound {}", file, drawing.nodes.size(),
-                                    bytes_text(static_cast<double>(drawing.memory_bound))));
+            say(common,
+                fmt::format("{}: {} nodes, no errors, memory bound {}", file, drawing.nodes.size(),
+                            bytes_text(static_cast<double>(drawing.memory_bound))));
     });
     return 0;
 }

@@ -18,7 +18,9 @@ namespace {
 
 constexpr double seconds_between_lines = 5;
 
-bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+bool on_terminal() {
+    return isatty(STDERR_FILENO) == 1;
+}
 
 std::string coloured(std::string_view text, std::string_view code) {
     const char* no_color = std::getenv("NO_COLOR");
@@ -28,10 +30,14 @@ std::string coloured(std::string_view text, std::string_view code) {
 
 std::string_view fault_name(Fault fault) {
     switch (fault) {
-        case Fault::usage: return "usage";
-        case Fault::plugin: return "plugin";
-        case Fault::input: return "input";
-        case Fault::run: break;
+        case Fault::usage:
+            return "usage";
+        case Fault::plugin:
+            return "plugin";
+        case Fault::input:
+            return "input";
+        case Fault::run:
+            break;
     }
     return "run";
 }
@@ -44,8 +50,8 @@ nlohmann::ordered_json error_json(const Error& error) {
     if (!error.hint().empty()) body["hint"] = error.hint();
     if (const auto* all = dynamic_cast<const language::PipelineError*>(&error)) {
         for (const language::Diagnostic& d : all->diagnostics()) {
-            nlohmann::ordered_json one{{"line", d.position.line}, {"column", d.position.column},
-                                       {"message", d.text}};
+            nlohmann::ordered_json one{
+                {"line", d.position.line}, {"column", d.position.column}, {"message", d.text}};
             if (!d.notes.empty()) one["notes"] = d.notes;
             if (!d.argument.empty()) one["argument"] = d.argument;
             body["diagnostics"].push_back(std::move(one));
@@ -61,9 +67,9 @@ nlohmann::ordered_json error_json(const Error& error) {
 
 int print_error(const Error& error, bool json) {
     if (logs_json()) log_line("error", error_json(error).at("error"));
-    if (json) {   // a file name need not be UTF-8
-        fmt::print("{}\n", error_json(error).dump(2, ' ', false,
-                                                  nlohmann::json::error_handler_t::replace));
+    if (json) {  // a file name need not be UTF-8
+        fmt::print("{}\n",
+                   error_json(error).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
         return static_cast<int>(error.fault());
     }
     if (logs_json()) return static_cast<int>(error.fault());
@@ -80,14 +86,18 @@ int print_error(const Error& error, bool json) {
 
 void say(const Common& common, const std::string& text) {
     if (common.quiet) return;
-    if (logs_json()) log_line("info", {{"message", text}});
-    else fmt::print(stderr, "{}\n", text);
+    if (logs_json())
+        log_line("info", {{"message", text}});
+    else
+        fmt::print(stderr, "{}\n", text);
 }
 
 void detail(const Common& common, const std::string& text) {
     if (!common.verbose || common.quiet) return;
-    if (logs_json()) log_line("debug", {{"message", text}});
-    else fmt::print(stderr, "{}\n", text);
+    if (logs_json())
+        log_line("debug", {{"message", text}});
+    else
+        fmt::print(stderr, "{}\n", text);
 }
 
 void warn(const Common&, const std::string& text) {
@@ -130,11 +140,13 @@ void Progress::show(const flow::Report& report) {
     if (common_.quiet) return;
     if (!bound_said_ && report.memory_bound > 0) {
         bound_said_ = true;
-        say(common_, fmt::format("memory bound  {}", bytes_text(static_cast<double>(report.memory_bound))));
+        say(common_,
+            fmt::format("memory bound  {}", bytes_text(static_cast<double>(report.memory_bound))));
     }
     if (terminal_) draw(report);
     const auto now = std::chrono::steady_clock::now();
-    const bool due = std::chrono::duration<double>(now - last_line_).count() >= seconds_between_lines;
+    const bool due =
+        std::chrono::duration<double>(now - last_line_).count() >= seconds_between_lines;
     const bool wanted = common_.verbose ? report.epoch_finished : due && !terminal_;
     if (!wanted) return;
     last_line_ = now;
@@ -150,17 +162,19 @@ std::string Progress::numbers(const flow::Report& report, double rate) const {
             text += fmt::format("  validation {:.5g}", validation->second);
     }
     if (rate > 0 && report.samples_total > report.samples_done)
-        text += fmt::format("  {} left", duration_text(static_cast<double>(report.samples_total -
-                                                                           report.samples_done) / rate));
+        text += fmt::format(
+            "  {} left",
+            duration_text(static_cast<double>(report.samples_total - report.samples_done) / rate));
     return text;
 }
 
 void Progress::line(const flow::Report& report) {
     const double rate =
         report.seconds > 0 ? static_cast<double>(report.samples_done) / report.seconds : 0;
-    const double part = report.samples_total == 0 ? 0
-                                                  : 100.0 * static_cast<double>(report.samples_done) /
-                                                        static_cast<double>(report.samples_total);
+    const double part = report.samples_total == 0
+                            ? 0
+                            : 100.0 * static_cast<double>(report.samples_done) /
+                                  static_cast<double>(report.samples_total);
     if (logs_json()) {
         nlohmann::ordered_json fields{{"event", "progress"}, {"verb", label_}};
         if (report.epochs > 0) {
@@ -178,8 +192,8 @@ void Progress::line(const flow::Report& report) {
     if (drawn_) fmt::print(stderr, "\r\033[K");
     drawn_ = false;
     if (report.epochs > 0)
-        fmt::print(stderr, "{}  epoch {}/{}  {:3.0f} %  {}\n", label_, report.epoch, report.epochs, part,
-                   numbers(report, rate));
+        fmt::print(stderr, "{}  epoch {}/{}  {:3.0f} %  {}\n", label_, report.epoch, report.epochs,
+                   part, numbers(report, rate));
     else
         fmt::print(stderr, "{}  {:3.0f} %  {}\n", label_, part, numbers(report, rate));
 }
@@ -200,10 +214,12 @@ void Progress::draw(const flow::Report& report) {
     std::string text = head;
     if (width >= 5) {
         const auto filled = static_cast<std::size_t>(std::lround(part * width));
-        text += "  [" + std::string(filled, '=') + std::string(static_cast<std::size_t>(width) - filled, ' ') + "]";
+        text += "  [" + std::string(filled, '=') +
+                std::string(static_cast<std::size_t>(width) - filled, ' ') + "]";
     }
     text += tail;
-    if (static_cast<int>(text.size()) >= columns) text.resize(static_cast<std::size_t>(columns - 1));
+    if (static_cast<int>(text.size()) >= columns)
+        text.resize(static_cast<std::size_t>(columns - 1));
     fmt::print(stderr, "\r{}\033[K", text);
     std::fflush(stderr);
     drawn_ = true;

@@ -25,8 +25,8 @@ private:
     std::string rendered_;
 };
 
-void say(const Common& common, const std::string& text);      // unless --quiet
-void detail(const Common& common, const std::string& text);   // with --verbose
+void say(const Common& common, const std::string& text);     // unless --quiet
+void detail(const Common& common, const std::string& text);  // with --verbose
 void warn(const Common& common, const std::string& text);
 
 // "1.2 s", "3 min 5 s", "2 h 10 min"; "142 MB"; "33.1k"
@@ -38,7 +38,7 @@ std::string count_text(double count);
 class Progress {
 public:
     Progress(const Common& common, std::string label);
-    ~Progress();   // takes the bar away
+    ~Progress();  // takes the bar away
     void show(const flow::Report& report);
 
 private:

@@ -65,7 +65,8 @@ int encode(CommandLine& line) {
         throw Error(Fault::usage, options.int8 ? "encode: --calibration must be at least 1"
                                                : "encode: --calibration is for --int8");
     if (options.int8 && !part.empty())
-        throw Error(Fault::usage, "--part does not go with --int8: its ranges are fitted to all data",
+        throw Error(Fault::usage,
+                    "--part does not go with --int8: its ranges are fitted to all data",
                     "leave one of them out");
     finish_options(line.common(), options);
     take_part(line.common(), part, options.source, options.output);

@@ -14,8 +14,9 @@ int evaluate(CommandLine& line) {
     line.flag("--jacobian", options.jacobian,
               "estimate the squared norm of the encoder's Jacobian");
     std::string corruption;
-    line.option("--corruption", corruption,
-                "corrupt the input (gaussian:S, masking:R, salt-and-pepper:R), compare with the clean");
+    line.option(
+        "--corruption", corruption,
+        "corrupt the input (gaussian:S, masking:R, salt-and-pepper:R), compare with the clean");
     line.option("--importance", importance,
                 "variational: log-likelihood from N importance-weighted draws a sample");
     line.parse();
@@ -41,8 +42,8 @@ int evaluate(CommandLine& line) {
         "evaluate",
         recipes::evaluate(options),
         "evaluate",
-        {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units", "perplexity",
-         "used_entries", "codebook_entries", "code_bits", "jacobian_norm_estimate"},
+        {"sse", "mse", "bce", "nll", "negative_elbo", "kl", "active_units", "dead_units",
+         "perplexity", "used_entries", "codebook_entries", "code_bits", "jacobian_norm_estimate"},
         ResultsAre::data};
     return run_pipeline(line.common(), job);
 }

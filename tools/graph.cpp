@@ -28,8 +28,8 @@ TimesOf read_times(const std::string& path) {
         const nlohmann::json stats = nlohmann::json::parse(read_text(path));
         for (const auto& node : stats.at("nodes")) {
             const auto& waiting = node.at("waiting_share");
-            times[node.at("id").get<std::string>()] = {node.at("seconds").get<double>(),
-                                                       waiting.is_number() ? waiting.get<double>() : 0};
+            times[node.at("id").get<std::string>()] = {
+                node.at("seconds").get<double>(), waiting.is_number() ? waiting.get<double>() : 0};
         }
     } catch (const nlohmann::json::exception& error) {
         throw Error(Fault::input, fmt::format("\"{}\" is no --stats file: {}", path, error.what()),
@@ -48,7 +48,8 @@ flow::Drawing from_text(const language::Pipeline& pipeline, const registry::Regi
             for (const language::NodeSpec& from : pipeline.nodes) {
                 if (from.id != connection.from_node) continue;
                 const registry::TypeInfo* info = registry.find(Kind::node, from.type);
-                const registry::PortInfo* port = info ? info->output(connection.from_port) : nullptr;
+                const registry::PortInfo* port =
+                    info ? info->output(connection.from_port) : nullptr;
                 if (port != nullptr) type = port->type;
             }
             drawing.edges.push_back(
@@ -75,12 +76,14 @@ std::string time_text(const TimesOf& times, const std::string& id) {
 }
 
 std::string dot(const flow::Drawing& drawing, const TimesOf& times) {
-    std::string text = "digraph pipeline {\n    rankdir = LR;\n    node [shape = box, fontname = sans];\n"
-                       "    edge [fontname = sans, fontsize = 10];\n";
+    std::string text =
+        "digraph pipeline {\n    rankdir = LR;\n    node [shape = box, fontname = sans];\n"
+        "    edge [fontname = sans, fontsize = 10];\n";
     for (const auto& node : drawing.nodes) {
         std::string label = escaped(node.id) + "\\n" + escaped(node.type);
         if (!node.model.empty()) label += "\\n" + escaped(node.model);
-        if (const std::string time = time_text(times, node.id); !time.empty()) label += "\\n" + time;
+        if (const std::string time = time_text(times, node.id); !time.empty())
+            label += "\\n" + time;
         text += fmt::format("    \"{}\" [label = \"{}\"];\n", escaped(node.id), label);
     }
     for (const flow::Edge& edge : drawing.edges)
@@ -94,7 +97,8 @@ std::string plain(const flow::Drawing& drawing, const TimesOf& times) {
     std::size_t width = 0;
     for (const auto& node : drawing.nodes) width = std::max(width, node.id.size());
     std::string text;
-    for (const auto& [name, model] : drawing.models) text += fmt::format("model {}: {}\n", name, model);
+    for (const auto& [name, model] : drawing.models)
+        text += fmt::format("model {}: {}\n", name, model);
     for (const auto& node : drawing.nodes) {
         text += fmt::format("{:<{}}  {}", node.id, width, node.type);
         if (!node.model.empty()) text += fmt::format("  [{}]", node.model);
@@ -109,14 +113,16 @@ std::string plain(const flow::Drawing& drawing, const TimesOf& times) {
             std::string readers, type;
             for (const flow::Edge& edge : drawing.edges) {
                 if (edge.from_node != node.id || edge.from_port != port) continue;
-                readers += fmt::format("{}{}.{}", readers.empty() ? "" : ", ", edge.to_node, edge.to_port);
+                readers +=
+                    fmt::format("{}{}.{}", readers.empty() ? "" : ", ", edge.to_node, edge.to_port);
                 type = edge.type;
             }
             text += fmt::format("{:<{}}    {} {} -> {}\n", "", width, port, type, readers);
         }
     }
     if (drawing.memory_bound > 0)
-        text += fmt::format("memory bound {}\n", bytes_text(static_cast<double>(drawing.memory_bound)));
+        text +=
+            fmt::format("memory bound {}\n", bytes_text(static_cast<double>(drawing.memory_bound)));
     return text;
 }
 
@@ -129,8 +135,9 @@ int graph(CommandLine& line) {
     line.parse();
     const Common& common = line.common();
     const bool stored = file != "-" && storage::is_hdf5(file);
-    const PipelineJob job{"graph", stored ? stored_pipeline(file) : read_text(file), file, {},
-                          ResultsAre::data, true};
+    const PipelineJob job{
+        "graph", stored ? stored_pipeline(file) : read_text(file), file, {}, ResultsAre::data,
+        true};
     const recipes::Session session = make_session(common);
     const TimesOf times = read_times(common.stats);
     with_places(job, [&] {

@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 using storage::ArrayInfo;
 using storage::FileInfo;
 
-constexpr std::size_t long_text = 70;   // attributes beyond are shown by their length
+constexpr std::size_t long_text = 70;  // attributes beyond are shown by their length
 
 ordered_json json_of(const storage::Attribute& value) {
     return std::visit([](const auto& v) -> ordered_json { return v; }, value);
@@ -36,7 +36,8 @@ std::string text_of(const storage::Attribute& value) {
 std::string layout_text(const ArrayInfo& array) {
     if (array.chunk.empty()) return "contiguous";
     std::string chunk;
-    for (const std::int64_t extent : array.chunk) chunk += (chunk.empty() ? "" : "x") + std::to_string(extent);
+    for (const std::int64_t extent : array.chunk)
+        chunk += (chunk.empty() ? "" : "x") + std::to_string(extent);
     return "chunks " + chunk + (array.filters.empty() ? "" : " " + array.filters);
 }
 
@@ -56,7 +57,8 @@ ordered_json json_of(const FileInfo& file, const std::string& path) {
         if (!array.chunk.empty()) one["chunk"] = array.chunk;
         if (!array.filters.empty()) one["filters"] = array.filters;
         one["stored_bytes"] = array.stored_bytes;
-        if (array.fill_value && std::isfinite(*array.fill_value)) one["fill_value"] = *array.fill_value;
+        if (array.fill_value && std::isfinite(*array.fill_value))
+            one["fill_value"] = *array.fill_value;
         out["datasets"].push_back(std::move(one));
     }
     return out;
@@ -82,9 +84,9 @@ std::string table_of(const FileInfo& file, const std::string& path, bool all) {
             out += fmt::format("  ... {} more, see -v\n", file.arrays.size() - shown);
             break;
         }
-        out += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}, {}\n", array.path, width, type_text(array), type_width,
-                           to_string(array.shape), shape_width, layout_text(array),
-                           bytes_text(static_cast<double>(array.stored_bytes)));
+        out += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}, {}\n", array.path, width,
+                           type_text(array), type_width, to_string(array.shape), shape_width,
+                           layout_text(array), bytes_text(static_cast<double>(array.stored_bytes)));
     }
     return out;
 }
@@ -110,7 +112,9 @@ int info(CommandLine& line) {
     std::string path;
     bool check = false;
     line.positional("FILE", path, "an HDF5 file, or any data that narrows reads");
-    line.flag("--check", check, "read every value, verify checksums and the schema that `format` names; of a model also its "
+    line.flag("--check", check,
+              "read every value, verify checksums and the schema that `format` names; of a model "
+              "also its "
               "test vectors");
     line.parse();
     const Common& common = line.common();

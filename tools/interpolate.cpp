@@ -30,7 +30,7 @@ int interpolate(CommandLine& line) {
                     fmt::format("--steps {}: must be from 2 to {}", options.steps, 1 << 20),
                     "both ends are counted");
     constexpr std::int64_t most_pictures = 4096;
-    if (options.picture) {   // a row of pictures for each pair of rows
+    if (options.picture) {  // a row of pictures for each pair of rows
         options.picture->count = most_pictures;
         if (options.picture->columns == 0) options.picture->columns = options.steps;
     }

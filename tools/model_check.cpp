@@ -14,8 +14,8 @@ nlohmann::ordered_json layers_of(const model::Stack& stack) {
 }
 
 // Rebuilds the model: what the file says of itself is then what narrows would compute with.
-void describe_model(const std::string& path, const storage::Bundle& bundle, const registry::Registry& registry,
-                    bool check, ModelReport& report) {
+void describe_model(const std::string& path, const storage::Bundle& bundle,
+                    const registry::Registry& registry, bool check, ModelReport& report) {
     model::Autoencoder model;
     ModelSpec spec;
     spec.name = "model";
@@ -30,8 +30,9 @@ void describe_model(const std::string& path, const storage::Bundle& bundle, cons
     if (!model.classes().empty()) {
         std::string classes;
         for (std::size_t i = 0; i < model.classes().size(); ++i)
-            classes += (i ? ", " : "") +
-                       (model.class_names().empty() ? std::to_string(model.classes()[i]) : model.class_names()[i]);
+            classes +=
+                (i ? ", " : "") + (model.class_names().empty() ? std::to_string(model.classes()[i])
+                                                               : model.class_names()[i]);
         report.json["classes"] = model.classes();
         report.json["class_names"] = model.class_names();
         report.text += fmt::format("{:<22}{}\n", "classes", classes);
@@ -43,17 +44,18 @@ void describe_model(const std::string& path, const storage::Bundle& bundle, cons
     report.json["hash_verified"] = hash;
     report.json["reproduces_test_vectors"] = vectors;
     report.failed = !hash || !vectors;
-    report.text += fmt::format("{:<22}{}\n{:<22}{}\n", "hash",
-                               hash ? "that of weights and architecture" : "not that of the weights in the file",
-                               "test vectors",
-                               vectors ? "this machine gives the same bits" : "this machine gives other bits");
+    report.text += fmt::format(
+        "{:<22}{}\n{:<22}{}\n", "hash",
+        hash ? "that of weights and architecture" : "not that of the weights in the file",
+        "test vectors",
+        vectors ? "this machine gives the same bits" : "this machine gives other bits");
 }
 
 }  // namespace
 
 // read_bundle verifies the checksum of the whole file before anything else.
-ModelReport inspect_model(const std::string& path, const std::string& format, const registry::Registry& registry,
-                          bool check) {
+ModelReport inspect_model(const std::string& path, const std::string& format,
+                          const registry::Registry& registry, bool check) {
     const storage::Bundle bundle = storage::read_bundle(path, format);
     ModelReport report;
     report.json = nlohmann::ordered_json::object();

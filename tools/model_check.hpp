@@ -11,9 +11,9 @@
 namespace narrows::tools {
 
 struct ModelReport {
-    std::string text;              // lines for people
+    std::string text;  // lines for people
     nlohmann::ordered_json json;
-    bool failed = false;           // checked, and not what the file says
+    bool failed = false;  // checked, and not what the file says
 };
 // `check`: rebuild the model and verify its hash and test vectors.
 ModelReport inspect_model(const std::string& path, const std::string& format,

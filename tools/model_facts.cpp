@@ -9,7 +9,8 @@ namespace narrows::tools {
 std::string stored_pipeline(const std::string& file) {
     const storage::ArrayFile stored(file);
     const storage::FileInfo info = stored.look();
-    if (const std::string* text = storage::text_attribute(info.attributes, "pipeline")) return *text;
+    if (const std::string* text = storage::text_attribute(info.attributes, "pipeline"))
+        return *text;
     for (const storage::ArrayInfo& array : info.arrays) {
         if (array.path != "/config" || array.type != storage::Numeric::u8 ||
             array.shape.rank() != 1)

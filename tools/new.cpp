@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 // A C++ identifier, a file name and a node type's first word at once.
 void check_name(const std::string& name) {
     bool fits = !name.empty() && name.size() <= 24 && name[0] >= 'a' && name[0] <= 'z';
-    for (const char c : name) fits = fits && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
+    for (const char c : name)
+        fits = fits && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
     if (!fits)
         throw Error(Fault::usage, fmt::format("\"{}\" cannot name a plugin or pipeline", name),
                     "use up to 24 small letters, digits and _, starting with a letter");
@@ -39,26 +40,31 @@ int make_new(CommandLine& line) {
     line.parse();
     const Common& common = line.common();
     if (what != "plugin" && what != "pipeline")
-        throw Error(Fault::usage, fmt::format("new makes a plugin or a pipeline, not a \"{}\"", what));
+        throw Error(Fault::usage,
+                    fmt::format("new makes a plugin or a pipeline, not a \"{}\"", what));
     check_name(name);
     if (what == "pipeline") {
         const fs::path file = name + ".toml";
         refuse_existing(file);
         if (common.dry_run) return 0;
         storage::write_text_atomically(file, recipes::starter(name));
-        say(common, fmt::format("wrote {0}\nnext: narrows check {0} && narrows run {0}", file.string()));
+        say(common,
+            fmt::format("wrote {0}\nnext: narrows check {0} && narrows run {0}", file.string()));
         return 0;
     }
     refuse_existing(name);
     if (common.dry_run) return 0;
     std::error_code error;
     fs::create_directory(name, error);
-    if (error) throw Error(Fault::usage, fmt::format("output not writable: \"{}\": {}", name, error.message()));
+    if (error)
+        throw Error(Fault::usage,
+                    fmt::format("output not writable: \"{}\": {}", name, error.message()));
     for (const NewFile& file : new_plugin(name))
         storage::write_text_atomically(fs::path(name) / file.name, file.text);
-    say(common, fmt::format("wrote {0}/\nnext: cmake -S {0} -B {0}/build && cmake --build {0}/build && "
-                            "ctest --test-dir {0}/build",
-                            name));
+    say(common,
+        fmt::format("wrote {0}/\nnext: cmake -S {0} -B {0}/build && cmake --build {0}/build && "
+                    "ctest --test-dir {0}/build",
+                    name));
     return 0;
 }
 

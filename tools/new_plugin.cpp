@@ -3,7 +3,8 @@
 namespace narrows::tools {
 namespace {
 
-constexpr const char* source = R"(// @NAME@.gain: multiplies every sample by a factor, and carries the gradient back.
+constexpr const char* source =
+    R"(// @NAME@.gain: multiplies every sample by a factor, and carries the gradient back.
 #include "pipeline/plugin.hpp"
 
 namespace {
@@ -92,7 +93,8 @@ A narrows plugin with one node type, `@NAME@.gain`.
 
 std::string filled(std::string text, const std::string& name) {
     const std::string mark = "@NAME@";
-    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + name.size()))
+    for (std::size_t at = text.find(mark); at != std::string::npos;
+         at = text.find(mark, at + name.size()))
         text.replace(at, mark.size(), name);
     return text;
 }

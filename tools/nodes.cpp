@@ -20,30 +20,44 @@ using registry::TypeInfo;
 
 std::string_view kind_text(ParameterKind kind) {
     switch (kind) {
-        case ParameterKind::integer: return "integer";
-        case ParameterKind::number: return "number";
-        case ParameterKind::flag: return "flag";
-        case ParameterKind::text: return "text";
-        case ParameterKind::choice: return "choice";
-        case ParameterKind::numbers: return "numbers";
-        case ParameterKind::texts: return "texts";
+        case ParameterKind::integer:
+            return "integer";
+        case ParameterKind::number:
+            return "number";
+        case ParameterKind::flag:
+            return "flag";
+        case ParameterKind::text:
+            return "text";
+        case ParameterKind::choice:
+            return "choice";
+        case ParameterKind::numbers:
+            return "numbers";
+        case ParameterKind::texts:
+            return "texts";
     }
     return "text";
 }
 
 std::string_view need_text(Need need) {
-    return need == Need::required ? "required" : need == Need::optional ? "optional" : "one or more";
+    return need == Need::required   ? "required"
+           : need == Need::optional ? "optional"
+                                    : "one or more";
 }
 
 std::string default_text(const ParameterInfo& p) {
     if (p.required) return "required";
     switch (p.kind) {
-        case ParameterKind::integer: return fmt::format("{}", p.fallback.integer);
-        case ParameterKind::number: return fmt::format("{:g}", p.fallback.number);
-        case ParameterKind::flag: return p.fallback.flag ? "true" : "false";
+        case ParameterKind::integer:
+            return fmt::format("{}", p.fallback.integer);
+        case ParameterKind::number:
+            return fmt::format("{:g}", p.fallback.number);
+        case ParameterKind::flag:
+            return p.fallback.flag ? "true" : "false";
         case ParameterKind::text:
-        case ParameterKind::choice: return "\"" + p.fallback.text + "\"";
-        default: return "[]";
+        case ParameterKind::choice:
+            return "\"" + p.fallback.text + "\"";
+        default:
+            return "[]";
     }
 }
 
@@ -59,7 +73,9 @@ std::string range_text(const ParameterInfo& p) {
 }
 
 std::string threads_text(Threads threads) {
-    return threads == Threads::serial ? "serial" : threads == Threads::ordered ? "ordered" : "parallel";
+    return threads == Threads::serial    ? "serial"
+           : threads == Threads::ordered ? "ordered"
+                                         : "parallel";
 }
 
 std::string text_of(const TypeInfo& type) {
@@ -67,8 +83,9 @@ std::string text_of(const TypeInfo& type) {
         fmt::format("{}  ({}, plugin {}{})\n{}\n", type.type, to_string(type.kind), type.plugin,
                     type.kind == Kind::node ? ", " + threads_text(type.threads) : "", type.summary);
     const auto port = [&](const PortInfo& p, bool input) {
-        out += fmt::format("  {:<14} {:<18} {}{}\n", (input ? "in." : "out ") + p.name, p.type, p.doc,
-                           input && p.need != Need::required ? fmt::format(" ({})", need_text(p.need)) : "");
+        out += fmt::format(
+            "  {:<14} {:<18} {}{}\n", (input ? "in." : "out ") + p.name, p.type, p.doc,
+            input && p.need != Need::required ? fmt::format(" ({})", need_text(p.need)) : "");
     };
     if (!type.inputs.empty() || !type.outputs.empty()) out += "\nports\n";
     for (const PortInfo& p : type.inputs) port(p, true);
@@ -83,12 +100,17 @@ std::string text_of(const TypeInfo& type) {
 
 ordered_json default_json(const ParameterInfo& p) {
     switch (p.kind) {
-        case ParameterKind::integer: return p.fallback.integer;
-        case ParameterKind::number: return p.fallback.number;
-        case ParameterKind::flag: return p.fallback.flag;
+        case ParameterKind::integer:
+            return p.fallback.integer;
+        case ParameterKind::number:
+            return p.fallback.number;
+        case ParameterKind::flag:
+            return p.fallback.flag;
         case ParameterKind::text:
-        case ParameterKind::choice: return p.fallback.text;
-        default: return ordered_json::array();
+        case ParameterKind::choice:
+            return p.fallback.text;
+        default:
+            return ordered_json::array();
     }
 }
 
@@ -100,7 +122,8 @@ ordered_json json_of(const TypeInfo& type) {
     const auto ports = [](const std::vector<PortInfo>& list) {
         ordered_json out_list = ordered_json::array();
         for (const PortInfo& p : list)
-            out_list.push_back({{"name", p.name}, {"type", p.type}, {"doc", p.doc}, {"need", need_text(p.need)}});
+            out_list.push_back(
+                {{"name", p.name}, {"type", p.type}, {"doc", p.doc}, {"need", need_text(p.need)}});
         return out_list;
     };
     if (type.kind == Kind::node) {
@@ -114,8 +137,10 @@ ordered_json json_of(const TypeInfo& type) {
     for (const ParameterInfo& p : type.parameters) {
         ordered_json one{{"name", p.name}, {"kind", kind_text(p.kind)}, {"doc", p.doc}};
         if (!p.unit.empty()) one["unit"] = p.unit;
-        if (p.required) one["required"] = true;
-        else one["default"] = default_json(p);
+        if (p.required)
+            one["required"] = true;
+        else
+            one["default"] = default_json(p);
         if (p.kind == ParameterKind::integer || p.kind == ParameterKind::number)
             one["range"] = {p.low, p.high};
         if (!p.choices.empty()) one["choices"] = p.choices;

@@ -14,8 +14,8 @@ namespace narrows::tools {
 
 // The options of DESIGN's section "The command" that mean something on every verb.
 struct Common {
-    std::int64_t threads = 0;               // 0: what the process may use
-    std::int64_t grace = 25;                // seconds after SIGTERM
+    std::int64_t threads = 0;  // 0: what the process may use
+    std::int64_t grace = 25;   // seconds after SIGTERM
     std::optional<std::uint64_t> seed;
     std::vector<std::string> sets, plugin_folders;
     std::string kernel = "auto", stats, metrics, log = "text";
@@ -25,16 +25,16 @@ struct Common {
 
 // --help and --version end a verb before it starts.
 struct Finished {
-    std::string text;   // for stdout
+    std::string text;  // for stdout
 };
 
 // One option or argument of a verb as its own code declares it: what manual pages and completion
 // are made of.
 struct OptionInfo {
-    std::vector<std::string> names;     // "-m", "--model"; an argument: "DATA"
-    std::string value;                  // "N", "TEXT"; empty: a flag, or an argument
-    std::string doc, group;             // group: "Arguments", "Options", "Data" or "Everywhere"
-    std::vector<std::string> choices;   // known values; others may be allowed too
+    std::vector<std::string> names;    // "-m", "--model"; an argument: "DATA"
+    std::string value;                 // "N", "TEXT"; empty: a flag, or an argument
+    std::string doc, group;            // group: "Arguments", "Options", "Data" or "Everywhere"
+    std::vector<std::string> choices;  // known values; others may be allowed too
     bool argument = false, flag = false, required = false;
 };
 
@@ -49,7 +49,8 @@ public:
     void option(const std::string& name, std::string& value, const std::string& doc);
     void option(const std::string& name, std::vector<std::string>& value, const std::string& doc);
     void option(const std::string& name, std::int64_t& value, const std::string& doc);
-    void option(const std::string& name, std::optional<std::int64_t>& value, const std::string& doc);
+    void option(const std::string& name, std::optional<std::int64_t>& value,
+                const std::string& doc);
     void option(const std::string& name, std::optional<double>& value, const std::string& doc);
     void flag(const std::string& name, bool& value, const std::string& doc);
     void choice(const std::string& name, std::string& value, std::vector<std::string> known,
@@ -61,7 +62,7 @@ public:
     void optional_positionals(const std::string& name, std::vector<std::string>& values,
                               const std::string& doc);
     void level_option(const std::string& name, int& level, const std::string& doc);
-    void require(const std::string& name);   // an option that must be given: "--model"
+    void require(const std::string& name);  // an option that must be given: "--model"
     // Values that completion offers, beside any other: "--model" or an argument's name.
     void offer(const std::string& name, std::vector<std::string> values);
     // DATA and all that goes with it; `slot` outlives parse().

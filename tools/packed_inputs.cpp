@@ -16,8 +16,8 @@ using storage::ArrayInfo;
 
 bool is_hdf5_file(const DataSpec& spec) {
     std::error_code ignored;
-    return (spec.format.empty() || spec.format == "hdf5") && std::filesystem::is_regular_file(spec.file, ignored) &&
-           storage::is_hdf5(spec.file);
+    return (spec.format.empty() || spec.format == "hdf5") &&
+           std::filesystem::is_regular_file(spec.file, ignored) && storage::is_hdf5(spec.file);
 }
 
 // Rows of one dataset, or of several behind each other.
@@ -32,10 +32,13 @@ codec::Input joined(ArrayInfo info, std::vector<Part> parts) {
     if (info.shape.rank() > 0) info.shape[0] = rows;
     info.big_endian = false;
     std::size_t row_bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) row_bytes *= static_cast<std::size_t>(info.shape[axis]);
-    return {info, [parts = std::move(parts), row_bytes](std::int64_t first, std::int64_t count, std::byte* out) {
+    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis)
+        row_bytes *= static_cast<std::size_t>(info.shape[axis]);
+    return {info, [parts = std::move(parts), row_bytes](std::int64_t first, std::int64_t count,
+                                                        std::byte* out) {
                 for (const Part& part : parts) {
-                    const std::int64_t here = std::clamp<std::int64_t>(part.count - first, 0, count);
+                    const std::int64_t here =
+                        std::clamp<std::int64_t>(part.count - first, 0, count);
                     if (here > 0) part.reader->read(part.first + first, here, out);
                     out += static_cast<std::size_t>(here) * row_bytes;
                     first = std::max<std::int64_t>(0, first - part.count);
@@ -49,20 +52,25 @@ Part part_of(const DataSpec& spec, std::shared_ptr<storage::ArrayReader> reader)
     const std::int64_t rows = info.shape.rank() == 0 ? 1 : info.shape[0];
     const std::int64_t first = spec.first.value_or(0), last = spec.last.value_or(rows);
     if (first < 0 || last < first || last > rows)
-        throw Error(Fault::usage, fmt::format("{} has {} rows; {}:{} is not inside", info.path, rows, first, last));
+        throw Error(Fault::usage, fmt::format("{} has {} rows; {}:{} is not inside", info.path,
+                                              rows, first, last));
     return {std::move(reader), first, last - first};
 }
 
 void whole_file(const DataSpec& spec, PackedInputs& out) {
     const storage::ArrayFile file(spec.file);
     const storage::FileInfo info = file.look();
-    if (info.format == "narrows-model" || info.format == "narrows-checkpoint" || info.format == "narrows-compressed")
-        throw Error(Fault::usage, fmt::format("\"{}\" is a {}", spec.file, info.format), "compress datasets");
+    if (info.format == "narrows-model" || info.format == "narrows-checkpoint" ||
+        info.format == "narrows-compressed")
+        throw Error(Fault::usage, fmt::format("\"{}\" is a {}", spec.file, info.format),
+                    "compress datasets");
     codec::WholeFile whole = codec::whole_file(file);
     out.attributes = std::move(whole.attributes);
     out.inputs = std::move(whole.inputs);
     if (out.inputs.empty())
-        throw Error(Fault::input, fmt::format("\"{}\" holds no dataset that narrows reads", spec.file), "narrows info lists what is there");
+        throw Error(Fault::input,
+                    fmt::format("\"{}\" holds no dataset that narrows reads", spec.file),
+                    "narrows info lists what is there");
 }
 
 }  // namespace
@@ -72,28 +80,40 @@ PackedInputs open_packed_inputs(const recipes::Source& source) {
     const std::vector<DataSpec> specs = data_specs(source);
     for (const DataSpec& spec : specs) out.files.push_back(spec.file);
     const bool plain = source.window == 0 && source.columns.empty();
-    if (specs.size() == 1 && plain && specs[0].dataset.empty() && !specs[0].first && !specs[0].last && is_hdf5_file(specs[0])) {
+    if (specs.size() == 1 && plain && specs[0].dataset.empty() && !specs[0].first &&
+        !specs[0].last && is_hdf5_file(specs[0])) {
         whole_file(specs[0], out);
         return out;
     }
-    if (plain && std::all_of(specs.begin(), specs.end(), [](const DataSpec& spec) { return !spec.dataset.empty() && is_hdf5_file(spec); })) {
+    if (plain && std::all_of(specs.begin(), specs.end(), [](const DataSpec& spec) {
+            return !spec.dataset.empty() && is_hdf5_file(spec);
+        })) {
         struct Group {
             ArrayInfo info;
             std::vector<Part> parts;
         };
         std::vector<Group> groups;
         for (const DataSpec& spec : specs) {
-            std::shared_ptr<storage::ArrayReader> reader = storage::open_array(spec.file, spec.dataset);
+            std::shared_ptr<storage::ArrayReader> reader =
+                storage::open_array(spec.file, spec.dataset);
             const ArrayInfo info = reader->info();
-            auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.info.path == info.path; });
+            auto group = std::find_if(groups.begin(), groups.end(),
+                                      [&](const Group& g) { return g.info.path == info.path; });
             if (group == groups.end()) group = groups.insert(groups.end(), {info, {}});
-            if (info.type != group->info.type || !(info.shape.sample() == group->info.shape.sample()) ||
-                info.shape.rank() != group->info.shape.rank() || (info.shape.rank() == 0 && !group->parts.empty()))
-                throw Error(Fault::input, fmt::format("{} of \"{}\" has another type or shape than that of the file before", info.path, spec.file),
-                            "compress them apart");
+            if (info.type != group->info.type ||
+                !(info.shape.sample() == group->info.shape.sample()) ||
+                info.shape.rank() != group->info.shape.rank() ||
+                (info.shape.rank() == 0 && !group->parts.empty()))
+                throw Error(
+                    Fault::input,
+                    fmt::format(
+                        "{} of \"{}\" has another type or shape than that of the file before",
+                        info.path, spec.file),
+                    "compress them apart");
             group->parts.push_back(part_of(spec, std::move(reader)));
         }
-        for (Group& group : groups) out.inputs.push_back(joined(group.info, std::move(group.parts)));
+        for (Group& group : groups)
+            out.inputs.push_back(joined(group.info, std::move(group.parts)));
         return out;
     }
     const std::shared_ptr<const datasets::Dataset> data = open_data(source);

@@ -17,9 +17,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view work_keys[] = {"samples", "seconds", "samples_per_second",
-                                          "peak_resident_bytes", "threads", "kernel"};
-constexpr std::size_t shown_values = 8;   // of a vector in a table
+constexpr std::string_view work_keys[] = {
+    "samples", "seconds", "samples_per_second", "peak_resident_bytes", "threads", "kernel"};
+constexpr std::size_t shown_values = 8;  // of a vector in a table
 
 bool is_work(std::string_view key) {
     return std::find(std::begin(work_keys), std::end(work_keys), key) != std::end(work_keys);
@@ -57,7 +57,8 @@ std::string text_value(const Results::Item& item) {
                 std::string text;
                 for (std::size_t i = 0; i < std::min(value.size(), shown_values); ++i)
                     text += fmt::format("{}{:.4g}", i == 0 ? "" : " ", value[i]);
-                return value.size() > shown_values ? text + fmt::format(" ... ({})", value.size()) : text;
+                return value.size() > shown_values ? text + fmt::format(" ... ({})", value.size())
+                                                   : text;
             } else if constexpr (std::is_same_v<T, bool>) {
                 return value ? "yes" : "no";
             } else if constexpr (std::is_same_v<T, std::string>) {
@@ -80,7 +81,8 @@ void Results::add(std::string key, Item value) {
 }
 
 bool Results::has(std::string_view key) const {
-    return std::any_of(items_.begin(), items_.end(), [&](const auto& item) { return item.first == key; });
+    return std::any_of(items_.begin(), items_.end(),
+                       [&](const auto& item) { return item.first == key; });
 }
 
 void Results::add_work(std::uint64_t samples, double seconds, std::size_t threads) {
@@ -110,28 +112,36 @@ std::string Results::table() const {
         for (const auto& [name, value] : items_) {
             if (name != key) continue;
             if (const auto* real = std::get_if<double>(&value)) return *real;
-            if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+            if (const auto* whole = std::get_if<std::int64_t>(&value))
+                return static_cast<double>(*whole);
         }
         return 0.0;
     };
-    return text + fmt::format("{:<{}}  {:.0f} samples in {} ({} samples/s, {:.0f} thread{}, {}, peak {})\n", "work",
-                              width, number("samples"), duration_text(number("seconds")),
-                              count_text(number("samples_per_second")), number("threads"), number("threads") == 1 ? "" : "s",
-                              simd::kernels().name, bytes_text(number("peak_resident_bytes")));
+    return text + fmt::format(
+                      "{:<{}}  {:.0f} samples in {} ({} samples/s, {:.0f} thread{}, {}, peak {})\n",
+                      "work", width, number("samples"), duration_text(number("seconds")),
+                      count_text(number("samples_per_second")), number("threads"),
+                      number("threads") == 1 ? "" : "s", simd::kernels().name,
+                      bytes_text(number("peak_resident_bytes")));
 }
 
 void print_results(const Common& common, const Results& results, ResultsAre kind) {
-    if (common.json) fmt::print("{}", results.json());
-    else if (kind == ResultsAre::data) fmt::print("{}", results.table());
-    else if (common.quiet) return;
-    else if (logs_json()) log_line("info", {{"event", "results"}, {"results", ordered_json::parse(results.json())}});
-    else fmt::print(stderr, "{}", results.table());
+    if (common.json)
+        fmt::print("{}", results.json());
+    else if (kind == ResultsAre::data)
+        fmt::print("{}", results.table());
+    else if (common.quiet)
+        return;
+    else if (logs_json())
+        log_line("info", {{"event", "results"}, {"results", ordered_json::parse(results.json())}});
+    else
+        fmt::print(stderr, "{}", results.table());
 }
 
 std::uint64_t peak_resident_bytes() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;   // Linux counts kibibytes
+    return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts kibibytes
 }
 
 std::string stats_json(const Common& common, const std::string& verb, const flow::Result& result,

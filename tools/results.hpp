@@ -14,12 +14,12 @@ namespace narrows::tools {
 class Results {
 public:
     using Item = std::variant<double, std::int64_t, bool, std::string, std::vector<double>>;
-    void add(std::string key, Item value);   // a key that is there already keeps its first value
+    void add(std::string key, Item value);  // a key that is there already keeps its first value
     bool has(std::string_view key) const;
     // `seconds` and what every working verb gives.
     void add_work(std::uint64_t samples, double seconds, std::size_t threads);
     std::string json() const;
-    std::string table() const;               // without the work's keys: those are its last line
+    std::string table() const;  // without the work's keys: those are its last line
 
 private:
     std::vector<std::pair<std::string, Item>> items_;

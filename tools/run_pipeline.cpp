@@ -200,7 +200,8 @@ void refuse_outputs(const Common& common, const PipelineFiles& files) {
     for (const std::string& output : files.outputs) {
         std::error_code ignored;
         for (const std::string& input : files.inputs)
-            if (same_file(output, input) || (fs::exists(output, ignored) && is_part_of(output, input)))
+            if (same_file(output, input) ||
+                (fs::exists(output, ignored) && is_part_of(output, input)))
                 throw Error(Fault::usage, fmt::format("output \"{}\" is also an input", output),
                             "write to another file");
         if (common.no_clobber && !common.resume && fs::exists(output, ignored))

@@ -75,15 +75,17 @@ std::int64_t series_rows(const recipes::Source& source) {
 // p(x | z) as the model was trained with it.
 void take_importance(std::int64_t draws, recipes::ScoreOptions& options) {
     if (draws < 1 || draws > 1 << 24)
-        throw Error(Fault::usage, fmt::format("--importance {}: must be from 1 to {}", draws, 1 << 24));
+        throw Error(Fault::usage,
+                    fmt::format("--importance {}: must be from 1 to {}", draws, 1 << 24));
     recipes::StreamOptions model;
     model.source = options.source;
     model.model = options.model;
     finish_evaluation(model);
     if (!model.gaussian)
-        throw Error(Fault::usage,
-                    fmt::format("--importance {}: the model has no gaussian latent to draw from", draws),
-                    "train one with --model variational");
+        throw Error(
+            Fault::usage,
+            fmt::format("--importance {}: the model has no gaussian latent to draw from", draws),
+            "train one with --model variational");
     options.importance.draws = draws;
     options.importance.likelihood = recipes::likelihood_of(model);
     options.importance.scale = model.likelihood_scale;

@@ -9,8 +9,8 @@ namespace narrows::tools {
 void catch_signals();
 // Seconds from SIGTERM until the process ends, finished or not (25; schedulers kill after 30).
 void set_grace(unsigned seconds);
-const std::atomic<int>& stop_signal();   // 0, or the signal that came
-int stop_exit_code();                    // 130, 143
+const std::atomic<int>& stop_signal();  // 0, or the signal that came
+int stop_exit_code();                   // 130, 143
 
 class StopScope {
 public:

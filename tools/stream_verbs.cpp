@@ -40,7 +40,8 @@ void take_part(const Common& common, const std::string& part, recipes::Source& s
     if (part.empty()) return;
     const storage::Part which = storage::parse_part(part);
     if (!source.on_bad_row.empty() && source.on_bad_row != "stop")
-        throw Error(Fault::usage, "--part does not go with --on-bad-row: bad rows are counted in all data",
+        throw Error(Fault::usage,
+                    "--part does not go with --on-bad-row: bad rows are counted in all data",
                     "import the good rows first");
     if (output.ends_with(".csv") || output.ends_with(".npy"))
         throw Error(Fault::usage, fmt::format("--part writes HDF5, not \"{}\"", output),

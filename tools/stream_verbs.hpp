@@ -11,8 +11,8 @@ void stream_options(CommandLine& line, recipes::StreamOptions& options, bool out
 // --on-drift, for verbs that give data to a trained model.
 void drift_option(CommandLine& line, recipes::Source& source);
 void level_option(CommandLine& line, recipes::StreamOptions& options);
-// --part i/n, and after parse() what it means: the source's part, and where -o names a folder (Z.d),
-// the part's file in it, which is made. Throws Error{Fault::usage}.
+// --part i/n, and after parse() what it means: the source's part, and where -o names a folder
+// (Z.d), the part's file in it, which is made. Throws Error{Fault::usage}.
 void part_option(CommandLine& line, std::string& part);
 void take_part(const Common& common, const std::string& part, recipes::Source& source,
                std::string& output);

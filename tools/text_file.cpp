@@ -20,7 +20,8 @@ std::string read_all(std::istream& in, const std::string& path) {
     while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
         text.append(buffer, static_cast<std::size_t>(in.gcount()));
         if (text.size() > most_bytes)
-            throw Error(Fault::input, fmt::format("\"{}\" is larger than 16 MiB: no pipeline", path));
+            throw Error(Fault::input,
+                        fmt::format("\"{}\" is larger than 16 MiB: no pipeline", path));
     }
     return text;
 }

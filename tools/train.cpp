@@ -81,10 +81,10 @@ void set_precision(const language::Pipeline& pipeline, const registry::Registry&
                 fmt::format("node.{}.precision={}", node.id, recipes::quoted(precision)));
     }
     if (overrides.size() == before)
-        throw Error(Fault::usage,
-                    fmt::format("--precision {}: no optimiser of the pipeline stores moments",
-                                precision),
-                    "optimize.adam and optimize.adamw do; or leave it out");
+        throw Error(
+            Fault::usage,
+            fmt::format("--precision {}: no optimiser of the pipeline stores moments", precision),
+            "optimize.adam and optimize.adamw do; or leave it out");
 }
 
 // What the model's last layer can give decides the loss, not the data alone.

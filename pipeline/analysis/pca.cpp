@@ -6,8 +6,8 @@
 #include <Eigen/Dense>
 
 #include "pipeline/simd/kernels.hpp"
-#include "pipeline/simd/whole_product.hpp"
 #include "pipeline/simd/random.hpp"
+#include "pipeline/simd/whole_product.hpp"
 
 namespace narrows::analysis {
 namespace {

@@ -77,8 +77,8 @@ private:
         const simd::Kernels& kernels = simd::kernels();
         const std::size_t first = chunk * chunk_, rows = std::min(chunk_, x_.rows - first);
         float* scores = scores_.data() + first * classes_;
-        simd::Product product = simd::whole_product(x_.row(first), rows, x_.columns, panels_.data(),
-                                                    classes_, scores);
+        simd::Product product =
+            simd::whole_product(x_.row(first), rows, x_.columns, panels_.data(), classes_, scores);
         product.bias = bias_.data();
         kernels.product(product);
         loss_[chunk] = right_[chunk] = 0;

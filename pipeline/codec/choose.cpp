@@ -13,9 +13,9 @@ namespace narrows::codec {
 
 namespace {
 
-constexpr std::size_t fewest_chunks = 3, most_chunks = 64;   // that are looked at
-constexpr std::int64_t sample_values = 300'000;   // of a chunk: enough to tell ways of coding apart
-constexpr std::size_t fit_bytes = 48u << 20;   // of sample values in double
+constexpr std::size_t fewest_chunks = 3, most_chunks = 64;  // that are looked at
+constexpr std::int64_t sample_values = 300'000;  // of a chunk: enough to tell ways of coding apart
+constexpr std::size_t fit_bytes = 48u << 20;     // of sample values in double
 
 // As doubles; what is not finite, or fill, becomes the middle of the range.
 void to_double(Numeric type, std::span<const std::byte> stored, const Plan& plan, double* out) {
@@ -24,7 +24,8 @@ void to_double(Numeric type, std::span<const std::byte> stored, const Plan& plan
         const auto* from = reinterpret_cast<const T*>(stored.data());
         for (std::size_t i = 0; i < stored.size() / sizeof(T); ++i) {
             const auto value = static_cast<double>(from[i]);
-            out[i] = std::isfinite(value) && !(plan.fill && value == *plan.fill) ? value : middle_value;
+            out[i] =
+                std::isfinite(value) && !(plan.fill && value == *plan.fill) ? value : middle_value;
         }
     });
 }
@@ -34,7 +35,8 @@ Sample draw(const Source& source, const Plan& plan) {
     Sample sample;
     const std::int64_t rows = source.shape[0];
     sample.columns = static_cast<std::size_t>(source.shape.elements() / rows);
-    const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes / (8 * sample.columns)));
+    const auto most =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes / (8 * sample.columns)));
     const std::int64_t blocks = rows <= most ? 1 : std::min<std::int64_t>(8, most);
     const std::int64_t block = rows <= most ? rows : most / blocks;
     sample.rows = static_cast<std::size_t>(blocks * block);
@@ -49,22 +51,29 @@ Sample draw(const Source& source, const Plan& plan) {
         sample.breaks.push_back(static_cast<std::size_t>(i * block));
     }
     switch (plan.bound.kind) {
-        case Bound::Kind::absolute: sample.bound = plan.bound.value; break;
-        case Bound::Kind::exact: sample.bound = 0.5; break;
-        case Bound::Kind::pointwise: break;
+        case Bound::Kind::absolute:
+            sample.bound = plan.bound.value;
+            break;
+        case Bound::Kind::exact:
+            sample.bound = 0.5;
+            break;
+        case Bound::Kind::pointwise:
+            break;
     }
     return sample;
 }
 
-constexpr double steps_a_second = 150;       // of the causal network, two cores
-constexpr double passes = 2.4;              // over the pixels, at most
+constexpr double steps_a_second = 150;  // of the causal network, two cores
+constexpr double passes = 2.4;          // over the pixels, at most
 constexpr std::size_t fewest_pixels = 100'000;
 
 // A network for images of bytes that are many enough to pay for it.
-std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, double budget, const Loop& loop) {
+std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, double budget,
+                                      const Loop& loop) {
     const double half = plan.bound.kind == Bound::Kind::absolute ? std::floor(plan.bound.value) : 0;
-    if (source.type != Numeric::u8 || source.shape.rank() != 3 || source.shape[1] < 4 || source.shape[2] < 4 ||
-        source.shape[1] > 1024 || source.shape[2] > 1024 || plan.bound.kind == Bound::Kind::pointwise || half > 100)
+    if (source.type != Numeric::u8 || source.shape.rank() != 3 || source.shape[1] < 4 ||
+        source.shape[2] < 4 || source.shape[1] > 1024 || source.shape[2] > 1024 ||
+        plan.bound.kind == Bound::Kind::pointwise || half > 100)
         return std::nullopt;
     const auto pixels = static_cast<double>(source.shape.elements());
     const double steps = std::min(budget * steps_a_second, passes * pixels / 2048);
@@ -73,7 +82,8 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
     sample.lines = static_cast<std::size_t>(source.shape[1]);
     sample.columns = static_cast<std::size_t>(source.shape[2]);
     const std::int64_t image = source.shape[1] * source.shape[2];
-    const std::int64_t most = std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes) / image);
+    const std::int64_t most =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes) / image);
     const std::int64_t blocks = source.shape[0] <= most ? 1 : std::min<std::int64_t>(16, most);
     const std::int64_t block = source.shape[0] <= most ? source.shape[0] : most / blocks;
     sample.images = static_cast<std::size_t>(blocks * block);
@@ -83,7 +93,8 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
                     reinterpret_cast<std::byte*>(sample.values.data() + i * block * image));
     sample.step = static_cast<std::uint32_t>(2 * half + 1);
     sample.levels = static_cast<std::int32_t>(image_levels(sample.step));
-    for (std::uint8_t& value : sample.values) value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
+    for (std::uint8_t& value : sample.values)
+        value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
     const NetSize size = pixels < 1e6 ? NetSize{32, 16} : NetSize{64, 32};
     FittedModel one;
     one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0);
@@ -92,7 +103,9 @@ std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, do
     return one;
 }
 
-bool is_whole(Numeric type) { return type < Numeric::f16; }
+bool is_whole(Numeric type) {
+    return type < Numeric::f16;
+}
 
 struct Block {
     Shape shape;
@@ -106,11 +119,13 @@ std::size_t usable_lanes(std::int64_t rows) {
     return lanes;
 }
 
-double bytes_of(const Plan& plan, Numeric type, const std::vector<Block>& blocks, const Loop& loop) {
+double bytes_of(const Plan& plan, Numeric type, const std::vector<Block>& blocks,
+                const Loop& loop) {
     std::vector<double> bytes(blocks.size());
     loop.each(blocks.size(), [&](std::size_t b) {
         ChunkReport report;
-        bytes[b] = static_cast<double>(encode_chunk(plan, type, blocks[b].shape, blocks[b].values, report).size());
+        bytes[b] = static_cast<double>(
+            encode_chunk(plan, type, blocks[b].shape, blocks[b].values, report).size());
     });
     double sum = 0;
     for (const double one : bytes) sum += one;
@@ -118,22 +133,26 @@ double bytes_of(const Plan& plan, Numeric type, const std::vector<Block>& blocks
 }
 
 // Small chunks gain from what the model can say once for all of them.
-void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, const Loop& loop) {
+void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale,
+                  const Loop& loop) {
     Plan plan = choice.plan;
     plan.guard = false;
     plan.trial = true;
     plan.lanes = usable_lanes(blocks[0].shape[0]);
     Bytes all;
-    for (const Block& block : blocks) all.insert(all.end(), block.values.begin(), block.values.end());
+    for (const Block& block : blocks)
+        all.insert(all.end(), block.values.begin(), block.values.end());
     RowModel model = std::get<RowModel>(*plan.model);
-    const double before = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(choice.model.size());
+    const double before =
+        bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(choice.model.size());
     model.start = learn_start(plan, type, all);
     double least = before;
     for (const bool levels : {true, false}) {
         if (!levels) model.start.levels.clear();
         Bytes bytes = write_model(model);
         plan.model = read_model(bytes);
-        const double now = bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(bytes.size());
+        const double now =
+            bytes_of(plan, type, blocks, loop) * scale + static_cast<double>(bytes.size());
         if (now >= least) continue;
         least = now;
         choice.plan.model = plan.model;
@@ -142,12 +161,13 @@ void choose_start(Choice& choice, const std::vector<Block>& blocks, Numeric type
 }
 
 // A lane's first rows cost more: so many bytes for each chunk, however many rows it has.
-void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale, double starts,
-                  Prefer prefer, const Loop& loop) {
+void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type, double scale,
+                  double starts, Prefer prefer, const Loop& loop) {
     const std::string name = choice.tried[choice.winner].name;
     std::vector<std::size_t> lanes;
     const bool settled = prefer == Prefer::speed && usable_lanes(blocks[0].shape[0]) == most_lanes;
-    for (std::size_t count = settled ? most_lanes : 1; count <= most_lanes; count *= 2) lanes.push_back(count);
+    for (std::size_t count = settled ? most_lanes : 1; count <= most_lanes; count *= 2)
+        lanes.push_back(count);
     std::vector<double> bytes(lanes.size() * blocks.size());
     loop.each(bytes.size(), [&](std::size_t task) {
         Plan plan = choice.plan;
@@ -156,7 +176,8 @@ void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type
         plan.lanes = lanes[task / blocks.size()];
         const Block& block = blocks[task % blocks.size()];
         ChunkReport report;
-        bytes[task] = static_cast<double>(encode_chunk(plan, type, block.shape, block.values, report).size());
+        bytes[task] =
+            static_cast<double>(encode_chunk(plan, type, block.shape, block.values, report).size());
     });
     std::vector<Candidate> sized;
     double one = 0, least = 0;
@@ -166,15 +187,17 @@ void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type
         if (i == 0) one = sum;
         const double all = one * scale + (sum - one) / static_cast<double>(blocks.size()) * starts +
                            static_cast<double>(choice.model.size());
-        sized.push_back({name + ", " + std::to_string(lanes[i]) + (lanes[i] == 1 ? " lane" : " lanes"), all,
-                         choice.model.size(), true});
+        sized.push_back(
+            {name + ", " + std::to_string(lanes[i]) + (lanes[i] == 1 ? " lane" : " lanes"), all,
+             choice.model.size(), true});
         if (i == 0 || all < least) least = all;
     }
     std::size_t taken = 0;
     for (std::size_t i = 0; i < lanes.size(); ++i)
-        if (prefer == Prefer::size ? sized[i].bytes < sized[taken].bytes
-                                   : sized[i].bytes <= 1.01 * least ||
-                                         (prefer == Prefer::speed && lanes[i] <= usable_lanes(blocks[0].shape[0])))
+        if (prefer == Prefer::size
+                ? sized[i].bytes < sized[taken].bytes
+                : sized[i].bytes <= 1.01 * least ||
+                      (prefer == Prefer::speed && lanes[i] <= usable_lanes(blocks[0].shape[0])))
             taken = i;
     choice.plan.lanes = lanes[taken];
     choice.tried.erase(choice.tried.begin() + static_cast<std::ptrdiff_t>(choice.winner));
@@ -189,7 +212,8 @@ struct Trial {
 };
 
 // Every way of coding that may suit, models fitted.
-std::vector<Trial> candidates(const Source& source, const Plan& base, double budget, const Loop& loop) {
+std::vector<Trial> candidates(const Source& source, const Plan& base, double budget,
+                              const Loop& loop) {
     std::vector<Trial> trials;
     const auto add = [&](Method method, std::uint8_t axes, const std::string& name) {
         Plan plan = base;
@@ -207,10 +231,12 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
         add(Method::field, 1, "Lorenzo, 1 axis");
         if (field.lines > 1) add(Method::field, 2, "Lorenzo, 2 axes");
         if (field.planes > 1) add(Method::field, 3, "Lorenzo, 3 axes");
-        if (source.shape.rank() >= 3) add(Method::field, along_rows, "difference to the row before");
+        if (source.shape.rank() >= 3)
+            add(Method::field, along_rows, "difference to the row before");
         if (base.bound.kind != Bound::Kind::pointwise) {
             const Sample sample = draw(source, base);
-            const auto learn = [&](Method method, const char* what, std::vector<FittedModel> models) {
+            const auto learn = [&](Method method, const char* what,
+                                   std::vector<FittedModel> models) {
                 for (FittedModel& one : models) {
                     Plan plan = base;
                     plan.method = method;
@@ -218,9 +244,12 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
                     trials.push_back({plan, std::move(one.bytes), what + (": " + one.name)});
                 }
             };
-            learn(Method::field, "stencil", fit_field(sample, source.shape.rank() == 1 ? 1 : field.lines, field.columns, loop));
+            learn(
+                Method::field, "stencil",
+                fit_field(sample, source.shape.rank() == 1 ? 1 : field.lines, field.columns, loop));
             if (source.shape.rank() >= 2)
-                learn(Method::rows, "linear autoencoder", fit_rows(sample, static_cast<double>(source.shape[0]), loop));
+                learn(Method::rows, "linear autoencoder",
+                      fit_rows(sample, static_cast<double>(source.shape[0]), loop));
             if (std::optional<FittedModel> net = fit_images(source, base, budget, loop)) {
                 std::vector<FittedModel> one;
                 one.push_back(std::move(*net));
@@ -241,19 +270,24 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
         storage::size_of(source.type) * static_cast<std::size_t>(source.shape.elements() / rows);
     // Samples: first, middle and last whole chunks.
     std::vector<std::int64_t> places;
-    const auto chunk_values = static_cast<std::size_t>(source.chunk_rows * (source.shape.elements() / rows));
+    const auto chunk_values =
+        static_cast<std::size_t>(source.chunk_rows * (source.shape.elements() / rows));
     const std::size_t looked_at =
-        std::clamp(static_cast<std::size_t>(sample_values) / std::max<std::size_t>(1, chunk_values), fewest_chunks, most_chunks);
+        std::clamp(static_cast<std::size_t>(sample_values) / std::max<std::size_t>(1, chunk_values),
+                   fewest_chunks, most_chunks);
     for (std::size_t i = 0; i < looked_at; ++i) {
-        const std::int64_t place = (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(looked_at - 1);
+        const std::int64_t place =
+            (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(looked_at - 1);
         if (places.empty() || places.back() != place) places.push_back(place);
     }
     std::vector<Block> blocks;
     std::int64_t sampled = 0;
     for (const std::int64_t place : places) {
         const std::int64_t first = place * source.chunk_rows;
-        const std::int64_t enough = sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
-        const std::int64_t count = std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
+        const std::int64_t enough =
+            sample_values / std::max<std::int64_t>(1, source.shape.elements() / rows) + 1;
+        const std::int64_t count =
+            std::min({source.chunk_rows, rows - first, std::max<std::int64_t>(enough, 32)});
         Block block{source.shape, Bytes(static_cast<std::size_t>(count) * row_bytes)};
         block.shape[0] = count;
         source.read(first, count, block.values.data());
@@ -272,14 +306,16 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
         Plan plan = trial.plan;
         plan.trial = true;
         plan.lanes = usable_lanes(block.shape[0]);
-        bytes[task] = static_cast<double>(encode_chunk(plan, source.type, block.shape, block.values, report).size());
+        bytes[task] = static_cast<double>(
+            encode_chunk(plan, source.type, block.shape, block.values, report).size());
         used[task] = report.method;
     });
     for (std::size_t i = 0; i < trials.size(); ++i) {
         Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
         for (std::size_t b = 0; b < blocks.size(); ++b) {
             candidate.bytes += bytes[i * blocks.size() + b] * scale;
-            candidate.possible = candidate.possible || used[i * blocks.size() + b] == trials[i].plan.method;
+            candidate.possible =
+                candidate.possible || used[i * blocks.size() + b] == trials[i].plan.method;
         }
         candidate.bytes += static_cast<double>(candidate.model_bytes);
         choice.tried.push_back(candidate);
@@ -290,9 +326,11 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
     const double chosen = choice.tried[choice.winner].bytes;
     // Chunks that the samples did not show may suit the plain ways better.
     double plain = choice.tried[0].bytes;
-    if (trials.size() > 1 && trials[1].plan.method == Method::grid) plain = std::min(plain, choice.tried[1].bytes);
+    if (trials.size() > 1 && trials[1].plan.method == Method::grid)
+        plain = std::min(plain, choice.tried[1].bytes);
     choice.plan.guard = places.size() < static_cast<std::size_t>(chunks) && chosen * 2 > plain;
-    if (fitted && choice.plan.method == Method::rows && choice.plan.bound.kind != Bound::Kind::pointwise)
+    if (fitted && choice.plan.method == Method::rows &&
+        choice.plan.bound.kind != Bound::Kind::pointwise)
         choose_start(choice, blocks, source.type, scale, loop);
     if (choice.plan.method == Method::rows)
         choose_lanes(choice, blocks, source.type, scale, static_cast<double>(chunks), prefer, loop);
@@ -301,31 +339,38 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
 
 }  // namespace
 
-Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop, Prefer prefer) {
+Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop,
+              Prefer prefer) {
     return choose_among(candidates(source, base, budget, loop), true, source, loop, prefer);
 }
 
-Choice choose_with(const Source& source, const Plan& base, const StoredModel& stored, const Loop& loop, Prefer prefer) {
+Choice choose_with(const Source& source, const Plan& base, const StoredModel& stored,
+                   const Loop& loop, Prefer prefer) {
     std::shared_ptr<const Model> model;
     try {
         model = read_model(stored.bytes);
     } catch (const Damaged&) {
-        throw Error(Fault::input, "the model " + stored.hash + " of " + stored.path + " is damaged");
+        throw Error(Fault::input,
+                    "the model " + stored.hash + " of " + stored.path + " is damaged");
     }
     const FieldShape field = field_of(source.shape);
     bool fits = source.type != Numeric::f16;
     Method method = Method::rows;
     if (const auto* rows = std::get_if<RowModel>(model.get())) {
-        fits = fits && rows->features == static_cast<std::uint64_t>(source.shape.elements() / source.shape[0]);
+        fits = fits && rows->features ==
+                           static_cast<std::uint64_t>(source.shape.elements() / source.shape[0]);
     } else if (const auto* stencil = std::get_if<StencilModel>(model.get())) {
         method = Method::field;
-        fits = fits && (stencil->mean.size() <= 1 || (stencil->lines == field.lines && stencil->columns == field.columns));
+        fits = fits && (stencil->mean.size() <= 1 ||
+                        (stencil->lines == field.lines && stencil->columns == field.columns));
     } else {
         method = Method::images;
         fits = source.type == Numeric::u8 && source.shape.rank() == 3;
     }
     if (!fits)
-        throw Error(Fault::usage, "the model of " + stored.path + " is of rows of another size or type than " + to_string(source.shape),
+        throw Error(Fault::usage,
+                    "the model of " + stored.path + " is of rows of another size or type than " +
+                        to_string(source.shape),
                     "leave -m out, or compress this dataset by itself");
     std::vector<Trial> trials{{base, {}, "shuffle + zstd"}};
     trials[0].plan.method = Method::packed;

@@ -32,7 +32,8 @@ void compare_values(std::span<const T> original, std::span<const T> decoded, con
     std::size_t at = 0;
     if constexpr (std::is_floating_point_v<T>)
         for (; bound.kind == Bound::Kind::absolute && at + block <= original.size(); at += block) {
-            const double no_fill = std::numeric_limits<double>::quiet_NaN(), filled = fill.value_or(no_fill);
+            const double no_fill = std::numeric_limits<double>::quiet_NaN(),
+                         filled = fill.value_or(no_fill);
             double squares[ways] = {}, most[ways] = {};
             std::uint64_t good[ways] = {};
             for (std::size_t i = at; i < at + block; i += ways)
@@ -40,7 +41,8 @@ void compare_values(std::span<const T> original, std::span<const T> decoded, con
                     const auto a = static_cast<double>(original[i + way]);
                     const double error = std::abs(a - static_cast<double>(decoded[i + way]));
                     // False for what is not finite, too.
-                    good[way] += static_cast<std::uint64_t>(error <= bound.value) & static_cast<std::uint64_t>(a != filled);
+                    good[way] += static_cast<std::uint64_t>(error <= bound.value) &
+                                 static_cast<std::uint64_t>(a != filled);
                     squares[way] += error * error;
                     most[way] = error > most[way] ? error : most[way];
                 }

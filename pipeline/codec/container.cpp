@@ -15,17 +15,18 @@ namespace {
 using storage::ArrayInfo;
 
 constexpr std::size_t chunk_goal = 4u << 20, largest_chunk = 64u << 20, most_chunks = 4096;
-constexpr std::size_t plain_at_once = 64u << 20;   // datasets that are carried over as they are
+constexpr std::size_t plain_at_once = 64u << 20;  // datasets that are carried over as they are
 constexpr std::string_view ours[] = {"narrows_bound", "narrows_method", "narrows_model"};
 
 bool is_ours(const std::string& name) {
     return std::find(std::begin(ours), std::end(ours), name) != std::end(ours);
 }
 
-// What codes say about their rows (storage) is read by everybody who opens the file: it stays plain.
+// What codes say about their rows (storage) is read by everybody who opens the file: it stays
+// plain.
 bool is_packed(const ArrayInfo& info) {
-    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0 && info.path != "/rows_done" &&
-           info.path != "/complete";
+    return info.numeric && info.shape.rank() > 0 && info.shape.elements() > 0 &&
+           info.path != "/rows_done" && info.path != "/complete";
 }
 
 // Coordinates and their bounds say where values are: they stay exact beside data that does not.
@@ -37,7 +38,9 @@ bool is_scale(const ArrayInfo& info) {
     });
 }
 
-bool is_real(Numeric type) { return type >= Numeric::f16; }
+bool is_real(Numeric type) {
+    return type >= Numeric::f16;
+}
 
 // What stops between two tasks, so that fitting does not hold up who asks for it.
 class StoppedLoop final : public Loop {
@@ -60,13 +63,18 @@ std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
     const std::size_t row = row_bytes(info);
     const auto rows = static_cast<std::size_t>(rows_of(info));
     if (row > largest_chunk)
-        throw Error(Fault::usage, fmt::format("{}: a row has {} bytes, chunks hold at most {}", info.path, row, largest_chunk),
+        throw Error(Fault::usage,
+                    fmt::format("{}: a row has {} bytes, chunks hold at most {}", info.path, row,
+                                largest_chunk),
                     "store the data with more, smaller rows");
-    std::size_t wanted = job.chunk_rows > 0 ? static_cast<std::size_t>(job.chunk_rows) : std::max<std::size_t>(1, chunk_goal / row);
+    std::size_t wanted = job.chunk_rows > 0 ? static_cast<std::size_t>(job.chunk_rows)
+                                            : std::max<std::size_t>(1, chunk_goal / row);
     wanted = std::max(wanted, (rows + most_chunks - 1) / most_chunks);
     wanted = std::min({wanted, rows, largest_chunk / row});
     if ((rows + wanted - 1) / wanted > 8192)
-        throw Error(Fault::usage, fmt::format("{} needs {} chunks, files hold at most 8192", info.path, (rows + wanted - 1) / wanted),
+        throw Error(Fault::usage,
+                    fmt::format("{} needs {} chunks, files hold at most 8192", info.path,
+                                (rows + wanted - 1) / wanted),
                     "compress it in parts: FILE:/NAME@A:B");
     return static_cast<std::int64_t>(wanted);
 }
@@ -74,12 +82,12 @@ std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
 // Calls body(chunk) for all chunks, some at a time, and then take(chunk) in order.
 template <class Body, class Take>
 void in_batches(std::int64_t chunks, const Loop& loop, const Body& body, const Take& take) {
-    const auto together = static_cast<std::int64_t>(std::clamp<std::size_t>(2 * loop.threads(), 1, 16));
+    const auto together =
+        static_cast<std::int64_t>(std::clamp<std::size_t>(2 * loop.threads(), 1, 16));
     for (std::int64_t first = 0; first < chunks; first += together) {
         const std::int64_t count = std::min(together, chunks - first);
-        loop.each(static_cast<std::size_t>(count), [&](std::size_t i) {
-            body(first + static_cast<std::int64_t>(i), i);
-        });
+        loop.each(static_cast<std::size_t>(count),
+                  [&](std::size_t i) { body(first + static_cast<std::int64_t>(i), i); });
         for (std::int64_t i = 0; i < count; ++i) take(first + i, static_cast<std::size_t>(i));
     }
 }
@@ -109,7 +117,8 @@ Range range_of(Numeric type, std::span<const std::byte> stored, std::optional<do
 
 class Compressor {
 public:
-    Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop, std::vector<std::string>& models)
+    Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop,
+               std::vector<std::string>& models)
         : out_(out), job_(job), loop_(loop), models_(models) {}
 
     ArrayResult run(const Input& input) {
@@ -123,8 +132,9 @@ public:
         const StoredModel* given = nullptr;
         for (const StoredModel& model : job_.models)
             if (model.path == info.path) given = &model;
-        const Choice choice = given == nullptr ? choose(source, plan, job_.budget, loop_, job_.prefer)
-                                               : choose_with(source, plan, *given, loop_, job_.prefer);
+        const Choice choice = given == nullptr
+                                  ? choose(source, plan, job_.budget, loop_, job_.prefer)
+                                  : choose_with(source, plan, *given, loop_, job_.prefer);
         embed_ = given == nullptr || job_.embed;
 
         ArrayResult result;
@@ -140,8 +150,10 @@ public:
         begin(input, choice, result);
         pack(input, choice.plan, result);
         const double range = plan.high - plan.low;
-        const double mse = squared_error_ / static_cast<double>(std::max<std::uint64_t>(1, measured_));
-        result.psnr = mse > 0 && range > 0 ? 10 * std::log10(range * range / mse) : std::numeric_limits<double>::infinity();
+        const double mse =
+            squared_error_ / static_cast<double>(std::max<std::uint64_t>(1, measured_));
+        result.psnr = mse > 0 && range > 0 ? 10 * std::log10(range * range / mse)
+                                           : std::numeric_limits<double>::infinity();
         return result;
     }
 
@@ -155,12 +167,13 @@ private:
     Range scan(const Input& input) {
         Range range;
         Range parts[most_together];
-        in_batches(chunks_, loop_,
-                   [&](std::int64_t chunk, std::size_t slot) {
-                       const Bytes values = read(input, chunk);
-                       parts[slot] = range_of(input.info.type, values, input.info.fill_value);
-                   },
-                   [&](std::int64_t, std::size_t slot) { range.add(parts[slot]); });
+        in_batches(
+            chunks_, loop_,
+            [&](std::int64_t chunk, std::size_t slot) {
+                const Bytes values = read(input, chunk);
+                parts[slot] = range_of(input.info.type, values, input.info.fill_value);
+            },
+            [&](std::int64_t, std::size_t slot) { range.add(parts[slot]); });
         return range;
     }
 
@@ -178,16 +191,26 @@ private:
         switch (is_scale(info) ? Wanted::Kind::lossless : wanted.kind) {
             case Wanted::Kind::unsaid:
                 if (needs_bound(info))
-                    throw Error(Fault::usage, info.path + " holds " + storage::to_string(info.type) + " values: how far may they be off?",
-                                "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
+                    throw Error(
+                        Fault::usage,
+                        info.path + " holds " + storage::to_string(info.type) +
+                            " values: how far may they be off?",
+                        "--abs E, --rel E (of the range), --pointwise E, --psnr D, or --lossless");
                 break;
-            case Wanted::Kind::lossless: break;
-            case Wanted::Kind::absolute: plan.bound = {Bound::Kind::absolute, wanted.value}; break;
-            case Wanted::Kind::range: plan.bound = {Bound::Kind::absolute, wanted.value * width}; break;
-            case Wanted::Kind::pointwise: plan.bound = {Bound::Kind::pointwise, wanted.value}; break;
+            case Wanted::Kind::lossless:
+                break;
+            case Wanted::Kind::absolute:
+                plan.bound = {Bound::Kind::absolute, wanted.value};
+                break;
+            case Wanted::Kind::range:
+                plan.bound = {Bound::Kind::absolute, wanted.value * width};
+                break;
+            case Wanted::Kind::pointwise:
+                plan.bound = {Bound::Kind::pointwise, wanted.value};
+                break;
             case Wanted::Kind::psnr: {
-                // Errors spread evenly over a step have a mean square of bound^2 / 3; each chunk that
-                // does worse takes smaller steps.
+                // Errors spread evenly over a step have a mean square of bound^2 / 3; each chunk
+                // that does worse takes smaller steps.
                 const double root = width * std::pow(10.0, -wanted.value / 20);
                 plan.bound = {Bound::Kind::absolute, root * std::sqrt(3.0)};
                 plan.largest_mse = root * root;
@@ -195,15 +218,18 @@ private:
             }
         }
         // A bound under a half (or none at all) leaves whole numbers as they are.
-        if (!is_real(info.type) && plan.bound.kind == Bound::Kind::absolute && plan.bound.value < 1) plan.bound = {};
-        if (!(plan.bound.value > 0) || !std::isfinite(plan.bound.value) || info.type == Numeric::f16 ||
+        if (!is_real(info.type) && plan.bound.kind == Bound::Kind::absolute && plan.bound.value < 1)
+            plan.bound = {};
+        if (!(plan.bound.value > 0) || !std::isfinite(plan.bound.value) ||
+            info.type == Numeric::f16 ||
             (plan.bound.kind == Bound::Kind::pointwise && !is_real(info.type)))
             plan.bound = {};
         return plan;
     }
 
     Bytes read(const Input& input, std::int64_t chunk) const {
-        const std::int64_t first = chunk * chunk_rows_, count = std::min(chunk_rows_, rows_ - first);
+        const std::int64_t first = chunk * chunk_rows_,
+                           count = std::min(chunk_rows_, rows_ - first);
         Bytes values(static_cast<std::size_t>(count) * row_bytes_);
         input.read(first, count, values.data());
         return values;
@@ -215,11 +241,13 @@ private:
         layout.type = input.info.type;
         layout.shape = input.info.shape;
         layout.chunk_rows = chunk_rows_;
-        layout.filter_values = {1, static_cast<unsigned>(input.info.type),
-                                static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
+        layout.filter_values = {
+            1, static_cast<unsigned>(input.info.type),
+            static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
         for (const auto& attribute : input.info.attributes)
             if (!is_ours(attribute.first)) layout.attributes.push_back(attribute);
-        layout.attributes.emplace_back("narrows_bound", fmt::format("{} {:.17g}", result.bound_text, result.bound));
+        layout.attributes.emplace_back("narrows_bound",
+                                       fmt::format("{} {:.17g}", result.bound_text, result.bound));
         layout.attributes.emplace_back("narrows_method", result.method);
         if (!choice.model.empty()) {
             const std::string hash = hash_of(choice.model);
@@ -233,7 +261,8 @@ private:
             }
             layout.attributes.emplace_back("narrows_model", hash);
             for (std::size_t word = 0; word < 8; ++word)
-                layout.filter_values.push_back(static_cast<unsigned>(std::stoul(hash.substr(8 * word, 8), nullptr, 16)));
+                layout.filter_values.push_back(
+                    static_cast<unsigned>(std::stoul(hash.substr(8 * word, 8), nullptr, 16)));
         }
         out_.begin(layout);
     }
@@ -241,26 +270,27 @@ private:
     void pack(const Input& input, const Plan& plan, ArrayResult& result) {
         Bytes stored[most_together];
         ChunkReport reports[most_together];
-        in_batches(chunks_, loop_,
-                   [&](std::int64_t chunk, std::size_t slot) {
-                       const Bytes values = read(input, chunk);
-                       Shape shape = input.info.shape;
-                       shape[0] = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
-                       stored[slot] = encode_chunk(plan, input.info.type, shape, values, reports[slot]);
-                   },
-                   [&](std::int64_t chunk, std::size_t slot) {
-                       out_.chunk(chunk * chunk_rows_, stored[slot]);
-                       const ChunkReport& report = reports[slot];
-                       result.bytes_out += stored[slot].size();
-                       result.values += report.values;
-                       result.violations += report.violations;
-                       result.max_error = std::max(result.max_error, report.max_error);
-                       squared_error_ += report.squared_error;
-                       measured_ += report.measured;
-                       const std::int64_t count = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
-                       result.bytes_in += static_cast<std::uint64_t>(count) * row_bytes_;
-                       if (job_.progress) job_.progress(static_cast<std::uint64_t>(count) * row_bytes_);
-                   });
+        in_batches(
+            chunks_, loop_,
+            [&](std::int64_t chunk, std::size_t slot) {
+                const Bytes values = read(input, chunk);
+                Shape shape = input.info.shape;
+                shape[0] = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
+                stored[slot] = encode_chunk(plan, input.info.type, shape, values, reports[slot]);
+            },
+            [&](std::int64_t chunk, std::size_t slot) {
+                out_.chunk(chunk * chunk_rows_, stored[slot]);
+                const ChunkReport& report = reports[slot];
+                result.bytes_out += stored[slot].size();
+                result.values += report.values;
+                result.violations += report.violations;
+                result.max_error = std::max(result.max_error, report.max_error);
+                squared_error_ += report.squared_error;
+                measured_ += report.measured;
+                const std::int64_t count = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
+                result.bytes_in += static_cast<std::uint64_t>(count) * row_bytes_;
+                if (job_.progress) job_.progress(static_cast<std::uint64_t>(count) * row_bytes_);
+            });
     }
 
     storage::CompressedWriter& out_;
@@ -271,7 +301,7 @@ private:
     double squared_error_ = 0;
     std::uint64_t measured_ = 0;
     bool embed_ = true;
-    std::vector<std::string>& models_;   // that are in the file
+    std::vector<std::string>& models_;  // that are in the file
 };
 
 // As it is; what is large goes through in one piece, which files of text and scales are.
@@ -279,7 +309,8 @@ void carry_over(storage::CompressedWriter& out, const Input& input) {
     ArrayInfo info = input.info;
     const std::size_t bytes = static_cast<std::size_t>(rows_of(info)) * row_bytes(info);
     if (bytes > plain_at_once * 16)
-        throw Error(Fault::usage, info.path + " is too large to be carried over", "name the datasets to compress");
+        throw Error(Fault::usage, info.path + " is too large to be carried over",
+                    "name the datasets to compress");
     std::erase_if(info.attributes, [](const auto& attribute) { return is_ours(attribute.first); });
     Bytes values(bytes);
     if (bytes > 0) input.read(0, rows_of(info), values.data());
@@ -288,23 +319,31 @@ void carry_over(storage::CompressedWriter& out, const Input& input) {
 
 }  // namespace
 
-bool needs_bound(const ArrayInfo& info) { return is_packed(info) && is_real(info.type) && !is_scale(info); }
+bool needs_bound(const ArrayInfo& info) {
+    return is_packed(info) && is_real(info.type) && !is_scale(info);
+}
 
 std::string to_string(const Wanted& wanted) {
     switch (wanted.kind) {
-        case Wanted::Kind::absolute: return "absolute";
-        case Wanted::Kind::range: return "of the range";
-        case Wanted::Kind::pointwise: return "pointwise";
-        case Wanted::Kind::psnr: return "psnr";
+        case Wanted::Kind::absolute:
+            return "absolute";
+        case Wanted::Kind::range:
+            return "of the range";
+        case Wanted::Kind::pointwise:
+            return "pointwise";
+        case Wanted::Kind::psnr:
+            return "psnr";
         case Wanted::Kind::unsaid:
-        case Wanted::Kind::lossless: break;
+        case Wanted::Kind::lossless:
+            break;
     }
     return "lossless";
 }
 
-std::vector<ArrayResult> compress_file(const std::filesystem::path& path, const std::vector<Input>& inputs,
-                                       const std::vector<std::pair<std::string, storage::Attribute>>& attributes,
-                                       const Job& job, const Loop& loop) {
+std::vector<ArrayResult> compress_file(
+    const std::filesystem::path& path, const std::vector<Input>& inputs,
+    const std::vector<std::pair<std::string, storage::Attribute>>& attributes, const Job& job,
+    const Loop& loop) {
     storage::CompressedWriter out(path, "narrows-compressed", attributes);
     const StoppedLoop stopped(loop, job.stop);
     std::vector<ArrayResult> results;
@@ -317,7 +356,9 @@ std::vector<ArrayResult> compress_file(const std::filesystem::path& path, const 
         try {
             results.push_back(Compressor(out, job, stopped, models).run(input));
         } catch (const Damaged& damaged) {
-            throw Error(Fault::run, fmt::format("{}: what was just made of it cannot be read ({})", input.info.path, damaged.what),
+            throw Error(Fault::run,
+                        fmt::format("{}: what was just made of it cannot be read ({})",
+                                    input.info.path, damaged.what),
                         "compress it with --lossless, and report this");
         }
     }

@@ -25,7 +25,8 @@ struct Decoder {
             const double value = prediction + static_cast<double>(residual) * grid.step;
             const double plain = simd::exponential(value);
             if constexpr (std::is_floating_point_v<T>)
-                out[index] = static_cast<T>(restore<T>({}, negative[index] != 0 ? -plain : plain, 0));
+                out[index] =
+                    static_cast<T>(restore<T>({}, negative[index] != 0 ? -plain : plain, 0));
             return value;
         }
         const double value = restore<T>(grid, prediction, static_cast<double>(residual));
@@ -35,8 +36,9 @@ struct Decoder {
 };
 
 template <class T>
-void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, std::span<const std::byte> stream,
-                 std::span<const std::uint8_t> mask, std::span<T> out) {
+void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid,
+                 std::span<const std::byte> stream, std::span<const std::uint8_t> mask,
+                 std::span<T> out) {
     constexpr std::size_t wide = simd::coding_lanes;
     const std::size_t features = model.features;
     LaneWalk walk(model, out.size() / features, lanes, grid, lane_kind<T>());
@@ -48,14 +50,16 @@ void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, std
         for (std::size_t lane = 0; lane < active && !whole; ++lane) {
             const std::uint8_t* const known = mask.data() + walk.row(step, lane) * features;
             for (std::size_t f = 0; f < features; ++f)
-                walk.coded()[f] = static_cast<std::uint16_t>(walk.coded()[f] & ~(std::uint32_t{known[f]} << lane));
+                walk.coded()[f] = static_cast<std::uint16_t>(walk.coded()[f] &
+                                                             ~(std::uint32_t{known[f]} << lane));
         }
         residuals.row(walk.model(), walk.now());
         for (std::size_t lane = 0; lane < active; ++lane) {
             const std::size_t at = walk.row(step, lane) * features;
             const double* const values = walk.values() + lane;
             if (whole) {
-                for (std::size_t f = 0; f < features; ++f) out[at + f] = static_cast<T>(values[f * wide]);
+                for (std::size_t f = 0; f < features; ++f)
+                    out[at + f] = static_cast<T>(values[f * wide]);
             } else {
                 for (std::size_t f = 0; f < features; ++f)
                     if (mask[at + f] == 0) out[at + f] = static_cast<T>(values[f * wide]);
@@ -88,7 +92,8 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     bool right = std::isfinite(grid.step) && std::isfinite(grid.low) && std::isfinite(grid.high) &&
                  grid.low <= grid.high;
     if constexpr (std::is_integral_v<T>)
-        right = right && (flags & logarithmic) == 0 && grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
+        right = right && (flags & logarithmic) == 0 &&
+                grid.low >= static_cast<double>(std::numeric_limits<T>::min()) &&
                 grid.high <= static_cast<double>(std::numeric_limits<T>::max()) &&
                 std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
     if (!right) throw Damaged{"grid"};
@@ -103,7 +108,8 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     std::size_t lanes = 0;
     if (method == Method::rows) {
         lanes = axes;
-        if (lanes == 0 || lanes > most_lanes || (flags & logarithmic) != 0 || count == 0) throw Damaged{"lanes"};
+        if (lanes == 0 || lanes > most_lanes || (flags & logarithmic) != 0 || count == 0)
+            throw Damaged{"lanes"};
     }
     std::vector<std::uint8_t> mask = take_exceptions(in, count, present, sizeof(T)), negative;
     if (method == Method::rows) {
@@ -115,14 +121,15 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
         negative.resize(count);
         take_flags(in, negative);
     }
-    Decoder<T> decoder{grid, (flags & logarithmic) != 0, mask, negative,
-                       reinterpret_cast<T*>(present.data()),
-                       ResidualDecoder(in.take_bytes(in.left()))};
+    Decoder<T> decoder{
+        grid,     (flags & logarithmic) != 0,           mask,
+        negative, reinterpret_cast<T*>(present.data()), ResidualDecoder(in.take_bytes(in.left()))};
     const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
     const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
     const StencilModel* stencil = axes > 0 ? &plain : given;
     if (stencil == nullptr) throw Damaged{"model"};
-    if (stencil->mean.size() > 1 && (stencil->lines != field.lines || stencil->columns != field.columns))
+    if (stencil->mean.size() > 1 &&
+        (stencil->lines != field.lines || stencil->columns != field.columns))
         throw Damaged{"model"};
     through_field(*stencil, field.planes, field.lines, field.columns, decoder);
     decoder.residuals.end();
@@ -160,24 +167,32 @@ void decode_net(ByteReader& in, const Model* model, std::span<std::byte> present
     shape.columns = in.count(present.size());
     shape.step = static_cast<std::uint32_t>(in.count(255));
     __extension__ using Wide = unsigned __int128;
-    if (shape.step == 0 || Wide{shape.images} * shape.lines * shape.columns != present.size()) throw Damaged{"shape"};
+    if (shape.step == 0 || Wide{shape.images} * shape.lines * shape.columns != present.size())
+        throw Damaged{"shape"};
     if (present.empty()) return;
     if (shape.lines > most_image_side || shape.columns > most_image_side) throw Damaged{"shape"};
     shape.levels = image_levels(shape.step);
-    const std::span<std::uint8_t> values(reinterpret_cast<std::uint8_t*>(present.data()), present.size());
+    const std::span<std::uint8_t> values(reinterpret_cast<std::uint8_t*>(present.data()),
+                                         present.size());
     decode_images(*net, shape, in.take_bytes(in.left()), values);
-    for (std::uint8_t& value : values) value = static_cast<std::uint8_t>(std::min(255u, value * shape.step));
+    for (std::uint8_t& value : values)
+        value = static_cast<std::uint8_t>(std::min(255u, value * shape.step));
 }
 
 }  // namespace
 
 std::string to_string(Method method) {
     switch (method) {
-        case Method::packed: return "zstd";
-        case Method::grid: return "grid+zstd";
-        case Method::field: return "field";
-        case Method::rows: return "linear-autoencoder";
-        case Method::images: return "causal-network";
+        case Method::packed:
+            return "zstd";
+        case Method::grid:
+            return "grid+zstd";
+        case Method::field:
+            return "field";
+        case Method::rows:
+            return "linear-autoencoder";
+        case Method::images:
+            return "causal-network";
     }
     return "unknown";
 }
@@ -193,11 +208,15 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
         if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(type)) return false;
         const auto flags = in.take<std::uint8_t>();
         const auto axes = in.take<std::uint8_t>();
-        if (flags > (logarithmic | usual_grid | all_rows) || (method != Method::rows && axes > along_rows)) return false;
+        if (flags > (logarithmic | usual_grid | all_rows) ||
+            (method != Method::rows && axes > along_rows))
+            return false;
         const std::size_t value_bytes = storage::size_of(type);
-        const std::size_t most = out.size() / value_bytes, count = (flags & all_rows) != 0 ? most : in.count(most);
+        const std::size_t most = out.size() / value_bytes,
+                          count = (flags & all_rows) != 0 ? most : in.count(most);
         const auto present = out.first(count * value_bytes);
-        std::fill(out.begin() + static_cast<std::ptrdiff_t>(present.size()), out.end(), std::byte{0});
+        std::fill(out.begin() + static_cast<std::ptrdiff_t>(present.size()), out.end(),
+                  std::byte{0});
         switch (method) {
             case Method::packed: {
                 Bytes shuffled(present.size());

@@ -13,8 +13,8 @@ struct Encoder {
     Grid grid;
     bool log = false;
     const T* values;
-    const double* wanted;            // what is predicted: values, or their logarithms
-    std::vector<std::uint8_t>& mask; // grows where a value misses its bound
+    const double* wanted;             // what is predicted: values, or their logarithms
+    std::vector<std::uint8_t>& mask;  // grows where a value misses its bound
     ResidualEncoder residuals;
 
     double value(std::size_t index, double prediction, Context context, std::uint32_t& magnitude) {
@@ -22,7 +22,8 @@ struct Encoder {
         if (mask[index] != 0) return missed(index, prediction);
         const double base = std::is_integral_v<T> ? to_whole(prediction) : prediction;
         const double exact = (wanted[index] - base) / grid.step;
-        if (!(std::abs(exact) < static_cast<double>(largest_residual))) return missed(index, prediction);
+        if (!(std::abs(exact) < static_cast<double>(largest_residual)))
+            return missed(index, prediction);
         const double residual = to_whole(exact);
         double decoded;
         T stored{};
@@ -50,8 +51,9 @@ struct Encoder {
 
 // Rows of a causal linear autoencoder; what misses its bound joins `mask`.
 template <class T>
-ResidualEncoder encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid, double bound,
-                            std::span<const T> values, std::vector<std::uint8_t>& mask) {
+ResidualEncoder encode_rows(const RowModel& model, std::size_t lanes, const Grid& grid,
+                            double bound, std::span<const T> values,
+                            std::vector<std::uint8_t>& mask) {
     constexpr std::size_t wide = simd::coding_lanes;
     const std::size_t features = model.features;
     LaneWalk walk(model, values.size() / features, lanes, grid, lane_kind<T>());
@@ -64,28 +66,33 @@ ResidualEncoder encode_rows(const RowModel& model, std::size_t lanes, const Grid
             double* const wanted = walk.values() + lane;
             const std::size_t at = walk.row(step, lane) * features;
             if (lane < active && whole) {
-                for (std::size_t f = 0; f < features; ++f) wanted[f * wide] = static_cast<double>(values[at + f]);
+                for (std::size_t f = 0; f < features; ++f)
+                    wanted[f * wide] = static_cast<double>(values[at + f]);
             } else {
                 for (std::size_t f = 0; f < features; ++f)
-                    wanted[f * wide] = lane < active && mask[at + f] == 0 ? static_cast<double>(values[at + f])
-                                                                          : std::numeric_limits<double>::quiet_NaN();
+                    wanted[f * wide] = lane < active && mask[at + f] == 0
+                                           ? static_cast<double>(values[at + f])
+                                           : std::numeric_limits<double>::quiet_NaN();
             }
         }
         residuals.row(walk.model(), walk.now(), bound);
         const auto all = static_cast<std::uint16_t>((1u << active) - 1);
         for (std::size_t f = 0; f < features; ++f)
             for (unsigned left = all & ~walk.coded()[f]; left != 0; left &= left - 1)
-                mask[walk.row(step, static_cast<std::size_t>(std::countr_zero(left))) * features + f] = 1;
+                mask[walk.row(step, static_cast<std::size_t>(std::countr_zero(left))) * features +
+                     f] = 1;
         walk.advance();
     }
     return residuals;
 }
 
-std::int64_t rows_of(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[0]; }
+std::int64_t rows_of(const Shape& shape) {
+    return shape.rank() == 0 ? 1 : shape[0];
+}
 
 // `axes`: of a field, or lanes of rows.
-ByteWriter begin(const Plan& plan, Method method, Numeric type, std::uint8_t flags, std::size_t axes,
-                 std::int64_t rows, std::size_t count) {
+ByteWriter begin(const Plan& plan, Method method, Numeric type, std::uint8_t flags,
+                 std::size_t axes, std::int64_t rows, std::size_t count) {
     const bool all = plan.chunk_rows > 0 && rows == plan.chunk_rows;
     ByteWriter out;
     out.put(static_cast<std::uint8_t>(method));
@@ -104,8 +111,10 @@ Bytes sealed(const ByteWriter& body) {
     return out.take();
 }
 
-Bytes encode_packed(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> values) {
-    ByteWriter out = begin(plan, Method::packed, type, 0, 0, rows_of(shape), values.size() / storage::size_of(type));
+Bytes encode_packed(const Plan& plan, Numeric type, const Shape& shape,
+                    std::span<const std::byte> values) {
+    ByteWriter out = begin(plan, Method::packed, type, 0, 0, rows_of(shape),
+                           values.size() / storage::size_of(type));
     Bytes shuffled(values.size());
     shuffle(values, storage::size_of(type), shuffled);
     out.append(compress(shuffled, plan.zstd_level));
@@ -125,7 +134,8 @@ std::vector<std::uint8_t> odd_values(std::span<const T> values, const Plan& plan
     }
     for (std::size_t i = 0; i < values.size(); ++i)
         mask[i] = !is_finite(values[i]) || is_fill(values[i], plan.fill) ||
-                  (log && !(std::abs(static_cast<double>(values[i])) >= static_cast<double>(std::numeric_limits<T>::min())));
+                  (log && !(std::abs(static_cast<double>(values[i])) >=
+                            static_cast<double>(std::numeric_limits<T>::min())));
     return mask;
 }
 
@@ -135,10 +145,14 @@ double step_of(const Plan& plan) {
     const double most = std::max(std::abs(plan.low), std::abs(plan.high));
     if (plan.bound.kind == Bound::Kind::pointwise) {
         const double rounding = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
-        return plan.bound.value > 8 * rounding ? 2 * simd::logarithm(1 + plan.bound.value - rounding) * (1 - 1e-9) : 0;
+        return plan.bound.value > 8 * rounding
+                   ? 2 * simd::logarithm(1 + plan.bound.value - rounding) * (1 - 1e-9)
+                   : 0;
     }
     if constexpr (std::is_integral_v<T>) {
-        return plan.bound.kind == Bound::Kind::exact ? 1 : 2 * std::floor(std::min(plan.bound.value, 0x1p40)) + 1;
+        return plan.bound.kind == Bound::Kind::exact
+                   ? 1
+                   : 2 * std::floor(std::min(plan.bound.value, 0x1p40)) + 1;
     } else {
         if (plan.bound.kind == Bound::Kind::exact) return 0;
         const double rounding = most * static_cast<double>(std::numeric_limits<T>::epsilon());
@@ -158,10 +172,13 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
     std::vector<std::uint8_t> mask = odd_values(values, plan), negative;
     if (plan.method == Method::rows) {
         const auto& rows = std::get<RowModel>(*plan.model);
-        if (log || rows.features == 0 || values.empty() || values.size() % rows.features != 0) return std::nullopt;
-        ResidualEncoder coded = encode_rows<T>(rows, plan.lanes, grid, plan.bound.value, values, mask);
+        if (log || rows.features == 0 || values.empty() || values.size() % rows.features != 0)
+            return std::nullopt;
+        ResidualEncoder coded =
+            encode_rows<T>(rows, plan.lanes, grid, plan.bound.value, values, mask);
         const bool usual = is_usual(grid, rows.start);
-        ByteWriter out = begin(plan, plan.method, type, usual ? usual_grid : 0, plan.lanes, rows_of(shape), values.size());
+        ByteWriter out = begin(plan, plan.method, type, usual ? usual_grid : 0, plan.lanes,
+                               rows_of(shape), values.size());
         if (!usual) {
             out.put(grid.step);
             out.put(grid.low);
@@ -190,17 +207,19 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         if (grid.low > grid.high) return std::nullopt;
     }
     const FieldShape field = field_of(shape);
-    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes, rows_of(shape), values.size());
+    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes,
+                           rows_of(shape), values.size());
     out.put(grid.step);
     out.put(grid.low);
     out.put(grid.high);
     out.varint(field.planes);
     out.varint(field.lines);
     out.varint(field.columns);
-    Encoder<T> encoder{plan.bound, grid, log, values.data(), wanted.data(), mask, ResidualEncoder()};
+    Encoder<T> encoder{plan.bound,       grid, log, values.data(), wanted.data(), mask,
+                       ResidualEncoder()};
     const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
-    through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes, field.lines,
-                  field.columns, encoder);
+    through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
+                  field.lines, field.columns, encoder);
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     if (log) put_flags(out, negative);
     out.append(encoder.residuals.finish());
@@ -208,8 +227,10 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
 }
 
 template <class T>
-std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& shape, std::span<const T> values, double step) {
-    if (std::is_integral_v<T> || plan.bound.kind != Bound::Kind::absolute || !(step > 0)) return std::nullopt;
+std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& shape,
+                                 std::span<const T> values, double step) {
+    if (std::is_integral_v<T> || plan.bound.kind != Bound::Kind::absolute || !(step > 0))
+        return std::nullopt;
     std::vector<std::uint8_t> mask = odd_values(values, plan);
     Bytes plain(values.size() * 4), shuffled(values.size() * 4);
     std::int32_t before = 0;
@@ -218,13 +239,17 @@ std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& sh
         const double exact = static_cast<double>(values[i]) / step;
         if (mask[i] == 0 && std::abs(exact) < 0x1p30) {
             const auto near = static_cast<std::int32_t>(to_whole(exact));
-            const auto decoded = static_cast<T>(restore<T>({step, 0, 0}, 0, static_cast<double>(near)));
-            if (holds(values[i], decoded, plan.bound)) whole = near;
-            else mask[i] = 1;
+            const auto decoded =
+                static_cast<T>(restore<T>({step, 0, 0}, 0, static_cast<double>(near)));
+            if (holds(values[i], decoded, plan.bound))
+                whole = near;
+            else
+                mask[i] = 1;
         } else {
             mask[i] = 1;
         }
-        const std::uint32_t difference = static_cast<std::uint32_t>(whole) - static_cast<std::uint32_t>(before);
+        const std::uint32_t difference =
+            static_cast<std::uint32_t>(whole) - static_cast<std::uint32_t>(before);
         const std::uint32_t folded = difference << 1 ^ (0u - (difference >> 31));
         std::memcpy(plain.data() + 4 * i, &folded, 4);
         before = whole;
@@ -238,7 +263,8 @@ std::optional<Bytes> encode_grid(const Plan& plan, Numeric type, const Shape& sh
 }
 
 // Rows are images of lines and columns.
-std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& shape, std::span<const std::byte> bytes, double step) {
+std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& shape,
+                                std::span<const std::byte> bytes, double step) {
     if (type != Numeric::u8 || shape.rank() != 3 || !(step >= 1) || step > 255) return std::nullopt;
     ImageShape images{};
     images.images = static_cast<std::size_t>(shape[0]);
@@ -249,7 +275,8 @@ std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& sha
     if (images.lines > most_image_side || images.columns > most_image_side) return std::nullopt;
     std::vector<std::uint8_t> values(bytes.size());
     for (std::size_t i = 0; i < values.size(); ++i)
-        values[i] = static_cast<std::uint8_t>((std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
+        values[i] = static_cast<std::uint8_t>(
+            (std::to_integer<std::uint32_t>(bytes[i]) + images.step / 2) / images.step);
     ByteWriter out = begin(plan, Method::images, type, 0, 0, rows_of(shape), values.size());
     out.varint(images.images);
     out.varint(images.lines);
@@ -260,8 +287,8 @@ std::optional<Bytes> encode_net(const Plan& plan, Numeric type, const Shape& sha
 }
 
 // Decodes what was encoded; does it hold?
-std::optional<ChunkReport> checked(const Plan& plan, Numeric type, std::span<const std::byte> values,
-                                   const Bytes& stored) {
+std::optional<ChunkReport> checked(const Plan& plan, Numeric type,
+                                   std::span<const std::byte> values, const Bytes& stored) {
     const auto memory = std::make_unique_for_overwrite<std::byte[]>(values.size());
     const std::span<std::byte> decoded(memory.get(), values.size());
     if (!decode_chunk(stored, type, plan.model.get(), decoded)) return std::nullopt;
@@ -274,7 +301,8 @@ std::optional<ChunkReport> checked(const Plan& plan, Numeric type, std::span<con
 template <class T>
 std::optional<Bytes> encode_lossy(const Plan& plan, Numeric type, const Shape& shape,
                                   std::span<const T> values, double step) {
-    if (plan.method == Method::images) return encode_net(plan, type, shape, std::as_bytes(values), step);
+    if (plan.method == Method::images)
+        return encode_net(plan, type, shape, std::as_bytes(values), step);
     return plan.method == Method::grid ? encode_grid<T>(plan, type, shape, values, step)
                                        : encode_predicted<T>(plan, type, shape, values, step);
 }
@@ -297,7 +325,8 @@ CodingStart learn_start(const Plan& plan, Numeric type, std::span<const std::byt
     CodingStart start;
     const auto& rows = std::get<RowModel>(*plan.model);
     with_type(type, [&]<class T>() {
-        const std::span<const T> typed(reinterpret_cast<const T*>(values.data()), values.size() / sizeof(T));
+        const std::span<const T> typed(reinterpret_cast<const T*>(values.data()),
+                                       values.size() / sizeof(T));
         const Grid grid{step_of<T>(plan), plan.low, plan.high};
         if (!(grid.step > 0)) return;
         std::vector<std::uint8_t> mask = odd_values(typed, plan);
@@ -318,7 +347,8 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
     ChunkReport found;
     const auto offer = [&](const Plan& tried, Bytes stored) {
         if (!best.empty() && stored.size() >= best.size()) return;
-        std::optional<ChunkReport> held = tried.trial ? ChunkReport{} : checked(tried, type, values, stored);
+        std::optional<ChunkReport> held =
+            tried.trial ? ChunkReport{} : checked(tried, type, values, stored);
         if (!held) return;
         held->method = tried.method;
         found = *held;
@@ -335,7 +365,10 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
                 if (!stored) return;
                 if (tried.largest_mse > 0) {
                     const std::optional<ChunkReport> held = checked(tried, type, values, *stored);
-                    const double mse = held ? held->squared_error / static_cast<double>(std::max<std::uint64_t>(1, held->measured)) : 0;
+                    const double mse =
+                        held ? held->squared_error /
+                                   static_cast<double>(std::max<std::uint64_t>(1, held->measured))
+                             : 0;
                     if (held && mse > tried.largest_mse) {
                         step *= std::min(0.97, std::sqrt(tried.largest_mse / mse) * 0.995);
                         continue;
@@ -347,11 +380,13 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
     };
     if (plan.method != Method::packed) lossy(plan);
     if (plan.guard || best.empty()) {
-        // A plain way is taken in earnest where an eighth of the values, quickly, says that it is close.
+        // A plain way is taken in earnest where an eighth of the values, quickly, says that it is
+        // close.
         const Bytes some = best.empty() ? Bytes() : slices(values, storage::size_of(type));
         const Shape line{static_cast<std::int64_t>(some.size() / storage::size_of(type))};
         const auto is_far = [&](const std::optional<Bytes>& quick) {
-            return !some.empty() && (!quick || quick->size() * values.size() / some.size() > best.size() + best.size() / 2);
+            return !some.empty() && (!quick || quick->size() * values.size() / some.size() >
+                                                   best.size() + best.size() / 2);
         };
         Plan quick = plan;
         quick.zstd_level = 1;
@@ -363,7 +398,10 @@ Bytes encode_chunk(const Plan& plan, Numeric type, const Shape& shape,
             std::optional<Bytes> part;
             quick.method = Method::grid;
             with_type(type, [&]<class T>() {
-                part = encode_grid<T>(quick, type, line, {reinterpret_cast<const T*>(some.data()), some.size() / sizeof(T)}, step_of<T>(quick));
+                part = encode_grid<T>(
+                    quick, type, line,
+                    {reinterpret_cast<const T*>(some.data()), some.size() / sizeof(T)},
+                    step_of<T>(quick));
             });
             if (!is_far(part)) lossy(grid);
         }

@@ -15,13 +15,13 @@ struct Offset {
 };
 // Nearest first.
 constexpr Offset neighbours[] = {
-    {0, 0, -1},  {0, -1, 0},  {-1, 0, 0},  {0, -1, -1}, {0, -1, 1},  {-1, 0, -1}, {-1, 0, 1},
-    {-1, -1, 0}, {-1, 1, 0},  {0, 0, -2},  {0, -2, 0},  {-2, 0, 0},  {0, -1, -2}, {0, -1, 2},
-    {0, -2, -1}, {0, -2, 1},  {-1, -1, -1}, {-1, -1, 1}, {-1, 1, -1}, {-1, 1, 1}, {0, 0, -3},
-    {-1, 0, 2},  {-1, 2, 0},  {-1, 0, -2}, {-1, -2, 0}, {0, -2, -2}, {0, -2, 2}, {-3, 0, 0}};
+    {0, 0, -1},  {0, -1, 0}, {-1, 0, 0},   {0, -1, -1}, {0, -1, 1},  {-1, 0, -1}, {-1, 0, 1},
+    {-1, -1, 0}, {-1, 1, 0}, {0, 0, -2},   {0, -2, 0},  {-2, 0, 0},  {0, -1, -2}, {0, -1, 2},
+    {0, -2, -1}, {0, -2, 1}, {-1, -1, -1}, {-1, -1, 1}, {-1, 1, -1}, {-1, 1, 1},  {0, 0, -3},
+    {-1, 0, 2},  {-1, 2, 0}, {-1, 0, -2},  {-1, -2, 0}, {0, -2, -2}, {0, -2, 2},  {-3, 0, 0}};
 
 constexpr std::size_t most_places = 400'000;
-constexpr std::size_t tasks = 16;   // of the sums; fixed, so that they do not depend on threads
+constexpr std::size_t tasks = 16;  // of the sums; fixed, so that they do not depend on threads
 
 struct Planes {
     const Sample& sample;
@@ -34,16 +34,20 @@ struct Planes {
         if (p < 0 || l < 0 || c < 0 || l >= static_cast<std::ptrdiff_t>(lines) ||
             c >= static_cast<std::ptrdiff_t>(columns))
             return 0;
-        return centred[(static_cast<std::size_t>(p) * lines + static_cast<std::size_t>(l)) * columns +
+        return centred[(static_cast<std::size_t>(p) * lines + static_cast<std::size_t>(l)) *
+                           columns +
                        static_cast<std::size_t>(c)];
     }
 };
 
-std::vector<Offset> usable(std::size_t planes, std::size_t lines, std::size_t columns, std::size_t most) {
+std::vector<Offset> usable(std::size_t planes, std::size_t lines, std::size_t columns,
+                           std::size_t most) {
     std::vector<Offset> out;
     for (const Offset& o : neighbours) {
         if (out.size() == most) break;
-        if ((o.plane != 0 && planes < 2) || (o.line != 0 && lines < 3) || (o.column != 0 && columns < 3)) continue;
+        if ((o.plane != 0 && planes < 2) || (o.line != 0 && lines < 3) ||
+            (o.column != 0 && columns < 3))
+            continue;
         out.push_back(o);
     }
     return out;
@@ -58,7 +62,8 @@ StencilModel fit(const Planes& planes, const std::vector<Offset>& offsets, const
         std::vector<double> x(n);
         const std::size_t first = places * task / tasks, last = places * (task + 1) / tasks;
         for (std::size_t at = first; at < last; at += stride) {
-            const std::size_t column = at % planes.columns, line = at / planes.columns % planes.lines,
+            const std::size_t column = at % planes.columns,
+                              line = at / planes.columns % planes.lines,
                               plane = at / planes.columns / planes.lines;
             for (std::size_t i = 0; i < n; ++i) x[i] = planes.at(plane, line, column, offsets[i]);
             const double y = planes.centred[at];
@@ -75,7 +80,8 @@ StencilModel fit(const Planes& planes, const std::vector<Offset>& offsets, const
     }
     const double used = static_cast<double>(places) / static_cast<double>(stride);
     for (std::size_t i = 0; i < n; ++i)
-        matrix[i * n + i] += used * planes.sample.bound * planes.sample.bound / 3 + matrix[i * n + i] * 1e-12 + 1e-300;
+        matrix[i * n + i] += used * planes.sample.bound * planes.sample.bound / 3 +
+                             matrix[i * n + i] * 1e-12 + 1e-300;
     StencilModel model;
     if (!solve(matrix, right)) return model;
     for (std::size_t i = 0; i < n; ++i)
@@ -97,7 +103,8 @@ std::vector<FittedModel> fit_field(const Sample& sample, std::size_t lines, std:
         if (with_mean) {
             if (planes.count < 16 || plane > 1u << 20) break;
             mean.assign(plane, 0.0);
-            for (std::size_t i = 0; i < sample.values.size(); ++i) mean[i % plane] += sample.values[i];
+            for (std::size_t i = 0; i < sample.values.size(); ++i)
+                mean[i % plane] += sample.values[i];
             for (double& value : mean) value /= static_cast<double>(planes.count);
         } else {
             // Around one middle, so that edges are not far from everything.
@@ -125,7 +132,8 @@ std::vector<FittedModel> fit_field(const Sample& sample, std::size_t lines, std:
             FittedModel one;
             one.bytes = write_model(model, std::max(sample.bound / 4, spread * 1e-5));
             one.model = read_model(one.bytes);
-            one.name = fmt::format("{} neighbours{}", offsets.size(), with_mean ? ", mean pattern" : "");
+            one.name =
+                fmt::format("{} neighbours{}", offsets.size(), with_mean ? ", mean pattern" : "");
             fitted.push_back(std::move(one));
         }
     }

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t most_predictors = 2048;
 
-double bits_of(double ratio) { return simd::logarithm(ratio) / 0.6931471805599453; }
+double bits_of(double ratio) {
+    return simd::logarithm(ratio) / 0.6931471805599453;
+}
 
 // Sums over rows of products of centred values, lag by lag; rows before the first one are zeros, so
 // that the whole is a covariance.
@@ -23,7 +25,8 @@ public:
     Products(const Sample& sample, std::uint32_t lags, const Loop& loop)
         : features_(sample.columns), rows_(sample.rows), lags_(lags), mean_(features_, 0.0) {
         for (std::size_t row = 0; row < rows_; ++row)
-            for (std::size_t i = 0; i < features_; ++i) mean_[i] += sample.values[row * features_ + i];
+            for (std::size_t i = 0; i < features_; ++i)
+                mean_[i] += sample.values[row * features_ + i];
         for (double& value : mean_) value /= static_cast<double>(rows_);
         std::vector<double> centred(rows_ * features_);
         for (std::size_t i = 0; i < centred.size(); ++i)
@@ -72,21 +75,23 @@ std::vector<std::uint32_t> by_merit(const Products& products, double noise) {
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j < n; ++j) {
                 before[i * n + j] = products.at(0, i, j) + (i == j ? noise : 0.0);
-                cross[i * n + j] = products.at(1, j, i);   // [previous i][now j]
+                cross[i * n + j] = products.at(1, j, i);  // [previous i][now j]
             }
         if (cholesky(before, n)) {
             // W = L^-1 cross; rest -= W^T W.
             for (std::size_t i = 0; i < n; ++i) {
                 for (std::size_t k = 0; k < i; ++k) {
                     const double factor = before[i * n + k];
-                    for (std::size_t j = 0; j < n; ++j) cross[i * n + j] -= factor * cross[k * n + j];
+                    for (std::size_t j = 0; j < n; ++j)
+                        cross[i * n + j] -= factor * cross[k * n + j];
                 }
                 for (std::size_t j = 0; j < n; ++j) cross[i * n + j] /= before[i * n + i];
             }
             for (std::size_t k = 0; k < n; ++k)
                 for (std::size_t i = 0; i < n; ++i) {
                     const double factor = cross[k * n + i];
-                    for (std::size_t j = 0; j < n; ++j) rest[i * n + j] -= factor * cross[k * n + j];
+                    for (std::size_t j = 0; j < n; ++j)
+                        rest[i * n + j] -= factor * cross[k * n + j];
                 }
         }
     }
@@ -114,7 +119,8 @@ std::vector<std::uint32_t> by_merit(const Products& products, double noise) {
         for (std::size_t i = 0; i < n; ++i) column[i] = rest[i * n + best] * scale;
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j < n; ++j) rest[i * n + j] -= column[i] * column[j];
-        for (std::size_t i = 0; i < n; ++i) rest[i * n + i] = std::max(rest[i * n + i], noise * 1e-9 + 1e-300);
+        for (std::size_t i = 0; i < n; ++i)
+            rest[i * n + i] = std::max(rest[i * n + i], noise * 1e-9 + 1e-300);
     }
     return order;
 }
@@ -154,7 +160,8 @@ Path choose_terms(const Products& products, const std::vector<std::size_t>& cand
         std::vector<double> next(m);
         const double scale = 1 / std::sqrt(norm[best]);
         for (std::size_t q = 0; q < m; ++q) {
-            double value = products.between(candidates[best], candidates[q]) + (q == best ? noise : 0.0);
+            double value =
+                products.between(candidates[best], candidates[q]) + (q == best ? noise : 0.0);
             for (const auto& earlier : basis) value -= earlier[best] * earlier[q];
             next[q] = value * scale;
         }
@@ -174,9 +181,9 @@ Path choose_terms(const Products& products, const std::vector<std::size_t>& cand
 
 struct Size {
     std::size_t most_terms;
-    double weight_unit, floor;   // errors below floor * bound^2 are not worth anything
+    double weight_unit, floor;  // errors below floor * bound^2 are not worth anything
 };
-constexpr Size sizes[] = {{3, 0x1p-6, 0.5},   {6, 0x1p-8, 0.4},  {8, 0x1p-9, 0.2},
+constexpr Size sizes[] = {{3, 0x1p-6, 0.5},   {6, 0x1p-8, 0.4},   {8, 0x1p-9, 0.2},
                           {12, 0x1p-11, 0.1}, {16, 0x1p-12, 0.1}, {32, 0x1p-14, 0.1}};
 
 }  // namespace
@@ -192,11 +199,12 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
     if (!(largest > 0) || !std::isfinite(largest)) return {};
     const auto rows = static_cast<double>(sample.rows);
     const double noise = std::max(rows * sample.bound * sample.bound / 3, largest * 1e-13);
-    // An error here shifts every prediction; but models hold no multiples beyond 2^40 (values far from
-    // zero), and the row before, with weights that sum to 1, takes the shift out again.
+    // An error here shifts every prediction; but models hold no multiples beyond 2^40 (values far
+    // from zero), and the row before, with weights that sum to 1, takes the shift out again.
     double farthest = 0;
     for (const double mean : products.mean()) farthest = std::max(farthest, std::abs(mean));
-    const double mean_unit = std::max({sample.bound / 16, std::sqrt(largest / rows) * 1e-6, farthest * 0x1p-40});
+    const double mean_unit =
+        std::max({sample.bound / 16, std::sqrt(largest / rows) * 1e-6, farthest * 0x1p-40});
 
     std::vector<FittedModel> fitted;
     for (const bool natural : {false, true}) {
@@ -205,10 +213,12 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
         if (!natural) order = by_merit(products, noise);
         std::vector<Path> paths(features);
         loop.each(features, [&](std::size_t k) {
-            std::vector<std::size_t> candidates(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k));
+            std::vector<std::size_t> candidates(order.begin(),
+                                                order.begin() + static_cast<std::ptrdiff_t>(k));
             std::sort(candidates.begin(), candidates.end());
             for (std::size_t q = features; q < features * (lags + 1); ++q) candidates.push_back(q);
-            paths[k] = choose_terms(products, candidates, order[k], noise, sizes[std::size(sizes) - 1].most_terms);
+            paths[k] = choose_terms(products, candidates, order[k], noise,
+                                    sizes[std::size(sizes) - 1].most_terms);
         });
         for (const Size& size : sizes) {
             RowModel model;
@@ -224,15 +234,17 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
                 std::size_t count = 0;
                 const double cost = 9 - bits_of(size.weight_unit) * 0.75;
                 for (std::size_t n = 1; n <= std::min(size.most_terms, path.terms.size()); ++n) {
-                    const double saved = rows_of_dataset / 2 *
-                                         bits_of((path.error[count] + floor) / (path.error[n] + floor));
+                    const double saved =
+                        rows_of_dataset / 2 *
+                        bits_of((path.error[count] + floor) / (path.error[n] + floor));
                     if (saved > cost * static_cast<double>(n - count)) count = n;
                 }
                 std::vector<double> matrix(count * count), right(count);
                 for (std::size_t a = 0; a < count; ++a) {
                     right[a] = products.between(path.terms[a], order[k]);
                     for (std::size_t b = 0; b < count; ++b)
-                        matrix[a * count + b] = products.between(path.terms[a], path.terms[b]) + (a == b ? noise : 0.0);
+                        matrix[a * count + b] =
+                            products.between(path.terms[a], path.terms[b]) + (a == b ? noise : 0.0);
                 }
                 if (!solve(matrix, right)) continue;
                 for (std::size_t a = 0; a < count; ++a) {
@@ -240,18 +252,21 @@ std::vector<FittedModel> fit_rows(const Sample& sample, double rows_of_dataset, 
                     if (weight == 0 || !(std::abs(weight) < 0x1p40)) continue;
                     const auto lag = static_cast<std::uint32_t>(path.terms[a] / features);
                     model.lags = std::max(model.lags, lag);
-                    model.terms[k].push_back({lag, static_cast<std::uint32_t>(path.terms[a] % features),
+                    model.terms[k].push_back({lag,
+                                              static_cast<std::uint32_t>(path.terms[a] % features),
                                               weight * size.weight_unit});
                 }
             }
             for (auto& terms : model.terms)
-                std::sort(terms.begin(), terms.end(), [](const RowModel::Term& a, const RowModel::Term& b) {
-                    return a.lag != b.lag ? a.lag < b.lag : a.feature < b.feature;
-                });
+                std::sort(terms.begin(), terms.end(),
+                          [](const RowModel::Term& a, const RowModel::Term& b) {
+                              return a.lag != b.lag ? a.lag < b.lag : a.feature < b.feature;
+                          });
             FittedModel one;
             one.bytes = write_model(model);
             one.model = read_model(one.bytes);
-            one.name = fmt::format("{} terms, {}", size.most_terms, natural ? "in order" : "by merit");
+            one.name =
+                fmt::format("{} terms, {}", size.most_terms, natural ? "in order" : "by merit");
             fitted.push_back(std::move(one));
         }
     }

@@ -36,7 +36,9 @@ double restore(const Grid& grid, double prediction, double residual) {
     } else if constexpr (std::is_same_v<T, float>) {
         const double value = prediction + residual * grid.step;
         constexpr double most = std::numeric_limits<float>::max();
-        return static_cast<double>(static_cast<float>(value < -most ? -most : value > most ? most : value));
+        return static_cast<double>(static_cast<float>(value < -most  ? -most
+                                                      : value > most ? most
+                                                                     : value));
     } else {
         return prediction + residual * grid.step;
     }

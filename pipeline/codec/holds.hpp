@@ -1,4 +1,5 @@
-// When a decoded value keeps its bound. Private to the codec: encoding decides by it, checking reports it.
+// When a decoded value keeps its bound. Private to the codec: encoding decides by it, checking
+// reports it.
 #pragma once
 
 #include <cmath>
@@ -18,8 +19,9 @@ bool is_finite(T value) {
 template <class T>
 double distance(T a, T b) {
     if constexpr (std::is_integral_v<T> && sizeof(T) == 8) {
-        const std::uint64_t apart = a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
-                                          : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
+        const std::uint64_t apart =
+            a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
+                  : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
         return static_cast<double>(apart);
     } else {
         return std::abs(static_cast<double>(a) - static_cast<double>(b));
@@ -29,10 +31,13 @@ double distance(T a, T b) {
 template <class T>
 bool holds(T original, T decoded, const Bound& bound) {
     switch (bound.kind) {
-        case Bound::Kind::exact: return std::memcmp(&original, &decoded, sizeof original) == 0;
-        case Bound::Kind::absolute: return distance(original, decoded) <= bound.value;
+        case Bound::Kind::exact:
+            return std::memcmp(&original, &decoded, sizeof original) == 0;
+        case Bound::Kind::absolute:
+            return distance(original, decoded) <= bound.value;
         case Bound::Kind::pointwise:
-            return distance(original, decoded) <= bound.value * std::abs(static_cast<double>(original));
+            return distance(original, decoded) <=
+                   bound.value * std::abs(static_cast<double>(original));
     }
     return false;
 }

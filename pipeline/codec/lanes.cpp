@@ -5,7 +5,7 @@ namespace narrows::codec {
 namespace {
 
 constexpr std::size_t wide = simd::coding_lanes;
-constexpr std::size_t rows_ahead = 8;   // of the window, before its end is moved to its start
+constexpr std::size_t rows_ahead = 8;  // of the window, before its end is moved to its start
 
 }  // namespace
 
@@ -15,8 +15,9 @@ LaneWalk::LaneWalk(const RowModel& model, std::size_t rows, std::size_t lanes, c
     const auto row = static_cast<std::ptrdiff_t>(features_ * wide);
     for (const auto& terms : model.terms) {
         for (const RowModel::Term& term : terms) {
-            from_.push_back(static_cast<std::int32_t>(static_cast<std::ptrdiff_t>(term.feature * wide) -
-                                                      static_cast<std::ptrdiff_t>(term.lag) * row));
+            from_.push_back(
+                static_cast<std::int32_t>(static_cast<std::ptrdiff_t>(term.feature * wide) -
+                                          static_cast<std::ptrdiff_t>(term.lag) * row));
             weight_.push_back(term.weight);
         }
         first_.push_back(static_cast<std::uint32_t>(from_.size()));
@@ -27,10 +28,23 @@ LaneWalk::LaneWalk(const RowModel& model, std::size_t rows, std::size_t lanes, c
     activity_.assign(features_ * wide, 0.0f);
     history_.assign(features_ * wide, 0);
     coded_.resize(features_);
-    model_ = {features_, model.order.data(), first_.data(), from_.data(), weight_.data(), mean_.data(),
-              features_ <= side_count && rows >= 256, kind, grid.step, grid.low, grid.high};
-    row_ = {window_.data() + lags_ * features_ * wide, activity_.data(), history_.data(), values_.data(),
-            coded_.data(), lanes_};
+    model_ = {features_,
+              model.order.data(),
+              first_.data(),
+              from_.data(),
+              weight_.data(),
+              mean_.data(),
+              features_ <= side_count && rows >= 256,
+              kind,
+              grid.step,
+              grid.low,
+              grid.high};
+    row_ = {window_.data() + lags_ * features_ * wide,
+            activity_.data(),
+            history_.data(),
+            values_.data(),
+            coded_.data(),
+            lanes_};
 }
 
 void LaneWalk::advance() {

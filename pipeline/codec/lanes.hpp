@@ -11,7 +11,8 @@ namespace narrows::codec {
 
 // Is this the grid that the model gives to all chunks?
 inline bool is_usual(const Grid& grid, const CodingStart& start) {
-    return start.step != 0 && grid.step == start.step && grid.low == start.low && grid.high == start.high;
+    return start.step != 0 && grid.step == start.step && grid.low == start.low &&
+           grid.high == start.high;
 }
 
 template <class T>
@@ -23,7 +24,8 @@ constexpr simd::LaneKind lane_kind() {
 class LaneWalk {
 public:
     // rows >= 1, 1 <= lanes <= most_lanes. `kind` and `grid` as LaneModel says.
-    LaneWalk(const RowModel& model, std::size_t rows, std::size_t lanes, const Grid& grid, simd::LaneKind kind);
+    LaneWalk(const RowModel& model, std::size_t rows, std::size_t lanes, const Grid& grid,
+             simd::LaneKind kind);
 
     std::size_t steps() const { return (rows_ + lanes_ - 1) / lanes_; }
     // Lanes that have a row at this step: the first ones.
@@ -36,8 +38,8 @@ public:
     }
     const simd::LaneModel& model() const { return model_; }
     const simd::LaneRow& now() const { return row_; }
-    double* values() { return values_.data(); }         // [features, 16]
-    std::uint16_t* coded() { return coded_.data(); }    // [features]
+    double* values() { return values_.data(); }       // [features, 16]
+    std::uint16_t* coded() { return coded_.data(); }  // [features]
     // After a step: its values are the row before from now on.
     void advance();
 

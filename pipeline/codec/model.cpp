@@ -19,7 +19,7 @@ constexpr std::uint64_t most_units = 100;
 constexpr std::int64_t bias_unit = 64, most_bias = 1 << 18;
 constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
 constexpr std::size_t most_bytes = 64u << 20;
-constexpr std::int64_t most_weight = 63;   // of a symbol, in quarters of binary logarithms
+constexpr std::int64_t most_weight = 63;  // of a symbol, in quarters of binary logarithms
 
 std::int64_t units(double value, double unit) {
     return static_cast<std::int64_t>(std::nearbyint(value / unit));
@@ -34,10 +34,15 @@ double finite(double value) {
 class Following {
 public:
     explicit Following(std::uint32_t list) : list_(list) {}
-    Context context() const { return {size_, 16 * list_, 16 * list_ + std::min(15u, level_of(size_) / 4)}; }
+    Context context() const {
+        return {size_, 16 * list_, 16 * list_ + std::min(15u, level_of(size_) / 4)};
+    }
     void saw(std::int64_t value) {
-        const auto size = static_cast<std::uint32_t>(std::min<std::int64_t>(value < 0 ? -value : value, 1 << 20)) << 8;
-        size_ += static_cast<std::uint32_t>((static_cast<std::int64_t>(size) - static_cast<std::int64_t>(size_)) * 24 >> 8);
+        const auto size =
+            static_cast<std::uint32_t>(std::min<std::int64_t>(value < 0 ? -value : value, 1 << 20))
+            << 8;
+        size_ += static_cast<std::uint32_t>(
+            (static_cast<std::int64_t>(size) - static_cast<std::int64_t>(size_)) * 24 >> 8);
     }
 
 private:
@@ -49,7 +54,9 @@ struct Lists {
 };
 constexpr std::uint8_t has_grid = 1, has_levels = 2;
 
-unsigned bits_for(std::uint32_t count) { return static_cast<unsigned>(std::bit_width(count - 1)); }
+unsigned bits_for(std::uint32_t count) {
+    return static_cast<unsigned>(std::bit_width(count - 1));
+}
 
 // Terms are in the order of their sources, lag * features + feature.
 void put(ByteWriter& out, const RowModel& model, double) {
@@ -60,7 +67,8 @@ void put(ByteWriter& out, const RowModel& model, double) {
     out.put(mean_unit);
     out.put(weight_unit);
     const CodingStart& start = model.start;
-    out.put(static_cast<std::uint8_t>((start.step != 0 ? has_grid : 0) | (start.levels.empty() ? 0 : has_levels)));
+    out.put(static_cast<std::uint8_t>((start.step != 0 ? has_grid : 0) |
+                                      (start.levels.empty() ? 0 : has_levels)));
     if (start.step != 0) {
         out.put(start.step);
         out.put(start.low);
@@ -75,7 +83,8 @@ void put(ByteWriter& out, const RowModel& model, double) {
     const bool natural = std::is_sorted(model.order.begin(), model.order.end());
     coder.uniform(natural, 1);
     if (!natural)
-        for (const std::uint32_t feature : model.order) coder.uniform(feature, bits_for(model.features));
+        for (const std::uint32_t feature : model.order)
+            coder.uniform(feature, bits_for(model.features));
     std::int64_t before = 0;
     for (const double mean : model.mean) {
         const std::int64_t here = units(mean, mean_unit);
@@ -158,17 +167,21 @@ RowModel take_rows(ByteReader& in) {
             RowModel::Term term{static_cast<std::uint32_t>(source / model.features),
                                 static_cast<std::uint32_t>(source % model.features), 0};
             if (term.lag == 0 && place[term.feature] >= k) throw Damaged{"model"};
-            term.weight = finite(static_cast<double>(code(term.lag == 0 ? lists.same : lists.before)) * weight_unit);
+            term.weight = finite(
+                static_cast<double>(code(term.lag == 0 ? lists.same : lists.before)) * weight_unit);
             model.terms[k].push_back(term);
         }
     }
-    for (std::uint32_t level = 0; (flags & has_levels) != 0 && level < simd::residual_levels; ++level) {
+    for (std::uint32_t level = 0; (flags & has_levels) != 0 && level < simd::residual_levels;
+         ++level) {
         if (coder.uniform(1) == 0) continue;
         CodingStart::Level one{level, {}};
         std::int64_t weight = 0;
         for (std::uint8_t& stored : one.weight) {
             const std::int64_t step = code(lists.starts);
-            if (step > most_weight || step < -most_weight || weight + step < 0 || weight + step > most_weight) throw Damaged{"model"};
+            if (step > most_weight || step < -most_weight || weight + step < 0 ||
+                weight + step > most_weight)
+                throw Damaged{"model"};
             weight += step;
             stored = static_cast<std::uint8_t>(weight);
         }
@@ -212,10 +225,14 @@ StencilModel take_stencil(ByteReader& in) {
         term.line = in.take<std::int8_t>();
         term.column = in.take<std::int8_t>();
         term.weight = static_cast<double>(in.take<float>());
-        const bool before = term.plane < 0 || (term.plane == 0 && (term.line < 0 ||
-                                                                   (term.line == 0 && term.column < 0)));
-        const auto far = [](std::int32_t offset) { return offset > stencil_reach || offset < -stencil_reach; };
-        if (!before || far(term.plane) || far(term.line) || far(term.column)) throw Damaged{"model"};
+        const bool before =
+            term.plane < 0 ||
+            (term.plane == 0 && (term.line < 0 || (term.line == 0 && term.column < 0)));
+        const auto far = [](std::int32_t offset) {
+            return offset > stencil_reach || offset < -stencil_reach;
+        };
+        if (!before || far(term.plane) || far(term.line) || far(term.column))
+            throw Damaged{"model"};
         finite(term.weight);
     }
     model.lines = static_cast<std::uint32_t>(in.count(most_bytes));
@@ -229,7 +246,8 @@ StencilModel take_stencil(ByteReader& in) {
         if (left) whole[i] += whole[i - 1];
         if (up) whole[i] += whole[i - model.columns];
         if (left && up) whole[i] -= whole[i - model.columns - 1];
-        model.mean.push_back(finite(static_cast<double>(static_cast<std::int64_t>(whole[i])) * unit));
+        model.mean.push_back(
+            finite(static_cast<double>(static_cast<std::int64_t>(whole[i])) * unit));
     }
     return model;
 }
@@ -268,7 +286,8 @@ NetModel take_net(ByteReader& in) {
             list.saw(value);
             return static_cast<std::int32_t>(value);
         };
-        for (std::size_t i = 0; i < layer.inputs * layer.outputs; ++i) layer.weights.push_back(code(weights, net_most));
+        for (std::size_t i = 0; i < layer.inputs * layer.outputs; ++i)
+            layer.weights.push_back(code(weights, net_most));
         for (std::size_t i = 0; i < layer.outputs; ++i)
             layer.bias.push_back(code(biases, most_bias) * static_cast<std::int32_t>(bias_unit));
     }
@@ -306,7 +325,8 @@ std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
 
 std::string hash_of(std::span<const std::byte> bytes) {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest) == nullptr)
+    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest) ==
+        nullptr)
         throw std::bad_alloc();
     std::string text;
     for (const unsigned char part : digest) {

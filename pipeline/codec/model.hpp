@@ -16,39 +16,41 @@ namespace narrows::codec {
 struct CodingStart {
     struct Level {
         std::uint32_t level;
-        std::array<std::uint8_t, simd::residual_symbols> weight;   // quarters of binary logarithms
+        std::array<std::uint8_t, simd::residual_symbols> weight;  // quarters of binary logarithms
     };
-    double step = 0, low = 0, high = 0;      // of the grid; step 0: each chunk has its own
-    std::vector<Level> levels;               // ascending; others begin as for any data
+    double step = 0, low = 0, high = 0;  // of the grid; step 0: each chunk has its own
+    std::vector<Level> levels;           // ascending; others begin as for any data
 };
 
 // A causal (masked) linear autoencoder over rows of `features` values: each value is predicted from
 // values that come before it in coding order, in its own row or in one of the `lags` rows before.
-//   prediction of feature order[k] = mean + sum over terms of weight * (value(row - lag, feature) - mean)
+//   prediction of feature order[k] = mean + sum over terms of weight * (value(row - lag, feature) -
+//   mean)
 struct RowModel {
     struct Term {
         std::uint32_t lag, feature;
         double weight;
     };
     std::uint32_t features = 0, lags = 0;
-    std::vector<std::uint32_t> order;        // [features], a permutation: coding order
-    std::vector<double> mean;                // [features]
-    std::vector<std::vector<Term>> terms;    // [features], by place in the coding order
-    double mean_unit = 1, weight_unit = 1;   // what means and weights are multiples of
+    std::vector<std::uint32_t> order;       // [features], a permutation: coding order
+    std::vector<double> mean;               // [features]
+    std::vector<std::vector<Term>> terms;   // [features], by place in the coding order
+    double mean_unit = 1, weight_unit = 1;  // what means and weights are multiples of
     CodingStart start;
-    std::shared_ptr<const simd::ResidualTables> tables;   // that start asks for; null: the usual ones
+    std::shared_ptr<const simd::ResidualTables>
+        tables;  // that start asks for; null: the usual ones
 };
 
 // The same weights at every place of a field: offsets back along the last three axes (others are
 // taken together with the first of them).
 struct StencilModel {
     struct Term {
-        std::int32_t plane, line, column;    // offset; the first one that is not 0 is below 0
+        std::int32_t plane, line, column;  // offset; the first one that is not 0 is below 0
         double weight;
     };
     std::vector<Term> terms;
-    std::uint32_t columns = 0, lines = 0;    // of the mean pattern below; 1, 1: one number
-    std::vector<double> mean;                // [lines, columns]
+    std::uint32_t columns = 0, lines = 0;  // of the mean pattern below; 1, 1: one number
+    std::vector<double> mean;              // [lines, columns]
 };
 inline constexpr std::int32_t stencil_reach = 4;
 

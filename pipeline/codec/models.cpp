@@ -40,14 +40,16 @@ std::optional<Bytes> in_file(const std::filesystem::path& path, const std::strin
     try {
         const ArrayFile file(path);
         for (const storage::ArrayInfo& array : file.look().arrays)
-            if (array.path == "/.models/" + hash && array.shape.rank() == 1 && array.value_bytes == 1)
+            if (array.path == "/.models/" + hash && array.shape.rank() == 1 &&
+                array.value_bytes == 1)
                 return rows_of(*file.open(array.path));
-    } catch (const Error&) {   // a place on the path that holds nothing
+    } catch (const Error&) {  // a place on the path that holds nothing
     }
     return std::nullopt;
 }
 
-std::optional<Bytes> in_place(const std::filesystem::path& place, const std::string& hash, ReadModel read = in_file) {
+std::optional<Bytes> in_place(const std::filesystem::path& place, const std::string& hash,
+                              ReadModel read = in_file) {
     std::error_code ignored;
     std::optional<Bytes> bytes =
         std::filesystem::is_directory(place, ignored) ? in_folder(place, hash) : read(place, hash);
@@ -62,7 +64,9 @@ void look_for_models_in(const std::filesystem::path& place) {
     places().push_back(place);
 }
 
-std::optional<Bytes> find_model(const std::string& hash) { return find_model(hash, in_file); }
+std::optional<Bytes> find_model(const std::string& hash) {
+    return find_model(hash, in_file);
+}
 
 std::optional<Bytes> find_model(const std::string& hash, ReadModel read) {
     std::vector<std::filesystem::path> all;
@@ -83,7 +87,8 @@ std::vector<StoredModel> models_of(const std::filesystem::path& compressed) {
     const ArrayFile file(compressed);
     const storage::FileInfo info = file.look();
     if (info.format != "narrows-compressed")
-        throw Error(Fault::input, "\"" + compressed.string() + "\" is not a compressed file of narrows",
+        throw Error(Fault::input,
+                    "\"" + compressed.string() + "\" is not a compressed file of narrows",
                     "narrows compress makes one");
     std::vector<StoredModel> models;
     for (const storage::ArrayInfo& array : info.arrays)
@@ -93,8 +98,11 @@ std::vector<StoredModel> models_of(const std::filesystem::path& compressed) {
             std::optional<Bytes> bytes = in_place(compressed, *hash);
             if (!bytes) bytes = find_model(*hash);
             if (!bytes)
-                throw Error(Fault::input, "the model " + *hash + " of " + array.path + " is not in \"" + compressed.string() + "\"",
-                            "name the file that it was fitted for, or put that on NARROWS_MODEL_PATH");
+                throw Error(
+                    Fault::input,
+                    "the model " + *hash + " of " + array.path + " is not in \"" +
+                        compressed.string() + "\"",
+                    "name the file that it was fitted for, or put that on NARROWS_MODEL_PATH");
             models.push_back({array.path, *hash, std::move(*bytes)});
         }
     return models;

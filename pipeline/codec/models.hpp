@@ -10,7 +10,7 @@
 namespace narrows::codec {
 
 struct StoredModel {
-    std::string path;   // of the dataset that it codes
+    std::string path;  // of the dataset that it codes
     std::string hash;
     Bytes bytes;
 };
@@ -22,8 +22,10 @@ NARROWS_PUBLIC std::vector<StoredModel> models_of(const std::filesystem::path& c
 // folder of models named by their hash.
 NARROWS_PUBLIC void look_for_models_in(const std::filesystem::path& place);
 std::optional<Bytes> find_model(const std::string& hash);
-// The same, where a compressed file is read in another way (in the HDF5 filter: by the HDF5 that calls it).
-using ReadModel = std::optional<Bytes> (*)(const std::filesystem::path& file, const std::string& hash);
+// The same, where a compressed file is read in another way (in the HDF5 filter: by the HDF5 that
+// calls it).
+using ReadModel = std::optional<Bytes> (*)(const std::filesystem::path& file,
+                                           const std::string& hash);
 std::optional<Bytes> find_model(const std::string& hash, ReadModel in_file);
 
 }  // namespace narrows::codec

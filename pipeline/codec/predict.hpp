@@ -1,5 +1,5 @@
-// The way through a field, which encoder and decoder share: it visits every value once, predicts it from values that were visited
-// before, and lets `coder` say what it is. (Rows: lanes.hpp.)
+// The way through a field, which encoder and decoder share: it visits every value once, predicts it
+// from values that were visited before, and lets `coder` say what it is. (Rows: lanes.hpp.)
 //   double Coder::value(std::size_t index, double prediction, Context, std::uint32_t& magnitude)
 // gives the decoded value and the size of the residual that was coded.
 #pragma once
@@ -11,7 +11,8 @@ namespace narrows::codec {
 
 inline constexpr std::uint32_t largest_magnitude = 1u << 20;  // of contexts
 
-// Planes, lines, columns of a field; beyond its edges lies the mean pattern (0 where there is none).
+// Planes, lines, columns of a field; beyond its edges lies the mean pattern (0 where there is
+// none).
 template <class Coder>
 void through_field(const StencilModel& model, std::size_t planes, std::size_t lines,
                    std::size_t columns, Coder& coder) {
@@ -36,7 +37,8 @@ void through_field(const StencilModel& model, std::size_t planes, std::size_t li
             const StencilModel::Term& term = model.terms[i];
             const std::size_t from = (plane + kept - static_cast<std::size_t>(-term.plane)) % kept;
             source[i] = centred.data() + from * plane_size +
-                        static_cast<std::ptrdiff_t>(term.line) * static_cast<std::ptrdiff_t>(wide) + term.column;
+                        static_cast<std::ptrdiff_t>(term.line) * static_cast<std::ptrdiff_t>(wide) +
+                        term.column;
         }
         for (std::size_t line = 0; line < lines; ++line)
             for (std::size_t column = 0; column < columns; ++column) {
@@ -45,25 +47,30 @@ void through_field(const StencilModel& model, std::size_t planes, std::size_t li
                 for (std::size_t i = 0; i < weight.size(); ++i)
                     prediction = prediction + weight[i] * source[i][at];
                 const double mean = has_mean ? model.mean[line * columns + column] : constant;
-                const std::uint64_t left = sizes[at - 1], further = sizes[at - 2], up = sizes[at - wide],
-                                    corner = sizes[at - wide + 1], past = sizes_before[at];
+                const std::uint64_t left = sizes[at - 1], further = sizes[at - 2],
+                                    up = sizes[at - wide], corner = sizes[at - wide + 1],
+                                    past = sizes_before[at];
                 std::uint32_t& busy = activity[line * columns + column];
                 const auto scale = static_cast<std::uint32_t>(
                     planes > 1 ? left * 56 + further * 20 + up * 48 + corner * 24 + past * 20 +
                                      (static_cast<std::uint64_t>(busy) * 88 >> 8)
                                : left * 90 + further * 40 + up * 80 + corner * 46);
                 const std::uint32_t side = std::min(
-                    side_count - 1, 16 * level_of(static_cast<std::uint32_t>(256 * std::max(left, up))) / 2 +
-                                        level_of(busy) / 4);
+                    side_count - 1,
+                    16 * level_of(static_cast<std::uint32_t>(256 * std::max(left, up))) / 2 +
+                        level_of(busy) / 4);
                 const std::uint32_t pattern = static_cast<std::uint32_t>(
                     64 * std::min<std::uint64_t>(3, past) + 16 * std::min<std::uint64_t>(3, left) +
                     4 * std::min<std::uint64_t>(3, up) + std::min<std::uint64_t>(3, corner));
                 std::uint32_t magnitude = 0;
                 now[at] = coder.value((plane * lines + line) * columns + column, prediction + mean,
-                                      {scale, side, pattern}, magnitude) - mean;
+                                      {scale, side, pattern}, magnitude) -
+                          mean;
                 sizes[at] = std::min(magnitude, largest_magnitude);
                 busy += static_cast<std::uint32_t>(
-                    (static_cast<std::int64_t>(sizes[at] << 8) - static_cast<std::int64_t>(busy)) * 24 >> 8);
+                    (static_cast<std::int64_t>(sizes[at] << 8) - static_cast<std::int64_t>(busy)) *
+                        24 >>
+                    8);
             }
     }
 }

@@ -15,7 +15,7 @@ void put_steps(ByteWriter& out, std::span<std::uint32_t> steps, std::size_t stat
         if (step == 0) continue;
         const std::uint32_t start = step >> 16, size = step & 0xffffu;
         std::uint32_t x = state[now];
-        const bool full = x >> 16 >= size;   // written in any case, kept where it counts: no branch
+        const bool full = x >> 16 >= size;  // written in any case, kept where it counts: no branch
         const auto word = static_cast<std::uint16_t>(x);
         std::memcpy(bytes + first - sizeof word, &word, sizeof word);
         first -= full ? sizeof word : 0;

@@ -12,8 +12,8 @@ inline constexpr unsigned rans_bits = 16;
 inline constexpr std::uint32_t rans_total = 1u << rans_bits;  // what all symbols' shares sum to
 inline constexpr std::uint32_t rans_low = 1u << 16;           // states live in [2^16, 2^32)
 
-// `steps` are shares, start << 16 | size (0 < size < rans_total) or 0 where nothing is coded; step i
-// belongs to state i mod `states`. Appends the states and then the words; uses `steps` up.
+// `steps` are shares, start << 16 | size (0 < size < rans_total) or 0 where nothing is coded; step
+// i belongs to state i mod `states`. Appends the states and then the words; uses `steps` up.
 void put_steps(ByteWriter& out, std::span<std::uint32_t> steps, std::size_t states);
 
 class RansDecoder {
@@ -22,7 +22,8 @@ public:
     std::uint32_t slot() const { return state_[now_] & (rans_total - 1); }
     // Ends the symbol that holds slot(); the next state's turn.
     void advance(std::uint32_t start, std::uint32_t size) {
-        std::uint32_t x = size * (state_[now_] >> rans_bits) + (state_[now_] & (rans_total - 1)) - start;
+        std::uint32_t x =
+            size * (state_[now_] >> rans_bits) + (state_[now_] & (rans_total - 1)) - start;
         if (x < rans_low) x = x << 16 | next_word();
         state_[now_] = x;
         now_ = now_ + 1 == states_ ? 0 : now_ + 1;

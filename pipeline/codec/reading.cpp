@@ -8,7 +8,8 @@ namespace {
 
 class Decoder final : public storage::ChunkDecoder {
 public:
-    Decoder(Numeric type, std::shared_ptr<const Model> model) : type_(type), model_(std::move(model)) {}
+    Decoder(Numeric type, std::shared_ptr<const Model> model)
+        : type_(type), model_(std::move(model)) {}
     bool decode(std::span<const std::byte> stored, std::span<std::byte> chunk) const override {
         return decode_chunk(stored, type_, model_.get(), chunk);
     }
@@ -28,10 +29,11 @@ std::shared_ptr<const storage::ChunkDecoder> make_decoder(
         Bytes bytes;
         try {
             bytes = fetch(path);
-        } catch (const Error&) {   // only the hash is here
+        } catch (const Error&) {  // only the hash is here
             std::optional<Bytes> found = hash == nullptr ? std::nullopt : find_model(*hash);
             if (!found)
-                throw Error(Fault::input, path + ", the model of " + info.path + ", is not in this file",
+                throw Error(Fault::input,
+                            path + ", the model of " + info.path + ", is not in this file",
                             "-m FILE that it was fitted for, or put that on NARROWS_MODEL_PATH");
             bytes = std::move(*found);
         }

@@ -10,8 +10,7 @@ using simd::ResidualTables;
 
 // What a level's distribution begins as: both sides fall off from the middle by so many 256ths a
 // symbol, as residuals of the level's scale do. Levels from 16 on: the last two in turn.
-constexpr std::uint32_t falling[] = {2,  2,  3,  5,  8,  12, 18,  26,  37,  52, 72, 95,
-                                     123, 149, 173, 193};
+constexpr std::uint32_t falling[] = {2, 2, 3, 5, 8, 12, 18, 26, 37, 52, 72, 95, 123, 149, 173, 193};
 
 Distribution weighted(const std::uint32_t (&weight)[residual_symbols]) {
     std::uint64_t sum = 0, below = 0;
@@ -27,12 +26,13 @@ Distribution weighted(const std::uint32_t (&weight)[residual_symbols]) {
 Distribution falling_by(std::uint32_t part) {
     std::uint32_t weight[residual_symbols];
     weight[16] = 1u << 20;
-    for (std::uint32_t s = 17; s < residual_symbols; ++s) weight[s] = std::max(64u, weight[s - 1] * part / 256);
+    for (std::uint32_t s = 17; s < residual_symbols; ++s)
+        weight[s] = std::max(64u, weight[s - 1] * part / 256);
     for (std::uint32_t s = 16; s-- > 0;) weight[s] = std::max(64u, weight[s + 1] * part / 256);
     return weighted(weight);
 }
 
-constexpr std::uint32_t quarters[] = {256, 304, 362, 431};   // 2^(i / 4) in 1/256
+constexpr std::uint32_t quarters[] = {256, 304, 362, 431};  // 2^(i / 4) in 1/256
 constexpr std::uint8_t most_quarters = 63, seen_at_start = 12;
 
 }  // namespace
@@ -69,10 +69,12 @@ std::vector<CodingStart::Level> levels_of(const ResidualTables& tables) {
         CodingStart::Level one{level, {}};
         for (std::uint32_t s = 0; s < residual_symbols; ++s) {
             const std::uint32_t low = tables.of[level].low[s];
-            const std::uint32_t high = s + 1 < residual_symbols ? tables.of[level].low[s + 1] : rans_total;
+            const std::uint32_t high =
+                s + 1 < residual_symbols ? tables.of[level].low[s + 1] : rans_total;
             // To the nearest quarter, of 16 shares as 0.
             std::uint8_t best = 0;
-            while (best < most_quarters && (quarters[best % 4] << (best / 4)) < 16 * (high - low)) ++best;
+            while (best < most_quarters && (quarters[best % 4] << (best / 4)) < 16 * (high - low))
+                ++best;
             one.weight[s] = best;
         }
         out.push_back(one);
@@ -80,8 +82,10 @@ std::vector<CodingStart::Level> levels_of(const ResidualTables& tables) {
     return out;
 }
 
-ResidualEncoder::ResidualEncoder(std::size_t lanes, std::size_t expected, const ResidualTables* start)
-    : lanes_(lanes), tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
+ResidualEncoder::ResidualEncoder(std::size_t lanes, std::size_t expected,
+                                 const ResidualTables* start)
+    : lanes_(lanes),
+      tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
     writer_.tables = tables_.get();
     grow(0, 0, 64);
     if (expected > step_room_) {
@@ -95,7 +99,8 @@ void ResidualEncoder::grow(std::size_t steps, std::size_t bytes, std::size_t res
     const auto larger = [](auto& array, std::size_t& room, std::size_t used, std::size_t wanted) {
         if (wanted <= room) return;
         room = wanted + wanted / 2;
-        auto more = std::make_unique_for_overwrite<typename std::remove_reference_t<decltype(array)>::element_type[]>(room);
+        auto more = std::make_unique_for_overwrite<
+            typename std::remove_reference_t<decltype(array)>::element_type[]>(room);
         std::copy_n(array.get(), used, more.get());
         array = std::move(more);
     };
@@ -120,8 +125,10 @@ Bytes ResidualEncoder::finish() {
     return out.take();
 }
 
-ResidualDecoder::ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes, const ResidualTables* start)
-    : lanes_(lanes), tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
+ResidualDecoder::ResidualDecoder(std::span<const std::byte> stream, std::size_t lanes,
+                                 const ResidualTables* start)
+    : lanes_(lanes),
+      tables_(start == nullptr ? new_tables() : std::make_unique<ResidualTables>(*start)) {
     ByteReader in(stream);
     const auto bits = in.block();
     bits_.assign(bits.begin(), bits.end());
@@ -148,7 +155,8 @@ std::uint64_t ResidualDecoder::uniform(unsigned bits) {
 
 void ResidualDecoder::end() const {
     bool right = reader_.word == reader_.end && (reader_.bits.end - reader_.bits.at) < 8;
-    for (std::size_t lane = 0; lane < lanes_; ++lane) right = right && reader_.state[lane] == rans_low;
+    for (std::size_t lane = 0; lane < lanes_; ++lane)
+        right = right && reader_.state[lane] == rans_low;
     if (!right) throw Damaged{"coded values"};
 }
 

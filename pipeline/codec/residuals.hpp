@@ -1,7 +1,7 @@
 // Codes residuals - small whole numbers around 0 - by what their neighbours were. A residual is cut
 // into a coarse part of 32 symbols, whose distribution is learned by context, and low bits that are
-// close to uniform. The work is done by kernels (pipeline/simd/residuals.hpp). One rule: contexts are
-// made of residuals that the decoder already has.
+// close to uniform. The work is done by kernels (pipeline/simd/residuals.hpp). One rule: contexts
+// are made of residuals that the decoder already has.
 #pragma once
 
 #include <algorithm>
@@ -58,13 +58,14 @@ public:
     void uniform(std::uint64_t value, unsigned bits);
     // Once, at the end.
     Bytes finish();
-    const simd::ResidualTables& tables() const { return *tables_; }   // as they are now
+    const simd::ResidualTables& tables() const { return *tables_; }  // as they are now
 
 private:
     void reserve(std::size_t residuals) {
         const auto steps = static_cast<std::size_t>(writer_.step - steps_.get());
         const auto bytes = static_cast<std::size_t>(writer_.bits.at - bits_.get());
-        if (step_room_ - steps < residuals || bit_room_ - bytes < residuals * simd::residual_most_bytes + 8)
+        if (step_room_ - steps < residuals ||
+            bit_room_ - bytes < residuals * simd::residual_most_bytes + 8)
             grow(steps, bytes, residuals);
     }
     void grow(std::size_t steps, std::size_t bytes, std::size_t residuals);
@@ -72,7 +73,7 @@ private:
     const simd::CodingKernels& kernels_ = simd::coding_kernels();
     std::size_t lanes_;
     std::unique_ptr<simd::ResidualTables> tables_;
-    std::unique_ptr<std::uint32_t[]> steps_;   // not cleared: there are many
+    std::unique_ptr<std::uint32_t[]> steps_;  // not cleared: there are many
     std::unique_ptr<std::uint8_t[]> bits_;
     std::size_t step_room_ = 0, bit_room_ = 0;
     simd::ResidualWriter writer_;
@@ -103,7 +104,7 @@ private:
     const simd::CodingKernels& kernels_ = simd::coding_kernels();
     std::size_t lanes_;
     std::unique_ptr<simd::ResidualTables> tables_;
-    Bytes bits_, words_;   // with room behind them
+    Bytes bits_, words_;  // with room behind them
     simd::ResidualReader reader_;
 };
 

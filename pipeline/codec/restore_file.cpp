@@ -16,19 +16,23 @@ namespace {
 
 using storage::ArrayInfo;
 
-bool is_model(const ArrayInfo& info) { return info.path.starts_with("/.models/"); }
+bool is_model(const ArrayInfo& info) {
+    return info.path.starts_with("/.models/");
+}
 
 // Rows that are decoded together.
 std::int64_t block_rows(const ArrayInfo& info) {
     const std::int64_t rows = std::max<std::int64_t>(1, rows_of(info));
     if (!info.chunk.empty()) return std::min(rows, info.chunk[0]);
-    return std::clamp<std::int64_t>(static_cast<std::int64_t>((4u << 20) / std::max<std::size_t>(1, row_bytes(info))), 1, rows);
+    return std::clamp<std::int64_t>(
+        static_cast<std::int64_t>((4u << 20) / std::max<std::size_t>(1, row_bytes(info))), 1, rows);
 }
 
 storage::FileInfo look(const storage::ArrayFile& file) {
     storage::FileInfo info = file.look();
     if (info.format != "narrows-compressed")
-        throw Error(Fault::input, "'" + file.path().string() + "' is not a compressed file of narrows",
+        throw Error(Fault::input,
+                    "'" + file.path().string() + "' is not a compressed file of narrows",
                     "narrows compress makes one");
     return info;
 }
@@ -56,9 +60,10 @@ WholeFile whole_file(const storage::ArrayFile& file) {
         const std::shared_ptr<storage::ArrayReader> reader = file.open(array.path);
         ArrayInfo plain = reader->info();
         plain.big_endian = false;
-        out.inputs.push_back({plain, [reader](std::int64_t first, std::int64_t count, std::byte* values) {
-                                  reader->read(first, count, values);
-                              }});
+        out.inputs.push_back(
+            {plain, [reader](std::int64_t first, std::int64_t count, std::byte* values) {
+                 reader->read(first, count, values);
+             }});
     }
     return out;
 }
@@ -70,13 +75,16 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
     std::erase_if(info.arrays, is_model);
     for (ArrayInfo& array : info.arrays)
         std::erase_if(array.attributes, [](const auto& attribute) {
-            return attribute.first == "narrows_bound" || attribute.first == "narrows_method" || attribute.first == "narrows_model";
+            return attribute.first == "narrows_bound" || attribute.first == "narrows_method" ||
+                   attribute.first == "narrows_model";
         });
     // The source's own identity, where it had one.
     std::vector<std::pair<std::string, storage::Attribute>> attributes;
     for (const auto& [name, value] : info.attributes)
-        if (name.starts_with("narrows_source_")) attributes.emplace_back(name.substr(15), value);
-        else if (name != "format" && name != "format_version" && name != "created_by") attributes.emplace_back(name, value);
+        if (name.starts_with("narrows_source_"))
+            attributes.emplace_back(name.substr(15), value);
+        else if (name != "format" && name != "format_version" && name != "created_by")
+            attributes.emplace_back(name, value);
     info.attributes = attributes;
     storage::RestoredWriter out(to, info);
     std::uint64_t total = 0;
@@ -96,18 +104,22 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
                 reader->read(begin, count, bytes.data());
                 out.write(number, begin, bytes);
             });
-            const std::int64_t done = std::min<std::int64_t>(rows, static_cast<std::int64_t>(first + together) * block);
-            const auto bytes = static_cast<std::uint64_t>(done - static_cast<std::int64_t>(first) * block) * row;
+            const std::int64_t done =
+                std::min<std::int64_t>(rows, static_cast<std::int64_t>(first + together) * block);
+            const auto bytes =
+                static_cast<std::uint64_t>(done - static_cast<std::int64_t>(first) * block) * row;
             total += bytes;
             if (job.progress) job.progress(bytes);
-            if (job.stop && job.stop()) throw Error(Fault::run, "stopped before the file was whole");
+            if (job.stop && job.stop())
+                throw Error(Fault::run, "stopped before the file was whole");
         }
     }
     out.commit();
     return total;
 }
 
-Verification verify_file(const std::filesystem::path& path, const std::vector<Input>& against, const Loop& loop) {
+Verification verify_file(const std::filesystem::path& path, const std::vector<Input>& against,
+                         const Loop& loop) {
     const storage::ArrayFile file(path);
     Verification result;
     for (const ArrayInfo& array : look(file).arrays) {
@@ -120,9 +132,11 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
             result.problems.push_back(array.path + " is not in the data to compare with");
             continue;
         }
-        if (original != nullptr && (!(original->info.shape == array.shape) || original->info.type != array.type ||
-                                    original->info.value_bytes != array.value_bytes)) {
-            result.problems.push_back(array.path + " has another shape or type in the data to compare with");
+        if (original != nullptr &&
+            (!(original->info.shape == array.shape) || original->info.type != array.type ||
+             original->info.value_bytes != array.value_bytes)) {
+            result.problems.push_back(array.path +
+                                      " has another shape or type in the data to compare with");
             continue;
         }
         std::unique_ptr<storage::ArrayReader> reader;
@@ -149,7 +163,8 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                 part = {};
                 const std::int64_t begin = static_cast<std::int64_t>(first + i) * block;
                 const std::int64_t count = std::min(block, rows - begin);
-                Bytes decoded(static_cast<std::size_t>(count) * row_bytes(array)), wanted(decoded.size());
+                Bytes decoded(static_cast<std::size_t>(count) * row_bytes(array)),
+                    wanted(decoded.size());
                 try {
                     reader->read(begin, count, decoded.data());
                 } catch (const Error& error) {
@@ -157,11 +172,14 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                     return;
                 }
                 if (original == nullptr) {
-                    part.report.values = decoded.size() / std::max<std::size_t>(1, array.value_bytes);
+                    part.report.values =
+                        decoded.size() / std::max<std::size_t>(1, array.value_bytes);
                 } else {
                     original->read(begin, count, wanted.data());
-                    if (array.numeric) compare(array.type, wanted, decoded, bound, array.fill_value, part.report);
-                    else part.report.violations = decoded != wanted;
+                    if (array.numeric)
+                        compare(array.type, wanted, decoded, bound, array.fill_value, part.report);
+                    else
+                        part.report.violations = decoded != wanted;
                 }
             });
             for (std::size_t i = 0; i < count_here; ++i) {
@@ -169,7 +187,8 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                 result.values += parts[i].report.values;
                 result.violations += parts[i].report.violations;
                 result.max_error = std::max(result.max_error, parts[i].report.max_error);
-                if (!parts[i].problem.empty() && result.problems.size() < 100) result.problems.push_back(parts[i].problem);
+                if (!parts[i].problem.empty() && result.problems.size() < 100)
+                    result.problems.push_back(parts[i].problem);
             }
         }
     }

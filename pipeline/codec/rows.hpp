@@ -5,11 +5,14 @@
 
 namespace narrows::codec {
 
-inline std::int64_t rows_of(const storage::ArrayInfo& info) { return info.shape.rank() == 0 ? 1 : info.shape[0]; }
+inline std::int64_t rows_of(const storage::ArrayInfo& info) {
+    return info.shape.rank() == 0 ? 1 : info.shape[0];
+}
 
 inline std::size_t row_bytes(const storage::ArrayInfo& info) {
     std::size_t bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis) bytes *= static_cast<std::size_t>(info.shape[axis]);
+    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis)
+        bytes *= static_cast<std::size_t>(info.shape[axis]);
     return bytes;
 }
 

@@ -51,8 +51,8 @@ void put_exceptions(ByteWriter& out, std::span<const std::uint8_t> mask,
     put_packed(out, shuffled);
 }
 
-std::vector<std::uint8_t> take_exceptions(ByteReader& in, std::size_t count, std::span<std::byte> values,
-                                          std::size_t value_bytes) {
+std::vector<std::uint8_t> take_exceptions(ByteReader& in, std::size_t count,
+                                          std::span<std::byte> values, std::size_t value_bytes) {
     const std::size_t run_count = in.count(count);
     if (run_count == 0) return {};
     std::vector<std::uint8_t> mask(count);
@@ -124,7 +124,8 @@ StencilModel differences(std::uint8_t axes) {
     // One minus the product of (1 - shift) over the axes.
     for (std::int32_t corner = 1; corner < 1 << axes; ++corner) {
         const std::int32_t column = corner & 1, line = corner >> 1 & 1, plane = corner >> 2 & 1;
-        model.terms.push_back({-plane, -line, -column, (column + line + plane) % 2 == 1 ? 1.0 : -1.0});
+        model.terms.push_back(
+            {-plane, -line, -column, (column + line + plane) % 2 == 1 ? 1.0 : -1.0});
     }
     return model;
 }

@@ -6,8 +6,10 @@ namespace narrows::codec {
 
 Bytes compress(std::span<const std::byte> bytes, int level) {
     Bytes out(ZSTD_compressBound(bytes.size()));
-    const std::size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
-    if (ZSTD_isError(size)) throw Error(Fault::run, std::string("zstd: ") + ZSTD_getErrorName(size));
+    const std::size_t size =
+        ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
+    if (ZSTD_isError(size))
+        throw Error(Fault::run, std::string("zstd: ") + ZSTD_getErrorName(size));
     out.resize(size);
     return out;
 }

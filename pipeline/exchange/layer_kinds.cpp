@@ -116,7 +116,8 @@ void LayerReader::dense(const onnx::Node& node, std::vector<float> matrix, std::
     }
     const auto units = static_cast<std::int64_t>(outputs);
     add(node, {"dense",
-               {setting::integer("units", units), setting::text("act", "linear"), setting::flag("bias", !bias.empty())},
+               {setting::integer("units", units), setting::text("act", "linear"),
+                setting::flag("bias", !bias.empty())},
                {}});
     weight("weight", Shape{dims_[0], units}, std::move(matrix));
     if (!bias.empty()) weight("bias", Shape{units}, std::move(bias));
@@ -235,12 +236,13 @@ void LayerReader::convolution(const Link& link, bool up) {
         refuse(node, "its weights do not fit " + std::to_string(channels) + " channels");
     const std::vector<std::int64_t> taps_of(kernel.dims.begin() + 2, kernel.dims.end());
     const Geometry windows = geometry(node, taps_of, {dims_.begin() + 1, dims_.end()});
-    LayerSpec spec{std::string(axes == 1 ? "conv1d" : "conv") + (up ? "_transposed" : ""),
-                   {setting::integer("units", units), setting::numbers("kernel", windows.kernel),
-                    setting::numbers("stride", windows.stride), setting::numbers("padding", windows.padding),
-                    setting::numbers("dilation", windows.dilation), setting::integer("groups", groups),
-                    setting::text("act", "linear"), setting::flag("bias", node.input_size() > 2)},
-                   {}};
+    LayerSpec spec{
+        std::string(axes == 1 ? "conv1d" : "conv") + (up ? "_transposed" : ""),
+        {setting::integer("units", units), setting::numbers("kernel", windows.kernel),
+         setting::numbers("stride", windows.stride), setting::numbers("padding", windows.padding),
+         setting::numbers("dilation", windows.dilation), setting::integer("groups", groups),
+         setting::text("act", "linear"), setting::flag("bias", node.input_size() > 2)},
+        {}};
     if (up) {
         if (Attributes(node).find("output_shape", onnx::Attribute::INTS) != nullptr ||
             Attributes(node).text("auto_pad", "NOTSET") != "NOTSET")
@@ -287,11 +289,12 @@ void LayerReader::pooling(const Link& link) {
         refuse(node, "dilated pooling is not read");
     if (!maximum && padded && attributes.integer("count_include_pad", 0) != 0)
         refuse(node, "counts its padding, which is another mean");
-    add(node, {maximum ? "max_pool" : "average_pool",
-               {setting::numbers("size", windows.kernel), setting::numbers("stride", windows.stride),
-                setting::numbers("padding", windows.padding),
-                setting::flag("ceil", attributes.integer("ceil_mode", 0) != 0)},
-               {}});
+    add(node,
+        {maximum ? "max_pool" : "average_pool",
+         {setting::numbers("size", windows.kernel), setting::numbers("stride", windows.stride),
+          setting::numbers("padding", windows.padding),
+          setting::flag("ceil", attributes.integer("ceil_mode", 0) != 0)},
+         {}});
     for (std::size_t axis = 0; axis < axes; ++axis) dims_[axis + 1] = ours_[axis];
 }
 

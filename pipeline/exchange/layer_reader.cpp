@@ -287,8 +287,8 @@ void LayerReader::settle() {
 }
 
 void LayerReader::check_decoder() const {
-    const bool several = input_dims_.size() > 1 && input_dims_[0] != 1 &&
-                         product(input_dims_) != input_dims_[0];
+    const bool several =
+        input_dims_.size() > 1 && input_dims_[0] != 1 && product(input_dims_) != input_dims_[0];
     const bool here = order_ == Order::channels_last && !one_order();
     const bool there = input_order_ == Order::channels_last;
     if (several && product(dims_) == product(input_dims_) && here != there)

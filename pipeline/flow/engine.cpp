@@ -149,7 +149,7 @@ void Engine::report(bool epoch_finished, std::map<std::string, double> row) {
     out.epoch =
         plan.training() ? plan.part.epochs_before + progress.epoch + (epoch_finished ? 0 : 1) : 0;
     if (const double loss = metrics.mean("loss"); !std::isnan(loss)) loss_ = loss;
-    out.loss = loss_;   // of the epoch before, until this one has any
+    out.loss = loss_;  // of the epoch before, until this one has any
     out.seconds = seconds();
     out.memory_bound = plan.memory_bound;
     out.resident_bytes = resident_bytes();

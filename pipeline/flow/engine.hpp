@@ -1,9 +1,10 @@
-// What happens to a packet in each of the graph's bodies. Knows no oneTBB type; graph.cpp says when.
+// What happens to a packet in each of the graph's bodies. Knows no oneTBB type; graph.cpp says
+// when.
 #pragma once
 
 #include <chrono>
-#include <limits>
 #include <functional>
+#include <limits>
 
 #include "pipeline/flow/failure.hpp"
 #include "pipeline/flow/loop.hpp"
@@ -18,13 +19,13 @@ class Engine {
 public:
     explicit Engine(const Plan& plan);
 
-    bool next(Context::Place& place);             // the source's body: stops on failure and signals
+    bool next(Context::Place& place);  // the source's body: stops on failure and signals
     void begin(Packet& packet, const Context::Place& place);
     void process(std::size_t node, Packet& packet);
-    void check_loss(Packet& packet);              // before the gradients' way back
+    void check_loss(Packet& packet);  // before the gradients' way back
     void backward(std::size_t node, Packet& packet);
     void update(std::size_t node, Packet& packet);
-    void updated(Packet& packet);                 // progress and metrics are those after the update
+    void updated(Packet& packet);  // progress and metrics are those after the update
     void retire(Packet& packet);
 
     bool stop_requested() const {
@@ -43,8 +44,8 @@ public:
     Failure failure;
     Work work;
     Progress progress;
-    std::vector<std::uint64_t> skip_below;        // per node: samples that it has from an earlier run
-    std::atomic<std::uint64_t> begun{0};          // packets
+    std::vector<std::uint64_t> skip_below;  // per node: samples that it has from an earlier run
+    std::atomic<std::uint64_t> begun{0};    // packets
     std::uint64_t retired = 0;
     std::uint64_t samples_done = 0;
 
@@ -58,7 +59,7 @@ private:
 
     std::atomic<bool> stopping_{false};
     std::chrono::steady_clock::time_point start_, reported_;
-    double loss_ = std::numeric_limits<double>::quiet_NaN();   // last one that was reported
+    double loss_ = std::numeric_limits<double>::quiet_NaN();  // last one that was reported
 };
 
 }  // namespace narrows::flow

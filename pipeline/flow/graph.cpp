@@ -79,7 +79,7 @@ struct Graph::Nodes {
                                  [this, own = std::move(body)](Packet* packet, Ports& ports) {
                                      taken_over(packet);
                                      own(*packet, ports);
-                                     handed_over(this);   // to whoever waits for the graph
+                                     handed_over(this);  // to whoever waits for the graph
                                  });
     }
     static auto& out(Hop& from) { return tf::output_port<0>(from); }
@@ -96,13 +96,14 @@ struct Graph::Nodes {
             const NodePlan& node = plan.nodes[i];
             if (node.stage != which) continue;
             const Threads threads = node.type->threads;
-            Hop& work = hop(threads == Threads::parallel ? tf::unlimited : tf::serial,
-                            [this, i, serial = threads != Threads::parallel](Packet& packet, Ports& ports) {
-                                if (serial) taken_over(&engine.plan.nodes[i]);
-                                engine.process(i, packet);
-                                if (serial) handed_over(&engine.plan.nodes[i]);
-                                send(ports, &packet);
-                            });
+            Hop& work =
+                hop(threads == Threads::parallel ? tf::unlimited : tf::serial,
+                    [this, i, serial = threads != Threads::parallel](Packet& packet, Ports& ports) {
+                        if (serial) taken_over(&engine.plan.nodes[i]);
+                        engine.process(i, packet);
+                        if (serial) handed_over(&engine.plan.nodes[i]);
+                        send(ports, &packet);
+                    });
             worker[i] = &work;
             entry[i] = &work;
             if (threads == Threads::ordered) {
@@ -129,7 +130,8 @@ struct Graph::Nodes {
         for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
             if (plan.nodes[i].stage != which) continue;
             if (plan.nodes[i].previous == 0) tf::make_edge(start, *entry[i]);
-            for (const std::size_t next : plan.nodes[i].next) tf::make_edge(out(*worker[i]), *entry[next]);
+            for (const std::size_t next : plan.nodes[i].next)
+                tf::make_edge(out(*worker[i]), *entry[next]);
             if (plan.nodes[i].next.empty()) tf::make_edge(out(*worker[i]), end);
         }
         return end;
@@ -201,7 +203,7 @@ struct Graph::Nodes {
 
     Engine& engine;
     tf::graph graph;
-    std::array<std::uint32_t, 4> ends{};   // nodes that end each stage
+    std::array<std::uint32_t, 4> ends{};  // nodes that end each stage
     tf::input_node<Context::Place> numbers;
     tf::buffer_node<Packet*> free;
     tf::join_node<Birth, tf::reserving> births;
@@ -213,11 +215,17 @@ struct Graph::Nodes {
     std::deque<tf::multifunction_node<Pass, std::tuple<Packet*>>> gates;
 };
 
-void set_nodes_in_order(bool one_by_one) { in_order = one_by_one; }
-bool nodes_in_order() { return in_order; }
+void set_nodes_in_order(bool one_by_one) {
+    in_order = one_by_one;
+}
+bool nodes_in_order() {
+    return in_order;
+}
 
 Graph::Graph(Engine& engine) : nodes_(std::make_unique<Nodes>(engine)) {}
-Graph::~Graph() { nodes_->graph.wait_for_all(); }
+Graph::~Graph() {
+    nodes_->graph.wait_for_all();
+}
 
 void Graph::run() {
     handed_over(&nodes_->weights);

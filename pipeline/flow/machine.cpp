@@ -19,8 +19,7 @@ std::size_t usable_threads() {
     std::size_t count = std::max(1u, std::thread::hardware_concurrency());
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        count = std::max(1, CPU_COUNT(&set));
+    if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
     const double quota = cgroup_allowance().processors;
     if (quota < static_cast<double>(count))
         count = static_cast<std::size_t>(std::max(1.0, std::ceil(quota)));
@@ -42,7 +41,8 @@ std::uint64_t resident_bytes() {
 
 std::uint64_t peak_bytes() {
     rusage usage{};
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_maxrss) * 1024 : 0;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_maxrss) * 1024
+                                               : 0;
 }
 
 }  // namespace narrows::flow

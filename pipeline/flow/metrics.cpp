@@ -12,7 +12,9 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 // "loss", "validation_loss", then by name.
 bool before(const std::string& a, const std::string& b) {
-    const auto rank = [](const std::string& name) { return name == "loss" ? 0 : name == "validation_loss" ? 1 : 2; };
+    const auto rank = [](const std::string& name) {
+        return name == "loss" ? 0 : name == "validation_loss" ? 1 : 2;
+    };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
     const std::optional<Element> first = element_of(a), second = element_of(b);
     if (first && second && first->vector == second->vector) return first->index < second->index;
@@ -82,7 +84,8 @@ void Metrics::add(const Packet& packet, std::optional<double> loss) {
     const auto count = static_cast<double>(packet.place.count);
     if (loss) add(name_in(phase, "loss"), *loss * count, count);
     for (const auto& list : packet.metrics)
-        for (const Metric& metric : list) add(name_in(phase, metric.name), metric.sum, metric.weight);
+        for (const Metric& metric : list)
+            add(name_in(phase, metric.name), metric.sum, metric.weight);
 }
 
 double Metrics::mean(std::string_view name) const {
@@ -96,7 +99,8 @@ double Metrics::ended(std::string_view name, Phase phase) const {
 std::map<std::string, double> Metrics::means() const {
     std::map<std::string, double> out;
     for (const Progress::Partial& partial : sums_)
-        if (partial.weight > 0 && !hidden(partial.name)) out[partial.name] = partial.sum / partial.weight;
+        if (partial.weight > 0 && !hidden(partial.name))
+            out[partial.name] = partial.sum / partial.weight;
     return out;
 }
 

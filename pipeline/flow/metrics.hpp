@@ -25,8 +25,8 @@ public:
     std::map<std::string, double> means() const;
     void note(const std::string& name, double value) { add(name, value, 1); }  // of the whole epoch
     double ended(std::string_view name, Phase phase) const;  // mean of the epoch that ended last
-    // Appends a row to the progress's history, notes the best loss (patience), then begins anew. True:
-    // the best of a run that has validation, whose best model is kept.
+    // Appends a row to the progress's history, notes the best loss (patience), then begins anew.
+    // True: the best of a run that has validation, whose best model is kept.
     bool end_epoch(Progress& progress);
     std::vector<Progress::Partial> partial() const { return sums_; }
     void resume(std::vector<Progress::Partial> partial) { sums_ = std::move(partial); }

@@ -49,16 +49,17 @@ void Opening::stream(std::int64_t samples, std::int64_t batch, std::int64_t vali
                  std::to_string(batch) + " but another source brings " +
                  std::to_string(plan_.samples) + " in batches of " + std::to_string(plan_.batch),
              "give all sources as many samples, and one batch size");
-    if (samples < 1) throw Error(Fault::input, "there are no samples", "check the data and its rows");
+    if (samples < 1)
+        throw Error(Fault::input, "there are no samples", "check the data and its rows");
     plan_.samples = samples;
     plan_.batch = batch;
     plan_.validation = plan_.training() ? validation : 0;
 }
 
 std::uint64_t Opening::total_steps() const {
-    return plan_.training() ? plan_.steps_per_epoch() *
-                                  static_cast<std::uint64_t>(plan_.pipeline.run.epochs)
-                            : 0;
+    return plan_.training()
+               ? plan_.steps_per_epoch() * static_cast<std::uint64_t>(plan_.pipeline.run.epochs)
+               : 0;
 }
 std::uint32_t Opening::epochs() const {
     return plan_.training() ? static_cast<std::uint32_t>(plan_.pipeline.run.epochs) : 0;
@@ -84,7 +85,9 @@ bool Opening::peek(std::string_view port, std::span<const std::int64_t> rows, vo
     return origin.node->peek(origin.outputs[from.origins[0].output].name, rows, values);
 }
 
-void Opening::disable(std::string_view port) { output(port).enabled = false; }
+void Opening::disable(std::string_view port) {
+    output(port).enabled = false;
+}
 
 std::size_t Opening::reserve(std::size_t bytes) {
     node_.workspaces.push_back({bytes, 0});

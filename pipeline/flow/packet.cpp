@@ -21,7 +21,8 @@ Packet::Packet(const Plan& plan, std::byte* gated_)
       gradient_written(plan.gradient_flags),
       metrics(plan.nodes.size()),
       waiting(new std::atomic<std::uint32_t>[plan.nodes.size() + 1]) {
-    const std::size_t ids = (static_cast<std::size_t>(plan.batch) * sizeof(std::int64_t) + 63) / 64 * 64;
+    const std::size_t ids =
+        (static_cast<std::size_t>(plan.batch) * sizeof(std::int64_t) + 63) / 64 * 64;
     sample_ids = {reinterpret_cast<std::int64_t*>(own.data() + plan.slot_bytes - ids),
                   static_cast<std::size_t>(plan.batch)};
 }
@@ -34,7 +35,8 @@ void Packet::begin(const Plan& plan, const Context::Place& at) {
     std::fill(gradient_written.begin(), gradient_written.end(), std::uint8_t{0});
     for (auto& list : metrics) list.clear();
     for (std::size_t i = 0; i < plan.nodes.size(); ++i)
-        waiting[i].store(static_cast<std::uint32_t>(plan.nodes[i].previous), std::memory_order_relaxed);
+        waiting[i].store(static_cast<std::uint32_t>(plan.nodes[i].previous),
+                         std::memory_order_relaxed);
 }
 
 }  // namespace narrows::flow

@@ -30,19 +30,19 @@ struct Metric {
 
 struct Packet {
     Packet(const Plan& plan, std::byte* gated);
-    void begin(const Plan& plan, const Context::Place& at);   // forgets what it was
+    void begin(const Plan& plan, const Context::Place& at);  // forgets what it was
 
     Context::Place place;
-    bool dropped = false;                    // a node dropped it, or failed on it
-    std::vector<std::uint8_t> skipped;       // per node: dropped or failed here, or before
+    bool dropped = false;               // a node dropped it, or failed on it
+    std::vector<std::uint8_t> skipped;  // per node: dropped or failed here, or before
     Memory own;
-    std::byte* gated;                        // shared: only the packet that holds the weights uses it
+    std::byte* gated;  // shared: only the packet that holds the weights uses it
     std::span<std::int64_t> sample_ids;
     std::vector<double> scalars;
-    std::vector<std::uint8_t> gradient_written;   // per gradient_flag
-    std::vector<std::vector<Metric>> metrics;     // per node
-    std::unique_ptr<std::atomic<std::uint32_t>[]> waiting;   // per node: inputs not there yet
-    std::atomic<std::uint32_t> open_ends{0};      // nodes of the running stage that are not done
+    std::vector<std::uint8_t> gradient_written;             // per gradient_flag
+    std::vector<std::vector<Metric>> metrics;               // per node
+    std::unique_ptr<std::atomic<std::uint32_t>[]> waiting;  // per node: inputs not there yet
+    std::atomic<std::uint32_t> open_ends{0};  // nodes of the running stage that are not done
 };
 
 }  // namespace narrows::flow

@@ -45,7 +45,8 @@ void* PacketContext::output(std::string_view port, Type type, Shape& shape) {
     const OutputPlan& out = output_plan(port);
     shape = now(out.shape);
     if (out.offset == nowhere) return nullptr;
-    if (out.type != type) throw std::logic_error("output " + std::string(port) + " written as another type");
+    if (out.type != type)
+        throw std::logic_error("output " + std::string(port) + " written as another type");
     return base(node_) + out.offset;
 }
 

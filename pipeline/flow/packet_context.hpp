@@ -48,7 +48,7 @@ private:
     std::byte* base(const NodePlan& node) const {
         return node.stage == Stage::ahead ? packet_.own.data() : packet_.gated;
     }
-    Shape now(Shape shape) const;   // the planned shape with this packet's count
+    Shape now(Shape shape) const;  // the planned shape with this packet's count
     float* gather_gradient(const OutputPlan& output);
 
     const Plan& plan_;

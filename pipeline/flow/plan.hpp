@@ -113,7 +113,7 @@ private:
     void open_nodes();
     void plan_gradients();
     void place_values();
-    void bound_memory();   // memory_bound, with as many packets in flight as the process may use
+    void bound_memory();  // memory_bound, with as many packets in flight as the process may use
     std::size_t index_of(std::string_view id) const;
 };
 

@@ -54,8 +54,8 @@ public:
 private:
     NodeRunContext context_of(std::size_t node, bool epoch_ended = false, bool best = false) {
         Progress& progress = plan_.training() ? engine_.progress : progress_[node];
-        return {plan_,   node,            engine_.parallel, progress,
-                result_, engine_.metrics, epoch_ended,      best};
+        return {plan_,       node, engine_.parallel, progress, result_, engine_.metrics,
+                epoch_ended, best};
     }
     template <class Body>
     void each(Body body, bool epoch_ended = false, bool best = false) {
@@ -165,7 +165,7 @@ private:
             });
         } catch (const Error&) {
             if (!context_of(0).stopping()) throw;
-            result_.stopped = true;   // one of them has heard of it
+            result_.stopped = true;  // one of them has heard of it
             return;
         }
         finished_ = true;

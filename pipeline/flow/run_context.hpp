@@ -39,7 +39,9 @@ public:
     double epoch_mean(std::string_view metric, Phase phase) const override {
         return metrics_.ended(metric, phase);
     }
-    bool stopping() const override { return plan_.settings.stop != nullptr && plan_.settings.stop->load() != 0; }
+    bool stopping() const override {
+        return plan_.settings.stop != nullptr && plan_.settings.stop->load() != 0;
+    }
 
 private:
     const Plan& plan_;

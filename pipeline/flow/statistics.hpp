@@ -16,7 +16,7 @@ class Statistics {
 public:
     explicit Statistics(std::size_t nodes) : counts_(new Count[nodes]), nodes_(nodes) {}
 
-    class Timer {   // counts its own life
+    class Timer {  // counts its own life
     public:
         Timer(Statistics& statistics, std::size_t node)
             : count_(statistics.counts_[node]), start_(std::chrono::steady_clock::now()) {}

@@ -11,7 +11,7 @@ public:
     explicit Work(const Plan& plan) : plan_(plan) {}
     // The next packets: of an epoch from its packet `from` on, or of a stream from sample `from`.
     void begin(std::uint32_t epoch, std::int64_t from);
-    bool next(Context::Place& place);          // false: no more for now
+    bool next(Context::Place& place);  // false: no more for now
     bool done() const { return packet_ >= plan_.packets_per_epoch(); }
     std::uint64_t issued() const { return sequence_; }
 

@@ -61,12 +61,15 @@ struct SyntaxError {
 SyntaxError explained(const toml::parse_error& error, std::string_view text) {
     std::string what(error.description());
     constexpr std::string_view lead = "Error while parsing ";
-    if (const std::size_t colon = what.find(": "); what.starts_with(lead) && colon != std::string::npos)
+    if (const std::size_t colon = what.find(": ");
+        what.starts_with(lead) && colon != std::string::npos)
         what.erase(0, colon + 2);
     while (what.ends_with('.')) what.pop_back();
     const Position at = position_of(error.source());
-    if (what.starts_with("unescaped control characters") && at.column > characters(line_of(text, at.line)))
-        return {at, "syntax: a text is not closed before the end of its line", {"close it with \""}};
+    if (what.starts_with("unescaped control characters") &&
+        at.column > characters(line_of(text, at.line)))
+        return {
+            at, "syntax: a text is not closed before the end of its line", {"close it with \""}};
     return {at, "syntax: " + what, {}};
 }
 
@@ -91,15 +94,17 @@ bool is_header(std::string_view line) {
 // Takes the wrong statement that ends in `line` out of the text, so that reading can go on behind
 // it. False where its extent is uncertain: what came next would be complaints about nothing.
 bool take_out(std::string& text, std::uint32_t line) {
-    std::uint32_t first = line;   // an unfinished statement is noticed a line later
+    std::uint32_t first = line;  // an unfinished statement is noticed a line later
     while (first > 1 && first_error(std::string_view(text).substr(0, offset_of(text, first)))) {
         if (first + 1 == line || is_header(line_of(text, first))) return false;
         --first;
     }
     const std::string_view begin = line_of(text, first);
     const bool header = is_header(begin);
-    const auto opened = std::count_if(begin.begin(), begin.end(), [](char c) { return c == '[' || c == '{'; });
-    const auto closed = std::count_if(begin.begin(), begin.end(), [](char c) { return c == ']' || c == '}'; });
+    const auto opened =
+        std::count_if(begin.begin(), begin.end(), [](char c) { return c == '[' || c == '{'; });
+    const auto closed =
+        std::count_if(begin.begin(), begin.end(), [](char c) { return c == ']' || c == '}'; });
     const bool block = begin.find("\"\"\"") != std::string_view::npos ||
                        begin.find("'''") != std::string_view::npos;
     if (block || (!header && opened > closed)) return false;
@@ -125,13 +130,20 @@ Item* Item::find(std::string_view key) {
 
 std::string_view kind_name(Item::Kind kind) {
     switch (kind) {
-        case Item::Kind::text: return "a text";
-        case Item::Kind::integer: return "an integer";
-        case Item::Kind::number: return "a number";
-        case Item::Kind::flag: return "true or false";
-        case Item::Kind::array: return "a list";
-        case Item::Kind::table: return "a table";
-        default: return "a date or time";
+        case Item::Kind::text:
+            return "a text";
+        case Item::Kind::integer:
+            return "an integer";
+        case Item::Kind::number:
+            return "a number";
+        case Item::Kind::flag:
+            return "true or false";
+        case Item::Kind::array:
+            return "a list";
+        case Item::Kind::table:
+            return "a table";
+        default:
+            return "a date or time";
     }
 }
 
@@ -163,7 +175,8 @@ namespace {
 
 void move_right(Item& item, std::int64_t columns) {
     const auto move = [&](Position& position) {
-        position.column = static_cast<std::uint32_t>(std::max<std::int64_t>(1, position.column + columns));
+        position.column =
+            static_cast<std::uint32_t>(std::max<std::int64_t>(1, position.column + columns));
     };
     move(item.place.position);
     for (Item& element : item.array) move_right(element, columns);
@@ -181,7 +194,8 @@ std::optional<Item> read_fragment(std::string_view value, const Place& place) {
         const toml::table parsed = toml::parse(std::string(key) + std::string(value));
         if (parsed.size() != 1) return {};
         Item item = convert(*parsed.get("v"), place.argument);
-        move_right(item, std::int64_t{place.position.column} - 1 - static_cast<std::int64_t>(key.size()));
+        move_right(item,
+                   std::int64_t{place.position.column} - 1 - static_cast<std::int64_t>(key.size()));
         item.place = place;
         return item;
     } catch (const toml::parse_error&) {

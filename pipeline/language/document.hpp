@@ -21,7 +21,7 @@ struct Item {
     double number = 0;
     bool flag = false;
     std::vector<Item> array;
-    std::vector<Entry> table;      // in file order
+    std::vector<Entry> table;  // in file order
     Place place;
 
     const Item* find(std::string_view key) const;
@@ -29,10 +29,10 @@ struct Item {
 };
 struct Item::Entry {
     std::string key;
-    Place place;                   // of the key
+    Place place;  // of the key
     Item value;
 };
-std::string_view kind_name(Item::Kind kind);   // "a text", "an integer", ...
+std::string_view kind_name(Item::Kind kind);  // "a text", "an integer", ...
 
 // Collects what is wrong in a level; throws it all at once.
 class Problems {

@@ -9,10 +9,10 @@
 namespace narrows::language {
 
 struct Diagnostic {
-    Position position;       // in the file, or in `argument` when that is not empty
-    std::string text;        // "node \"noisy\": no node type \"corrupt.gausian\""
+    Position position;               // in the file, or in `argument` when that is not empty
+    std::string text;                // "node \"noisy\": no node type \"corrupt.gausian\""
     std::vector<std::string> notes;  // "did you mean ...": one "= " line each
-    std::string argument;    // the --set argument that is to blame
+    std::string argument;            // the --set argument that is to blame
 };
 
 // All diagnostics of the level that failed; what() is the whole rendered text as printed.
@@ -28,8 +28,9 @@ private:
 
 // `source` names the text in messages. `overrides` are `--set` arguments, "node.noisy.sigma=0.5".
 // Throws PipelineError (or Error with Fault::plugin).
-NARROWS_PUBLIC Pipeline parse(std::string_view text, std::string_view source, const registry::Registry& registry,
-               std::span<const std::string> overrides = {});
+NARROWS_PUBLIC Pipeline parse(std::string_view text, std::string_view source,
+                              const registry::Registry& registry,
+                              std::span<const std::string> overrides = {});
 
 // The canonical TOML of a pipeline: resolved ([vars] replaced, defaults left out), stable order;
 // parse(write(p)) is p. With `portable`, names of files lose their folders and outputs their name:
@@ -37,9 +38,11 @@ NARROWS_PUBLIC Pipeline parse(std::string_view text, std::string_view source, co
 NARROWS_PUBLIC std::string write(const Pipeline& pipeline, bool portable = false);
 
 // One diagnostic as it is printed: source:line:col, the line, a caret run, notes.
-NARROWS_PUBLIC std::string render(const Diagnostic& diagnostic, std::string_view source, std::string_view text);
+NARROWS_PUBLIC std::string render(const Diagnostic& diagnostic, std::string_view source,
+                                  std::string_view text);
 
 // Up to three names within max(1, length / 3) edits (optimal string alignment, case folded).
-NARROWS_PUBLIC std::vector<std::string> suggest(std::string_view name, std::span<const std::string> known);
+NARROWS_PUBLIC std::vector<std::string> suggest(std::string_view name,
+                                                std::span<const std::string> known);
 
 }  // namespace narrows::language

@@ -19,7 +19,8 @@ std::vector<std::string> split(std::string_view path) {
 // One argument; places are columns in it, in characters.
 class Override {
 public:
-    Override(const std::string& argument, Problems& problems) : argument_(argument), problems_(problems) {}
+    Override(const std::string& argument, Problems& problems)
+        : argument_(argument), problems_(problems) {}
 
     void apply(Item& document) const {
         const std::size_t equals = argument_.find('=');
@@ -38,26 +39,31 @@ public:
         }
         const Place key = at(column, path.back().size());
         if (!is_name(path.back())) {
-            problems_.add(key, "expected a key before \"=\"", {"for example --set node.noisy.sigma=0.5"});
+            problems_.add(key, "expected a key before \"=\"",
+                          {"for example --set node.noisy.sigma=0.5"});
             return;
         }
         Item item = value(equals + 1);
-        if (Item* old = table->find(path.back())) *old = std::move(item);
-        else table->table.push_back({path.back(), key, std::move(item)});
+        if (Item* old = table->find(path.back()))
+            *old = std::move(item);
+        else
+            table->table.push_back({path.back(), key, std::move(item)});
     }
 
 private:
     Place at(std::size_t first, std::size_t bytes) const {
         const std::string_view text = argument_;
         return {{1, static_cast<std::uint32_t>(characters(text.substr(0, first)) + 1),
-                 static_cast<std::uint32_t>(std::max<std::size_t>(1, characters(text.substr(first, bytes))))},
+                 static_cast<std::uint32_t>(
+                     std::max<std::size_t>(1, characters(text.substr(first, bytes))))},
                 argument_};
     }
 
     // The table of this name; [run], [vars] and `in` may be new.
     Item* step(Item& table, const std::string& name, const Place& place, bool top) const {
         Item* next = table.find(name);
-        if (next == nullptr && ((top && (name == "run" || name == "vars")) || (!top && name == "in"))) {
+        if (next == nullptr &&
+            ((top && (name == "run" || name == "vars")) || (!top && name == "in"))) {
             table.table.push_back({name, place, Item{}});
             next = &table.table.back().value;
             next->place = place;
@@ -78,7 +84,7 @@ private:
         const std::string text = argument_.substr(first);
         const Place place = at(first, text.size());
         if (std::optional<Item> item = read_fragment(text, place)) return *std::move(item);
-        Item item;   // digits.h5 needs no quotes
+        Item item;  // digits.h5 needs no quotes
         item.kind = Item::Kind::text;
         item.text = text;
         item.place = place;

@@ -20,8 +20,9 @@ Place Reading::head(const Item::Entry& entry, std::string_view prefix) const {
 
 void Reading::check_name(const Item::Entry& entry, std::string_view what) const {
     if (!is_name(entry.key))
-        problems.add(entry.place, fmt::format("{} \"{}\": a name holds letters, digits, _ and - only", what,
-                                              entry.key));
+        problems.add(
+            entry.place,
+            fmt::format("{} \"{}\": a name holds letters, digits, _ and - only", what, entry.key));
 }
 
 std::vector<std::string> Reading::type_notes(Kind kind, const std::string& type) const {
@@ -51,14 +52,18 @@ Pipeline parse(std::string_view text, std::string_view source, const registry::R
     const std::vector<std::string> tables{"schema", "run", "vars", "model", "node", "stage"};
     for (const Item::Entry& entry : document.table) {
         if (std::find(tables.begin(), tables.end(), entry.key) == tables.end())
-            problems.add(entry.place, fmt::format("no table or key \"{}\" at the top of a pipeline", entry.key),
+            problems.add(entry.place,
+                         fmt::format("no table or key \"{}\" at the top of a pipeline", entry.key),
                          notes_for(entry.key, tables, "known"));
         const bool list = entry.key == "stage", value = entry.key == "schema";
-        const Item::Kind kind = value ? Item::Kind::integer : list ? Item::Kind::array : Item::Kind::table;
+        const Item::Kind kind = value  ? Item::Kind::integer
+                                : list ? Item::Kind::array
+                                       : Item::Kind::table;
         if (!value && entry.value.kind != kind &&
             std::find(tables.begin(), tables.end(), entry.key) != tables.end())
-            problems.add(entry.value.place, fmt::format("\"{}\" must be {}, found {}", entry.key,
-                                                        kind_name(kind), kind_name(entry.value.kind)));
+            problems.add(entry.value.place,
+                         fmt::format("\"{}\" must be {}, found {}", entry.key, kind_name(kind),
+                                     kind_name(entry.value.kind)));
     }
     const Item* schema = document.find("schema");
     if (schema == nullptr)

@@ -11,7 +11,8 @@ namespace {
 void read_inputs(const Reading& reading, const Item& in, const std::string& owner,
                  const registry::TypeInfo* type, NodeSpec& node, std::vector<Place>& places) {
     if (in.kind != Item::Kind::table) {
-        reading.problems.add(in.place, owner + ": \"in\" must name ports", {"for example in.x = \"data.x\""});
+        reading.problems.add(in.place, owner + ": \"in\" must name ports",
+                             {"for example in.x = \"data.x\""});
         return;
     }
     for (const Item::Entry& entry : in.table) {
@@ -21,8 +22,9 @@ void read_inputs(const Reading& reading, const Item& in, const std::string& owne
             for (const auto& other : type->inputs) known.push_back(other.name);
             std::vector<std::string> notes = notes_for(entry.key, known, "its inputs");
             if (known.empty()) notes = {type->type + " has no inputs"};
-            reading.problems.add(entry.place, fmt::format("{}: {} has no input \"{}\"", owner, node.type, entry.key),
-                                 notes);
+            reading.problems.add(
+                entry.place, fmt::format("{}: {} has no input \"{}\"", owner, node.type, entry.key),
+                notes);
             continue;
         }
         std::vector<const Item*> references;
@@ -30,19 +32,20 @@ void read_inputs(const Reading& reading, const Item& in, const std::string& owne
         for (const Item& element : entry.value.array) references.push_back(&element);
         if (references.empty()) {
             reading.problems.add(entry.value.place,
-                                 fmt::format("{}: input \"{}\" must be a reference, found {}", owner,
-                                             entry.key, kind_name(entry.value.kind)),
+                                 fmt::format("{}: input \"{}\" must be a reference, found {}",
+                                             owner, entry.key, kind_name(entry.value.kind)),
                                  {"write \"node.port\", or \"node\" where it has one output"});
             continue;
         }
         if (references.size() > 1 && port && port->need != Need::many)
             reading.problems.add(entry.value.place,
-                                 fmt::format("{}: input \"{}\" takes one reference, found {}", owner,
-                                             entry.key, references.size()));
+                                 fmt::format("{}: input \"{}\" takes one reference, found {}",
+                                             owner, entry.key, references.size()));
         for (const Item* reference : references) {
             if (reference->kind != Item::Kind::text || reference->text.empty()) {
-                reading.problems.add(reference->place, fmt::format("{}: input \"{}\" must be a reference",
-                                                                   owner, entry.key));
+                reading.problems.add(
+                    reference->place,
+                    fmt::format("{}: input \"{}\" must be a reference", owner, entry.key));
                 continue;
             }
             const std::size_t dot = reference->text.find('.');
@@ -55,8 +58,8 @@ void read_inputs(const Reading& reading, const Item& in, const std::string& owne
     }
 }
 
-void read_node(const Reading& reading, const Item::Entry& entry, const std::vector<ModelSpec>& models,
-               NodeSpec& node, std::vector<Place>& places) {
+void read_node(const Reading& reading, const Item::Entry& entry,
+               const std::vector<ModelSpec>& models, NodeSpec& node, std::vector<Place>& places) {
     node.id = entry.key;
     reading.check_name(entry, "node");
     const Place head = reading.head(entry, "node");
@@ -72,7 +75,8 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
         node.type = type_item->text;
         type = reading.registry.find(Kind::node, node.type);
         if (type == nullptr)
-            reading.problems.add(type_item->place, fmt::format("{}: no node type \"{}\"", owner, node.type),
+            reading.problems.add(type_item->place,
+                                 fmt::format("{}: no node type \"{}\"", owner, node.type),
                                  reading.type_notes(Kind::node, node.type));
     }
     for (const Item::Entry& own : entry.value.table) {
@@ -81,7 +85,8 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
         if (own.key == "in") {
             read_inputs(reading, value, owner, type, node, places);
         } else if (own.key == "doc") {
-            if (value.kind != Item::Kind::text) reading.problems.add(value.place, owner + ": \"doc\" must be a text");
+            if (value.kind != Item::Kind::text)
+                reading.problems.add(value.place, owner + ": \"doc\" must be a text");
             node.doc = value.text;
         } else if (own.key == "model" && (type == nullptr || type->model)) {
             std::vector<std::string> known;
@@ -90,7 +95,8 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
             if (value.kind != Item::Kind::text)
                 reading.problems.add(value.place, owner + ": \"model\" must be a model's name");
             else if (std::find(known.begin(), known.end(), node.model) == known.end())
-                reading.problems.add(value.place, fmt::format("{}: there is no model \"{}\"", owner, node.model),
+                reading.problems.add(value.place,
+                                     fmt::format("{}: there is no model \"{}\"", owner, node.model),
                                      notes_for(node.model, known, "known models"));
         } else if (type != nullptr) {
             std::vector<std::string> reserved{"type", "in", "doc"};
@@ -107,11 +113,14 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
     node.sink = type->outputs.empty();
     for (const auto& parameter : type->parameters)
         if (must_be_given(parameter) && entry.value.find(parameter.name) == nullptr)
-            reading.problems.add(head, fmt::format("{}: {} needs \"{}\"", owner, type->type, parameter.name),
-                                 {parameter.name + ": " + parameter.doc});
-    if (type->model == Need::required && node.model.empty() && entry.value.find("model") == nullptr) {
+            reading.problems.add(
+                head, fmt::format("{}: {} needs \"{}\"", owner, type->type, parameter.name),
+                {parameter.name + ": " + parameter.doc});
+    if (type->model == Need::required && node.model.empty() &&
+        entry.value.find("model") == nullptr) {
         std::vector<std::string> notes;
-        for (const ModelSpec& model : models) notes.push_back(fmt::format("write model = \"{}\"", model.name));
+        for (const ModelSpec& model : models)
+            notes.push_back(fmt::format("write model = \"{}\"", model.name));
         if (notes.empty()) notes.push_back("add a [model.NAME] table");
         reading.problems.add(head, fmt::format("{}: {} needs a model", owner, type->type), notes);
     }
@@ -119,10 +128,12 @@ void read_node(const Reading& reading, const Item::Entry& entry, const std::vect
 
 }  // namespace
 
-void read_nodes(const Reading& reading, const std::vector<ModelSpec>& models, std::vector<NodeSpec>& nodes) {
+void read_nodes(const Reading& reading, const std::vector<ModelSpec>& models,
+                std::vector<NodeSpec>& nodes) {
     const Item* table = reading.document.find("node");
     if (table == nullptr || (table->kind == Item::Kind::table && table->table.empty())) {
-        reading.problems.add({}, "there are no nodes", {"add one, for example [node.data] with type = \"load\""});
+        reading.problems.add({}, "there are no nodes",
+                             {"add one, for example [node.data] with type = \"load\""});
         return;
     }
     for (const Item::Entry& entry : table->table) {

@@ -8,12 +8,12 @@ void read_integer(const Reading& reading, const Item::Entry& entry, std::string_
                   std::int64_t low, std::int64_t high, std::int64_t& out) {
     if (entry.value.kind != Item::Kind::integer) {
         reading.problems.add(entry.value.place,
-                             fmt::format("{}: \"{}\" must be an integer, found {}", owner, entry.key,
-                                         kind_name(entry.value.kind)));
+                             fmt::format("{}: \"{}\" must be an integer, found {}", owner,
+                                         entry.key, kind_name(entry.value.kind)));
     } else if (entry.value.integer < low || entry.value.integer > high) {
         reading.problems.add(entry.value.place,
-                             fmt::format("{}: \"{}\" must lie in [{}, {}], found {}", owner, entry.key, low,
-                                         high, entry.value.integer));
+                             fmt::format("{}: \"{}\" must lie in [{}, {}], found {}", owner,
+                                         entry.key, low, high, entry.value.integer));
     } else {
         out = entry.value.integer;
     }
@@ -33,14 +33,17 @@ void read_run(const Reading& reading, RunSpec& run) {
         const Item& value = entry.value;
         if (entry.key == "mode") {
             mode = true;
-            if (value.kind == Item::Kind::text && value.text == "train") run.mode = Mode::train;
-            else if (value.kind == Item::Kind::text && value.text == "stream") run.mode = Mode::stream;
+            if (value.kind == Item::Kind::text && value.text == "train")
+                run.mode = Mode::train;
+            else if (value.kind == Item::Kind::text && value.text == "stream")
+                run.mode = Mode::stream;
             else
                 reading.problems.add(value.place, "[run]: \"mode\" must be \"stream\" or \"train\"",
                                      notes_for(value.text, {"stream", "train"}));
         } else if (entry.key == "seed") {
             std::int64_t seed = 1;
-            read_integer(reading, entry, "[run]", 0, std::numeric_limits<std::int64_t>::max(), seed);
+            read_integer(reading, entry, "[run]", 0, std::numeric_limits<std::int64_t>::max(),
+                         seed);
             run.seed = static_cast<std::uint64_t>(seed);
         } else if (entry.key == "epochs") {
             read_integer(reading, entry, "[run]", 1, 1'000'000, run.epochs);
@@ -51,10 +54,10 @@ void read_run(const Reading& reading, RunSpec& run) {
         } else if (entry.key == "patience") {
             read_integer(reading, entry, "[run]", 0, most, run.patience);
         } else {
-            reading.problems.add(entry.place, fmt::format("[run] has no key \"{}\"", entry.key),
-                                 notes_for(entry.key,
-                                           {"mode", "seed", "epochs", "in_flight", "shards", "patience"},
-                                           "known keys"));
+            reading.problems.add(
+                entry.place, fmt::format("[run] has no key \"{}\"", entry.key),
+                notes_for(entry.key, {"mode", "seed", "epochs", "in_flight", "shards", "patience"},
+                          "known keys"));
         }
     }
     if (!mode) {

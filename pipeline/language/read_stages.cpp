@@ -33,17 +33,19 @@ public:
             if (is(entry, Item::Kind::table))
                 for (const Item::Entry& node : entry.value.table) read_changes(node);
         } else {
-            reading_.problems.add(entry.place, fmt::format("{} has no key \"{}\"", owner_, entry.key),
-                                  notes_for(entry.key, {"name", "model", "epochs", "train", "freeze", "node"},
-                                            "known keys"));
+            reading_.problems.add(
+                entry.place, fmt::format("{} has no key \"{}\"", owner_, entry.key),
+                notes_for(entry.key, {"name", "model", "epochs", "train", "freeze", "node"},
+                          "known keys"));
         }
     }
 
 private:
     bool is(const Item::Entry& entry, Item::Kind kind) const {
         if (entry.value.kind == kind) return true;
-        reading_.problems.add(entry.value.place, fmt::format("{}: \"{}\" must be {}, found {}", owner_, entry.key,
-                                                             kind_name(kind), kind_name(entry.value.kind)));
+        reading_.problems.add(entry.value.place,
+                              fmt::format("{}: \"{}\" must be {}, found {}", owner_, entry.key,
+                                          kind_name(kind), kind_name(entry.value.kind)));
         return false;
     }
 
@@ -59,8 +61,9 @@ private:
         if (!is(entry, Item::Kind::array)) return;
         for (const Item& part : entry.value.array) {
             if (part.kind != Item::Kind::text)
-                reading_.problems.add(part.place, fmt::format("{}: \"{}\" takes texts, found {}", owner_, entry.key,
-                                                              kind_name(part.kind)),
+                reading_.problems.add(part.place,
+                                      fmt::format("{}: \"{}\" takes texts, found {}", owner_,
+                                                  entry.key, kind_name(part.kind)),
                                       {"for example \"MODEL.encoder\""});
             else if (known_model(part, part.text.substr(0, part.text.find('.'))))
                 parts.push_back(part.text);
@@ -72,7 +75,8 @@ private:
         const auto node = std::find_if(pipeline_.nodes.begin(), pipeline_.nodes.end(),
                                        [&](const NodeSpec& spec) { return spec.id == entry.key; });
         if (node == pipeline_.nodes.end()) {
-            reading_.problems.add(entry.place, fmt::format("{}: there is no node \"{}\"", owner_, entry.key),
+            reading_.problems.add(entry.place,
+                                  fmt::format("{}: there is no node \"{}\"", owner_, entry.key),
                                   notes_for(entry.key, nodes_, "known nodes"));
             return;
         }
@@ -83,9 +87,10 @@ private:
             return;
         }
         const registry::TypeInfo* type = reading_.registry.find(Kind::node, node->type);
-        if (type == nullptr) return;   // reported at the node
+        if (type == nullptr) return;  // reported at the node
         for (const Item::Entry& change : entry.value.table) {
-            const auto* parameter = find_parameter(*type, change, who, reading_.registry, reading_.problems, {});
+            const auto* parameter =
+                find_parameter(*type, change, who, reading_.registry, reading_.problems, {});
             Setting setting;
             if (parameter && read_value(change.value, *parameter, who, reading_.problems, setting))
                 stage_.changes.emplace_back(entry.key, std::move(setting));

@@ -9,17 +9,21 @@
 namespace narrows::language {
 namespace {
 
-constexpr std::size_t widest = 120;   // characters of a source line that are shown
+constexpr std::size_t widest = 120;  // characters of a source line that are shown
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool continues(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 // Nothing that a file says may steer the terminal.
 std::string printable(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\t') || byte == 0x7f) out += fmt::format("\\u{:04X}", unsigned{byte});
-        else out += c;
+        if ((byte < 0x20 && c != '\t') || byte == 0x7f)
+            out += fmt::format("\\u{:04X}", unsigned{byte});
+        else
+            out += c;
     }
     return out;
 }
@@ -35,7 +39,8 @@ std::string excerpt(std::string_view line, const Position& position, std::string
     }
     const std::size_t column = position.column ? position.column - 1 : 0;
     const std::size_t first = all.size() > widest && column > widest / 2
-                                  ? std::min(column - widest / 2, all.size() - widest) : 0;
+                                  ? std::min(column - widest / 2, all.size() - widest)
+                                  : 0;
     const std::size_t last = std::min(all.size(), first + widest);
     std::string shown = first > 0 ? "..." : "", under = first > 0 ? "   " : "";
     for (std::size_t i = first; i < last; ++i) {
@@ -65,12 +70,14 @@ std::string_view line_of(std::string_view text, std::uint32_t number) {
 }
 
 std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
 }
 
 bool is_name(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
     });
 }
 
@@ -101,7 +108,8 @@ std::vector<std::string> suggest(std::string_view name, std::span<const std::str
 std::vector<std::string> notes_for(std::string_view name, const std::vector<std::string>& known,
                                    std::string_view what) {
     if (!name.empty())
-        if (const std::string near = registry::did_you_mean(name, known); !near.empty()) return {near};
+        if (const std::string near = registry::did_you_mean(name, known); !near.empty())
+            return {near};
     if (what.empty() || known.empty()) return {};
     std::vector<std::string> sorted = known;
     std::sort(sorted.begin(), sorted.end());

@@ -10,7 +10,7 @@ struct Reading {
     const Item& document;
     const registry::Registry& registry;
     Problems& problems;
-    std::string_view text;             // the whole file
+    std::string_view text;  // the whole file
     // Of each node's inputs, in step with Pipeline::nodes: a reference may stand in an argument.
     std::vector<std::vector<Place>>& references;
     // `[node.noisy]` as it stands in the text.

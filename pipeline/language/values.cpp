@@ -7,12 +7,18 @@ namespace {
 
 std::string_view expected(ParameterKind kind) {
     switch (kind) {
-        case ParameterKind::integer: return "an integer";
-        case ParameterKind::number: return "a number";
-        case ParameterKind::flag: return "true or false";
-        case ParameterKind::numbers: return "a list of numbers";
-        case ParameterKind::texts: return "a text or a list of texts";
-        default: return "a text";
+        case ParameterKind::integer:
+            return "an integer";
+        case ParameterKind::number:
+            return "a number";
+        case ParameterKind::flag:
+            return "true or false";
+        case ParameterKind::numbers:
+            return "a list of numbers";
+        case ParameterKind::texts:
+            return "a text or a list of texts";
+        default:
+            return "a text";
     }
 }
 
@@ -62,8 +68,9 @@ bool read_value(const Item& item, const registry::ParameterInfo& parameter, std:
     setting.kind = parameter.kind;
     if (item.place.argument.empty()) setting.position = item.place.position;
     if (!convert(item, parameter.kind, setting.value)) {
-        problems.add(item.place, fmt::format("{}: \"{}\" must be {}, found {}", owner, parameter.name,
-                                             expected(parameter.kind), kind_name(item.kind)));
+        problems.add(item.place,
+                     fmt::format("{}: \"{}\" must be {}, found {}", owner, parameter.name,
+                                 expected(parameter.kind), kind_name(item.kind)));
         return false;
     }
     const std::string complaint = registry::complaint(parameter, setting.value);
@@ -76,26 +83,35 @@ bool read_value(const Item& item, const registry::ParameterInfo& parameter, std:
 }
 
 bool must_be_given(const registry::ParameterInfo& parameter) {
-    const bool number = parameter.kind == ParameterKind::integer || parameter.kind == ParameterKind::number;
-    return parameter.required || (number && !registry::complaint(parameter, parameter.fallback).empty());
+    const bool number =
+        parameter.kind == ParameterKind::integer || parameter.kind == ParameterKind::number;
+    return parameter.required ||
+           (number && !registry::complaint(parameter, parameter.fallback).empty());
 }
 
 bool is_default(const Setting& setting, const registry::ParameterInfo& parameter) {
     if (must_be_given(parameter)) return false;
     const Value &a = setting.value, &b = parameter.fallback;
     switch (parameter.kind) {
-        case ParameterKind::integer: return a.integer == b.integer;
-        case ParameterKind::number: return a.number == b.number;
-        case ParameterKind::flag: return a.flag == b.flag;
-        case ParameterKind::numbers: return a.numbers == b.numbers;
-        case ParameterKind::texts: return a.texts == b.texts;
-        default: return a.text == b.text;
+        case ParameterKind::integer:
+            return a.integer == b.integer;
+        case ParameterKind::number:
+            return a.number == b.number;
+        case ParameterKind::flag:
+            return a.flag == b.flag;
+        case ParameterKind::numbers:
+            return a.numbers == b.numbers;
+        case ParameterKind::texts:
+            return a.texts == b.texts;
+        default:
+            return a.text == b.text;
     }
 }
 
-const registry::ParameterInfo* find_parameter(const registry::TypeInfo& type, const Item::Entry& entry,
-                                              std::string_view owner,
-                                              const registry::Registry& registry, Problems& problems,
+const registry::ParameterInfo* find_parameter(const registry::TypeInfo& type,
+                                              const Item::Entry& entry, std::string_view owner,
+                                              const registry::Registry& registry,
+                                              Problems& problems,
                                               const std::vector<std::string>& reserved) {
     if (const auto* found = type.parameter(entry.key)) return found;
     std::vector<std::string> known = reserved;
@@ -107,8 +123,8 @@ const registry::ParameterInfo* find_parameter(const registry::TypeInfo& type, co
     if (notes.empty())
         for (const registry::TypeInfo* other : registry.types(type.kind))
             if (other->parameter(entry.key)) {
-                notes.push_back(fmt::format("`{}` belongs to {}; this is {}", entry.key, other->type,
-                                            type.type));
+                notes.push_back(fmt::format("`{}` belongs to {}; this is {}", entry.key,
+                                            other->type, type.type));
                 break;
             }
     if (notes.empty()) {

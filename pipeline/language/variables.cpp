@@ -13,14 +13,15 @@ public:
         for (Item::Entry& entry : item.table) replace(entry.value);
         if (item.kind != Item::Kind::text) return;
         for (std::size_t at = 0; (at = item.text.find("${", at)) != std::string::npos;) {
-            if (at > 0 && item.text[at - 1] == '$') {   // $${ is ${
+            if (at > 0 && item.text[at - 1] == '$') {  // $${ is ${
                 item.text.erase(at - 1, 1);
                 at += 1;
                 continue;
             }
             const std::size_t end = item.text.find('}', at);
             if (end == std::string::npos) {
-                problems_.add(item.place, "\"${\" is not closed", {"write ${name}, or $${ for ${ itself"});
+                problems_.add(item.place, "\"${\" is not closed",
+                              {"write ${name}, or $${ for ${ itself"});
                 return;
             }
             const std::string* text = find(item.text.substr(at + 2, end - at - 2), item.place);
@@ -35,15 +36,18 @@ private:
         const Item* value = vars_ ? vars_->find(name) : nullptr;
         if (value != nullptr && value->kind == Item::Kind::text) return &value->text;
         if (value != nullptr) {
-            problems_.add(place, "\"" + name + "\" in [vars] is " + std::string(kind_name(value->kind)) +
-                                     ", only texts can be used", {"write " + name + " = \"...\" in [vars]"});
+            problems_.add(place,
+                          "\"" + name + "\" in [vars] is " + std::string(kind_name(value->kind)) +
+                              ", only texts can be used",
+                          {"write " + name + " = \"...\" in [vars]"});
             return nullptr;
         }
         std::vector<std::string> known;
         if (vars_)
             for (const Item::Entry& entry : vars_->table) known.push_back(entry.key);
         std::vector<std::string> notes = notes_for(name, known, "known variables");
-        if (notes.empty()) notes = {"add [vars] with " + name + " = \"...\", or write $${ for ${ itself"};
+        if (notes.empty())
+            notes = {"add [vars] with " + name + " = \"...\", or write $${ for ${ itself"};
         problems_.add(place, "[vars] has no text \"" + name + "\"", std::move(notes));
         return nullptr;
     }

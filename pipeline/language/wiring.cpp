@@ -9,7 +9,9 @@
 namespace narrows::language {
 namespace {
 
-std::string_view first_word(std::string_view type) { return type.substr(0, type.find_first_of(" [")); }
+std::string_view first_word(std::string_view type) {
+    return type.substr(0, type.find_first_of(" ["));
+}
 
 class Wiring {
 public:
@@ -23,11 +25,15 @@ public:
                 check(pipeline_.nodes[n], pipeline_.nodes[n].inputs[i], reading_.references[n][i]);
         for (const NodeSpec& node : pipeline_.nodes) check_needs(node);
         find_cycles();
-        const auto any = [&](auto holds) { return std::any_of(pipeline_.nodes.begin(), pipeline_.nodes.end(), holds); };
+        const auto any = [&](auto holds) {
+            return std::any_of(pipeline_.nodes.begin(), pipeline_.nodes.end(), holds);
+        };
         if (!any([&](const NodeSpec& node) { return type_of(node).source; }))
-            reading_.problems.add({}, "no node brings samples", {"add one, for example of type \"load\""});
+            reading_.problems.add({}, "no node brings samples",
+                                  {"add one, for example of type \"load\""});
         else if (!any([&](const NodeSpec& node) { return !type_of(node).inputs.empty(); }))
-            reading_.problems.add({}, "nothing reads the samples", {"add a node with in.PORT = \"NODE.PORT\""});
+            reading_.problems.add({}, "nothing reads the samples",
+                                  {"add a node with in.PORT = \"NODE.PORT\""});
         if (!reading_.problems.any()) warn();
     }
 
@@ -38,16 +44,18 @@ private:
     Place place_of(const NodeSpec& node) const { return {node.position, {}}; }
 
     void check(NodeSpec& node, Connection& connection, const Place& place) {
-        const std::string owner = fmt::format("node \"{}\": input \"{}\"", node.id, connection.port);
+        const std::string owner =
+            fmt::format("node \"{}\": input \"{}\"", node.id, connection.port);
         const auto from = nodes_.find(connection.from_node);
         if (from == nodes_.end()) {
             std::vector<std::string> known;
-            for (const auto& [id, other] : nodes_)
-                known.push_back(id);
+            for (const auto& [id, other] : nodes_) known.push_back(id);
             std::vector<std::string> notes = notes_for(connection.from_node, known);
             if (notes.empty()) notes = notes_for("", known, "known nodes");
-            reading_.problems.add(place, fmt::format("{} reads from \"{}\", which is not in this file", owner,
-                                                     connection.from_node), notes);
+            reading_.problems.add(place,
+                                  fmt::format("{} reads from \"{}\", which is not in this file",
+                                              owner, connection.from_node),
+                                  notes);
             return;
         }
         const registry::TypeInfo& type = type_of(*from->second);
@@ -56,8 +64,11 @@ private:
         if (connection.from_port.empty()) {
             if (known.size() != 1) {
                 reading_.problems.add(
-                    place, known.empty() ? fmt::format("{} reads from \"{}\", which has no outputs", owner, from->first)
-                                         : fmt::format("{} reads from \"{}\", which has several outputs", owner, from->first),
+                    place,
+                    known.empty() ? fmt::format("{} reads from \"{}\", which has no outputs", owner,
+                                                from->first)
+                                  : fmt::format("{} reads from \"{}\", which has several outputs",
+                                                owner, from->first),
                     known.empty() ? std::vector<std::string>{} : notes_for("", known, "name one"));
                 return;
             }
@@ -67,39 +78,46 @@ private:
         if (output == nullptr) {
             std::vector<std::string> notes = notes_for(connection.from_port, known, "its outputs");
             if (known.empty()) notes = {type.type + " has no outputs"};
-            reading_.problems.add(place, fmt::format("{} reads \"{}\", but {} has no such output", owner,
-                                                     connection.from_port, type.type), notes);
+            reading_.problems.add(place,
+                                  fmt::format("{} reads \"{}\", but {} has no such output", owner,
+                                              connection.from_port, type.type),
+                                  notes);
             return;
         }
         const registry::PortInfo& input = *type_of(node).input(connection.port);
         if (first_word(input.type) != first_word(output->type))
-            reading_.problems.add(place, fmt::format("{} takes {}, but \"{}.{}\" gives {}", owner, input.type,
-                                                     from->first, output->name, output->type),
+            reading_.problems.add(place,
+                                  fmt::format("{} takes {}, but \"{}.{}\" gives {}", owner,
+                                              input.type, from->first, output->name, output->type),
                                   other_end(*from->second, *output, input));
     }
 
     // Where the output stands, and which of its siblings would fit.
     std::vector<std::string> other_end(const NodeSpec& from, const registry::PortInfo& output,
                                        const registry::PortInfo& input) const {
-        std::vector<std::string> notes{fmt::format("{}:{}:{}: node \"{}\", {}: output \"{}\", {}", pipeline_.source,
-                                                   from.position.line, from.position.column, from.id, from.type,
-                                                   output.name, output.doc)};
+        std::vector<std::string> notes{fmt::format(
+            "{}:{}:{}: node \"{}\", {}: output \"{}\", {}", pipeline_.source, from.position.line,
+            from.position.column, from.id, from.type, output.name, output.doc)};
         std::vector<std::string> fitting;
         for (const auto& sibling : type_of(from).outputs)
-            if (first_word(sibling.type) == first_word(input.type)) fitting.push_back(from.id + "." + sibling.name);
-        for (std::string& note : notes_for("", fitting, "would fit")) notes.push_back(std::move(note));
+            if (first_word(sibling.type) == first_word(input.type))
+                fitting.push_back(from.id + "." + sibling.name);
+        for (std::string& note : notes_for("", fitting, "would fit"))
+            notes.push_back(std::move(note));
         return notes;
     }
 
     void check_needs(const NodeSpec& node) {
         for (const registry::PortInfo& port : type_of(node).inputs) {
-            const bool connected =
-                std::any_of(node.inputs.begin(), node.inputs.end(),
-                            [&](const Connection& connection) { return connection.port == port.name; });
+            const bool connected = std::any_of(
+                node.inputs.begin(), node.inputs.end(),
+                [&](const Connection& connection) { return connection.port == port.name; });
             if (!connected && port.need != Need::optional)
-                reading_.problems.add(place_of(node),
-                                      fmt::format("node \"{}\": input \"{}\" is not connected", node.id, port.name),
-                                      {fmt::format("write in.{} = \"NODE.PORT\" ({}: {})", port.name, port.type, port.doc)});
+                reading_.problems.add(
+                    place_of(node),
+                    fmt::format("node \"{}\": input \"{}\" is not connected", node.id, port.name),
+                    {fmt::format("write in.{} = \"NODE.PORT\" ({}: {})", port.name, port.type,
+                                 port.doc)});
         }
     }
 
@@ -111,13 +129,16 @@ private:
             std::string path;
             for (auto step = std::find(open.begin(), open.end(), &node); step != open.end(); ++step)
                 path += (*step)->id + " <- ";
-            reading_.problems.add(place_of(node), fmt::format("nodes read from each other in a circle: {}{}", path, node.id));
+            reading_.problems.add(
+                place_of(node),
+                fmt::format("nodes read from each other in a circle: {}{}", path, node.id));
             return;
         }
         state = State::open;
         open.push_back(&node);
         for (const Connection& connection : node.inputs)
-            if (const auto from = nodes_.find(connection.from_node); from != nodes_.end()) visit(*from->second, open);
+            if (const auto from = nodes_.find(connection.from_node); from != nodes_.end())
+                visit(*from->second, open);
         open.pop_back();
         state = State::done;
     }
@@ -132,20 +153,22 @@ private:
         for (const NodeSpec& node : pipeline_.nodes) {
             const registry::TypeInfo& type = type_of(node);
             if (type.outputs.empty() || type.updates_model) continue;
-            const bool scalar = std::any_of(type.outputs.begin(), type.outputs.end(), [](const auto& port) {
-                return first_word(port.type) == "scalar";
-            });
+            const bool scalar =
+                std::any_of(type.outputs.begin(), type.outputs.end(),
+                            [](const auto& port) { return first_word(port.type) == "scalar"; });
             if (!scalar && !read_from(node))
-                found.emplace_back(node.position, fmt::format("nothing reads from node \"{}\"", node.id));
+                found.emplace_back(node.position,
+                                   fmt::format("nothing reads from node \"{}\"", node.id));
         }
         for (const ModelSpec& model : pipeline_.models)
-            if (!bound(model)) found.emplace_back(model.position, fmt::format("no node uses model \"{}\"", model.name));
-        std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-            return a.first.line < b.first.line;
-        });
+            if (!bound(model))
+                found.emplace_back(model.position,
+                                   fmt::format("no node uses model \"{}\"", model.name));
+        std::stable_sort(found.begin(), found.end(),
+                         [](const auto& a, const auto& b) { return a.first.line < b.first.line; });
         for (const auto& [position, text] : found)
-            pipeline_.warnings.push_back(fmt::format("{}:{}:{}: warning: {}", pipeline_.source, position.line,
-                                                     position.column, text));
+            pipeline_.warnings.push_back(fmt::format("{}:{}:{}: warning: {}", pipeline_.source,
+                                                     position.line, position.column, text));
     }
     bool read_from(const NodeSpec& node) const {
         for (const NodeSpec& other : pipeline_.nodes)
@@ -154,10 +177,11 @@ private:
         return false;
     }
     bool bound(const ModelSpec& model) const {
-        return std::any_of(pipeline_.nodes.begin(), pipeline_.nodes.end(), [&](const NodeSpec& node) {
-            return node.model == model.name ||
-                   (type_of(node).model && node.model.empty() && pipeline_.models.size() == 1);
-        });
+        return std::any_of(
+            pipeline_.nodes.begin(), pipeline_.nodes.end(), [&](const NodeSpec& node) {
+                return node.model == model.name ||
+                       (type_of(node).model && node.model.empty() && pipeline_.models.size() == 1);
+            });
     }
 
     enum class State : std::uint8_t { fresh, open, done };
@@ -169,6 +193,8 @@ private:
 
 }  // namespace
 
-void check_wiring(const Reading& reading, Pipeline& pipeline) { Wiring(reading, pipeline).check(); }
+void check_wiring(const Reading& reading, Pipeline& pipeline) {
+    Wiring(reading, pipeline).check();
+}
 
 }  // namespace narrows::language

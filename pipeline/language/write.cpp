@@ -13,7 +13,7 @@ std::string toml_text(std::string_view text) {
     std::string out = "\"";
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        if (text.substr(i).starts_with("${")) out += '$';   // no variable
+        if (text.substr(i).starts_with("${")) out += '$';  // no variable
         if (c == '"' || c == '\\') out += '\\';
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             out += fmt::format("\\u{:04X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
@@ -40,9 +40,12 @@ std::string value_text(const Setting& setting, bool portable) {
     const Value& value = setting.value;
     const bool file = portable && setting.name.ends_with("file");
     switch (setting.kind) {
-        case ParameterKind::integer: return std::to_string(value.integer);
-        case ParameterKind::number: return number(value.number);
-        case ParameterKind::flag: return value.flag ? "true" : "false";
+        case ParameterKind::integer:
+            return std::to_string(value.integer);
+        case ParameterKind::number:
+            return number(value.number);
+        case ParameterKind::flag:
+            return value.flag ? "true" : "false";
         case ParameterKind::numbers: {
             std::string list;
             for (const double item : value.numbers) {
@@ -58,7 +61,8 @@ std::string value_text(const Setting& setting, bool portable) {
                 list += (list.empty() ? "" : ", ") + toml_text(file ? without_folder(item) : item);
             return "[" + list + "]";
         }
-        default: return toml_text(file ? without_folder(value.text) : value.text);
+        default:
+            return toml_text(file ? without_folder(value.text) : value.text);
     }
 }
 
@@ -82,18 +86,24 @@ std::string write(const Pipeline& pipeline, bool portable) {
     out += fmt::format("mode = \"{}\"\n", run.mode == Mode::train ? "train" : "stream");
     if (run.seed != standard.seed) out += fmt::format("seed = {}\n", run.seed);
     if (run.epochs != standard.epochs) out += fmt::format("epochs = {}\n", run.epochs);
-    if (run.in_flight != standard.in_flight && !portable) out += fmt::format("in_flight = {}\n", run.in_flight);
+    if (run.in_flight != standard.in_flight && !portable)
+        out += fmt::format("in_flight = {}\n", run.in_flight);
     if (run.shards != standard.shards) out += fmt::format("shards = {}\n", run.shards);
     if (run.patience != standard.patience) out += fmt::format("patience = {}\n", run.patience);
     for (const ModelSpec& model : pipeline.models) {
         out += fmt::format("\n[model.{}]\n", model.name);
-        if (model.type != ModelSpec{}.type) out += fmt::format("type = {}\n", toml_text(model.type));
+        if (model.type != ModelSpec{}.type)
+            out += fmt::format("type = {}\n", toml_text(model.type));
         if (!model.file.empty())
-            out += fmt::format("file = {}\n", toml_text(portable ? without_folder(model.file) : model.file));
+            out += fmt::format("file = {}\n",
+                               toml_text(portable ? without_folder(model.file) : model.file));
         if (model.input) out += fmt::format("input = {}\n", to_string(*model.input));
-        if (!model.encoder.empty()) out += fmt::format("encoder = {}\n", layers_text(model.encoder));
-        if (model.mirror) out += "decoder = \"mirror\"\n";
-        else if (!model.decoder.empty()) out += fmt::format("decoder = {}\n", layers_text(model.decoder));
+        if (!model.encoder.empty())
+            out += fmt::format("encoder = {}\n", layers_text(model.encoder));
+        if (model.mirror)
+            out += "decoder = \"mirror\"\n";
+        else if (!model.decoder.empty())
+            out += fmt::format("decoder = {}\n", layers_text(model.decoder));
         for (const Setting& setting : model.settings)
             out += fmt::format("{} = {}\n", setting.name, value_text(setting, portable));
     }
@@ -103,14 +113,16 @@ std::string write(const Pipeline& pipeline, bool portable) {
         if (!node.model.empty()) out += fmt::format("model = {}\n", toml_text(node.model));
         std::vector<std::string> written;
         for (const Connection& connection : node.inputs) {
-            if (std::find(written.begin(), written.end(), connection.port) != written.end()) continue;
+            if (std::find(written.begin(), written.end(), connection.port) != written.end())
+                continue;
             written.push_back(connection.port);
             std::vector<std::string> references;
             for (const Connection& other : node.inputs)
                 if (other.port == connection.port)
                     references.push_back(toml_text(other.from_node + "." + other.from_port));
             out += fmt::format("in.{} = ", connection.port);
-            out += references.size() == 1 ? references[0] + "\n" : fmt::format("[{}]\n", fmt::join(references, ", "));
+            out += references.size() == 1 ? references[0] + "\n"
+                                          : fmt::format("[{}]\n", fmt::join(references, ", "));
         }
         for (const Setting& setting : node.settings) {
             if (portable && node.sink && setting.name.ends_with("file")) continue;
@@ -131,7 +143,8 @@ std::string write(const Pipeline& pipeline, bool portable) {
         texts("train", stage.train);
         texts("freeze", stage.freeze);
         for (const auto& [id, setting] : stage.changes)
-            out += fmt::format("node.{}.{} = {}\n", id, setting.name, value_text(setting, portable));
+            out +=
+                fmt::format("node.{}.{} = {}\n", id, setting.name, value_text(setting, portable));
     }
     return out;
 }

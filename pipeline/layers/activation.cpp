@@ -26,8 +26,8 @@ Shape ActivationLayer::configure(const Shape& input) {
 void ActivationLayer::forward(const Pass& pass, const float* x, float* y) {
     const auto act = pass.skip_activation ? simd::Activation::linear : *act_;
     each_sample(pass, [&](std::size_t row) {
-        simd::kernels().activate(act, settings::alpha_of(*act_, alpha_), x + row * size_, y + row * size_,
-                                 size_);
+        simd::kernels().activate(act, settings::alpha_of(*act_, alpha_), x + row * size_,
+                                 y + row * size_, size_);
     });
 }
 
@@ -37,8 +37,8 @@ void ActivationLayer::backward(const Pass& pass, const float* x, const float* y,
     const float* saved = simd::derivative_needs_input(act) ? x : y;
     each_sample(pass, [&](std::size_t row) {
         const std::size_t at = row * size_;
-        simd::kernels().activation_gradient(act, settings::alpha_of(*act_, alpha_), saved + at, dy + at,
-                                            dy + at, size_);
+        simd::kernels().activation_gradient(act, settings::alpha_of(*act_, alpha_), saved + at,
+                                            dy + at, dy + at, size_);
         if (dx) std::copy_n(dy + at, size_, dx + at);
     });
 }

@@ -34,13 +34,7 @@ public:
             gradients_.at(block.parameter).begin() + static_cast<std::ptrdiff_t>(block.offset));
     }
     std::vector<float> of(const Parameter& parameter) const {  // canonical
-        const std::vector<float>& stored = gradients_.at(&parameter);
-        if (!parameter.matrix()) return stored;
-        std::vector<float> values(parameter.count());
-        const auto columns =
-            static_cast<std::size_t>(parameter.shape()[parameter.shape().rank() - 1]);
-        simd::unpack(stored.data(), parameter.count() / columns, columns, values.data());
-        return values;
+        return parameter.canonical(gradients_.at(&parameter));
     }
 
 private:

@@ -154,7 +154,7 @@ private:
     Convolution* partner_ = nullptr;  // who borrows it
     std::span<const Trace> traces_;   // of the step, for the owner
     std::vector<Tile> tiles_;
-    ranks::Rows own_tiles_;  // of the last update over ranks
+    ranks::Rows own_tiles_;                            // of the last update over ranks
     std::vector<std::vector<simd::OuterTerm>> terms_;  // per tap and group; grows once
     std::vector<float> bias_sums_;
 };

@@ -212,8 +212,9 @@ std::vector<std::size_t> Convolution::tile_bounds(const ranks::Ranks& ranks) con
     return bounds;
 }
 
-bool Convolution::update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
-                              const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
+bool Convolution::update_part(const Loop& loop, std::span<const Trace> traces,
+                              const UpdateRule& rule, const ranks::Ranks& ranks,
+                              std::vector<ranks::Piece>& pieces) {
     own_tiles_ = ranks.own(updates_weight() ? tiles_.size() : 0);
     update_tiles(loop, traces, rule, own_tiles_);
     if (updates_weight()) pieces.push_back({weight_->data(), width, tile_bounds(ranks)});
@@ -230,7 +231,8 @@ void Convolution::parts_arrived(const Loop& loop) {
 void Convolution::add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
     if (!updates_weight()) return;
     for (int which = 0; which < 2; ++which)
-        if (float* state = weight_->state(which)) pieces.push_back({state, width, tile_bounds(ranks)});
+        if (float* state = weight_->state(which))
+            pieces.push_back({state, width, tile_bounds(ranks)});
 }
 
 // The patches that a pass kept were those of this rank's rows.

@@ -125,7 +125,8 @@ bool Dense::restart(std::span<const std::size_t> units, RandomKey key) {
 
 // Only an activation whose derivative needs its input keeps anything beside y.
 std::size_t Dense::workspace_bytes(std::size_t max_rows, bool training) const {
-    return training && simd::derivative_needs_input(*act_) ? max_rows * outputs_ * sizeof(float) : 0;
+    return training && simd::derivative_needs_input(*act_) ? max_rows * outputs_ * sizeof(float)
+                                                           : 0;
 }
 
 void Dense::forward(const Pass& pass, const float* x, float* y) {
@@ -149,14 +150,14 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
         const float* saved = simd::derivative_needs_input(*act_)
                                  ? reinterpret_cast<const float*>(pass.workspace)
                                  : y;
-        const std::size_t tasks = pass.rows * outputs_ < least_values
-                                      ? 1
-                                      : std::min(pass.rows, 4 * pass.loop->threads());
+        const std::size_t tasks =
+            pass.rows * outputs_ < least_values ? 1 : std::min(pass.rows, 4 * pass.loop->threads());
         pass.loop->each(tasks, [&](std::size_t task) {
             const std::size_t first = pass.rows * task / tasks * outputs_;
             const std::size_t last = pass.rows * (task + 1) / tasks * outputs_;
-            simd::kernels().activation_gradient(*act_, settings::alpha_of(*act_, alpha_), saved + first,
-                                                dy + first, dy + first, last - first);
+            simd::kernels().activation_gradient(*act_, settings::alpha_of(*act_, alpha_),
+                                                saved + first, dy + first, dy + first,
+                                                last - first);
         });
     }
     if (dx == nullptr) return;
@@ -171,13 +172,15 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
              owner_ ? simd::kernels().product : simd::kernels().transposed_product);
 }
 
-// Eight rows of W at a time: gradient over the whole batch, the rule, a packed transpose if one is kept.
+// Eight rows of W at a time: gradient over the whole batch, the rule, a packed transpose if one is
+// kept.
 void Dense::update_tiles(std::size_t panel, std::size_t first, std::size_t last,
                          const UpdateRule& rule) {
     alignas(64) std::array<float, tile_rows * width> gradient;
     if (const auto step = rule.adam(*weight_); step && pull_.empty()) {
-        const auto kernel = weight_->precision() == Precision::bf16 ? simd::kernels().dense_adam_bf16
-                                                                    : simd::kernels().dense_adam;
+        const auto kernel = weight_->precision() == Precision::bf16
+                                ? simd::kernels().dense_adam_bf16
+                                : simd::kernels().dense_adam;
         kernel({terms_, panel, first, last, inputs_, outputs_, weight_->data(), weight_->state(0),
                 weight_->state(1), weight_->transposed(), *step});
         return;
@@ -323,7 +326,8 @@ void Dense::parts_arrived(const Loop& loop) {
 void Dense::add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
     if (!weight_ || weight_->frozen) return;
     for (int which = 0; which < 2; ++which)
-        if (float* state = weight_->state(which)) pieces.push_back({state, width, task_bounds(ranks)});
+        if (float* state = weight_->state(which))
+            pieces.push_back({state, width, task_bounds(ranks)});
 }
 
 float Dense::alpha() const {

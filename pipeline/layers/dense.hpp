@@ -1,6 +1,6 @@
-// dense: y = act(x W + b), W [inputs, units]; a sample of any shape is read as a vector. Work is cut
-// by column panels and, where those are few, by rows: every output stays one chain over the inputs.
-// With unit_norm each unit's weights have length 1, at first and after each update.
+// dense: y = act(x W + b), W [inputs, units]; a sample of any shape is read as a vector. Work is
+// cut by column panels and, where those are few, by rows: every output stays one chain over the
+// inputs. With unit_norm each unit's weights have length 1, at first and after each update.
 #pragma once
 
 #include <memory>
@@ -65,8 +65,8 @@ private:
     std::optional<simd::Activation> act_;
     std::size_t inputs_ = 0, outputs_ = 0;
     std::unique_ptr<Parameter> weight_, bias_;
-    Dense* owner_ = nullptr;     // of the weight, when tied
-    Dense* partner_ = nullptr;   // who borrows it
+    Dense* owner_ = nullptr;    // of the weight, when tied
+    Dense* partner_ = nullptr;  // who borrows it
     std::span<const Trace> traces_;
     std::vector<simd::OuterTerm> terms_;
     ranks::Rows own_tasks_;   // of the last update over ranks

@@ -36,9 +36,8 @@ void Dropout::forward(const Pass& pass, const float* x, float* y) {
     if (pass.phase == Phase::training)
         apply(pass, x, y);
     else
-        each_sample(pass, [&](std::size_t row) {
-            std::copy_n(x + row * size_, size_, y + row * size_);
-        });
+        each_sample(pass,
+                    [&](std::size_t row) { std::copy_n(x + row * size_, size_, y + row * size_); });
 }
 
 void Dropout::backward(const Pass& pass, const float*, const float*, float* dy, float* dx) {
@@ -46,9 +45,8 @@ void Dropout::backward(const Pass& pass, const float*, const float*, float* dy, 
     if (pass.phase == Phase::training)
         apply(pass, dy, dx);
     else
-        each_sample(pass, [&](std::size_t row) {
-            std::copy_n(dy + row * size_, size_, dx + row * size_);
-        });
+        each_sample(
+            pass, [&](std::size_t row) { std::copy_n(dy + row * size_, size_, dx + row * size_); });
 }
 
 bool Dropout::affine(std::span<float> factor, std::span<float> offset) const {
@@ -57,6 +55,8 @@ bool Dropout::affine(std::span<float> factor, std::span<float> offset) const {
     return true;
 }
 
-std::string Dropout::describe() const { return fmt::format("dropout {}", rate_); }
+std::string Dropout::describe() const {
+    return fmt::format("dropout {}", rate_);
+}
 
 }  // namespace narrows::layers

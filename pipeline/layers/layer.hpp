@@ -27,16 +27,17 @@ struct UpdateBlock {
     const float* gradient = nullptr;
     float* state[2] = {nullptr, nullptr};  // as Parameter::state(), laid out as the weight
     std::size_t count = 0;
-    bool decays = false;                   // weight decay applies (matrices, not biases)
-    std::size_t offset = 0;                // of `weight` in the parameter's storage
+    bool decays = false;     // weight decay applies (matrices, not biases)
+    std::size_t offset = 0;  // of `weight` in the parameter's storage
     const Parameter* parameter = nullptr;
 };
 class NARROWS_PUBLIC UpdateRule {
 public:
     virtual ~UpdateRule();
-    virtual int states() const = 0;        // arrays beside the weights: adam 2, momentum 1, sgd 0
+    virtual int states() const = 0;  // arrays beside the weights: adam 2, momentum 1, sgd 0
     virtual void apply(const UpdateBlock& block) const = 0;  // called from many threads at once
-    // What apply() does, if it is just this step: a layer may then take it together with the gradient.
+    // What apply() does, if it is just this step: a layer may then take it together with the
+    // gradient.
     virtual std::optional<simd::AdamStep> adam(const Parameter&) const { return std::nullopt; }
 };
 
@@ -68,22 +69,23 @@ public:
     // matrix [inputs, outputs] in panels, or a plain vector/array of `shape`
     Parameter(std::string name, Shape shape, bool matrix, bool decays);
     const std::string& name() const { return name_; }
-    const Shape& shape() const { return shape_; }     // canonical
+    const Shape& shape() const { return shape_; }  // canonical
     std::size_t count() const { return static_cast<std::size_t>(shape_.elements()); }
     bool matrix() const { return matrix_; }
     bool decays() const { return decays_; }
-    bool frozen = false;                              // [[stage]] freeze: no update
-    bool trained = true;                              // false: statistics (batch norm's running mean)
-    std::uint32_t place = 0;                          // among the parameters of its model
+    bool frozen = false;      // [[stage]] freeze: no update
+    bool trained = true;      // false: statistics (batch norm's running mean)
+    std::uint32_t place = 0;  // among the parameters of its model
 
-    float* data() { return data_.data(); }            // panels, or the plain array
+    float* data() { return data_.data(); }  // panels, or the plain array
     const float* data() const { return data_.data(); }
     std::size_t stored() const { return data_.size(); }
     // From now on set_values() packs the transpose, and who changes the panels changes it too.
     void keep_transposed();
     const float* transposed() const { return transposed_.data(); }  // its panels; null: not kept
     float* transposed() { return transposed_.data(); }
-    // Zeroed. In bf16 both states of a weight are one float's bits (simd/bf16.hpp), in the first array.
+    // Zeroed. In bf16 both states of a weight are one float's bits (simd/bf16.hpp), in the first
+    // array.
     void make_states(int count, Precision precision = Precision::fp32);
     Precision precision() const { return precision_; }
     bool has_state(int which) const { return which < states_; }
@@ -92,8 +94,12 @@ public:
     // Canonical row-major values, for files, tests and people; which: -1 weight, 0 and 1 states.
     xt::xtensor<float, 1> values(int which = -1) const;
     void set_values(std::span<const float> values, int which = -1);  // repacks
+    // The same of anything laid out as data() is, a gradient: stored() values in, count() out.
+    std::vector<float> canonical(std::span<const float> laid_out) const;
 
 private:
+    void write_canonical(const float* laid_out, float* out) const;
+
     std::string name_;
     Shape shape_;
     bool matrix_, decays_;
@@ -111,14 +117,15 @@ NARROWS_PUBLIC void update_whole(Parameter& parameter, const float* gradient,
 struct Pass {
     const Loop* loop = nullptr;
     Phase phase = Phase::streaming;
-    RandomKey key;                 // of the node; layers add their index
+    RandomKey key;  // of the node; layers add their index
     std::uint32_t epoch = 0;
     std::span<const std::int64_t> sample_ids;
     std::size_t rows = 0;
-    bool frozen = false;  // training goes on, but not here: works as in streaming, backward may follow
+    bool frozen =
+        false;  // training goes on, but not here: works as in streaming, backward may follow
     bool keeps() const { return phase == Phase::training || frozen; }  // what backward() needs
-    bool skip_activation = false;     // y is what stands before the activation; dy is its gradient
-    std::byte* workspace = nullptr;   // this layer's part, as large as workspace_bytes() said
+    bool skip_activation = false;    // y is what stands before the activation; dy is its gradient
+    std::byte* workspace = nullptr;  // this layer's part, as large as workspace_bytes() said
 };
 
 // A batch that went through a layer, kept until the update: x [rows, in], dz [rows, out].
@@ -126,7 +133,7 @@ struct Trace {
     Pass pass;
     const float* x = nullptr;
     const float* y = nullptr;
-    const float* dz = nullptr;     // what backward() left in dy
+    const float* dz = nullptr;  // what backward() left in dy
 };
 
 class NARROWS_PUBLIC Layer : public Component {
@@ -135,10 +142,12 @@ public:
     // Per-sample shapes; throws Error when the input does not fit. Called once, before all else.
     virtual Shape configure(const Shape& input) = 0;
     virtual std::vector<Parameter*> parameters() { return {}; }
-    virtual void initialise(RandomKey) {}       // randomness by (key, layer index in key.node)
+    virtual void initialise(RandomKey) {}  // randomness by (key, layer index in key.node)
     // Once, before the first step: mean and deviation of the data's features, as a model sees them.
     virtual void fit(std::span<const float> /*mean*/, std::span<const float> /*deviation*/) {}
-    virtual std::size_t workspace_bytes(std::size_t /*max_rows*/, bool /*training*/) const { return 0; }
+    virtual std::size_t workspace_bytes(std::size_t /*max_rows*/, bool /*training*/) const {
+        return 0;
+    }
     // y = f(x); x [rows, in], y [rows, out], both dense. In Phase::streaming and validation
     // dropout is off and batch norm uses its running statistics.
     virtual void forward(const Pass&, const float* x, float* y) = 0;
@@ -167,10 +176,10 @@ public:
     // Gives these units (outputs of the layer) first weights anew, a bias of 0 and no moments; the
     // key as for initialise(). False: this type has no weights by unit. No units: only answers.
     virtual bool restart(std::span<const std::size_t> /*units*/, RandomKey) { return false; }
-    virtual std::string describe() const = 0;   // "dense 256 relu"
+    virtual std::string describe() const = 0;  // "dense 256 relu"
 
-    // Over several ranks (pipeline/ranks/README.md). True: a sample's output and gradients depend on
-    // that sample alone, so that each rank computes its own rows.
+    // Over several ranks (pipeline/ranks/README.md). True: a sample's output and gradients depend
+    // on that sample alone, so that each rank computes its own rows.
     virtual bool samples_apart() const { return false; }
     // update() or prepare_update() reads x and dz of the traces.
     virtual bool reads_traces() const { return true; }

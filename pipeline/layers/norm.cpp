@@ -215,8 +215,12 @@ Shape LayerNorm::configure(const Shape& input) {
     return input;
 }
 
-std::vector<Parameter*> LayerNorm::parameters() { return {gain_.get(), shift_.get()}; }
-void LayerNorm::initialise(RandomKey) { fill(*gain_, 1); }
+std::vector<Parameter*> LayerNorm::parameters() {
+    return {gain_.get(), shift_.get()};
+}
+void LayerNorm::initialise(RandomKey) {
+    fill(*gain_, 1);
+}
 
 void LayerNorm::moments(const float* x, double& mean, double& scale) const {
     mean = simd::kernels().sum(x, width_) / static_cast<double>(width_);

@@ -27,8 +27,8 @@ public:
     std::string describe() const override { return "batch_norm"; }
 
 private:
-    struct Sums {   // in a pass's workspace, `channels` floats each
-        float *mean, *scale, *gain, *shift;   // scale: 1 / sqrt(variance + epsilon)
+    struct Sums {                            // in a pass's workspace, `channels` floats each
+        float *mean, *scale, *gain, *shift;  // scale: 1 / sqrt(variance + epsilon)
     };
     Sums sums(const Pass& pass) const;
     template <class Body>
@@ -57,7 +57,7 @@ public:
 private:
     void moments(const float* x, double& mean, double& scale) const;
     double epsilon_ = 1e-5;
-    std::size_t width_ = 0, groups_ = 1;   // values normalised together; how many of them a sample
+    std::size_t width_ = 0, groups_ = 1;  // values normalised together; how many of them a sample
     std::unique_ptr<Parameter> gain_, shift_;
 };
 

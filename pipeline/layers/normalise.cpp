@@ -21,9 +21,13 @@ Shape Normalise::configure(const Shape& input) {
     return input;
 }
 
-std::vector<Parameter*> Normalise::parameters() { return {mean_.get(), deviation_.get()}; }
+std::vector<Parameter*> Normalise::parameters() {
+    return {mean_.get(), deviation_.get()};
+}
 
-void Normalise::initialise(RandomKey) { deviation_->data()[0] = 1; }
+void Normalise::initialise(RandomKey) {
+    deviation_->data()[0] = 1;
+}
 
 // In double, features in order; data without any spread keeps its units.
 void Normalise::fit(std::span<const float> mean, std::span<const float> deviation) {

@@ -1,6 +1,6 @@
-// normalise: y = (x - mean) / deviation with the mean of each feature and one deviation for all, the
-// root of the features' mean variance; `inverse` undoes it. Not trained: fitted to the training data
-// before the first step, so that what follows does not depend on the data's units.
+// normalise: y = (x - mean) / deviation with the mean of each feature and one deviation for all,
+// the root of the features' mean variance; `inverse` undoes it. Not trained: fitted to the training
+// data before the first step, so that what follows does not depend on the data's units.
 #pragma once
 
 #include <memory>

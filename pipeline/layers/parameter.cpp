@@ -14,7 +14,9 @@ constexpr std::size_t line_bytes = line_floats * sizeof(float);
 
 }  // namespace
 
-void Floats::Free::operator()(float* memory) const { std::free(memory); }
+void Floats::Free::operator()(float* memory) const {
+    std::free(memory);
+}
 
 Floats::Floats(std::size_t size, std::size_t stagger) : size_(size) {
     if (size == 0) return;
@@ -62,8 +64,9 @@ void Parameter::make_states(int count, Precision precision) {
     precision_ = precision;
     const int arrays = precision == Precision::bf16 ? std::min(states_, 1) : states_;
     for (int which = 0; which < 2; ++which)
-        state_[which] =
-            which < arrays ? Floats(data_.size(), 9 * (static_cast<std::size_t>(which) + 1)) : Floats();
+        state_[which] = which < arrays
+                            ? Floats(data_.size(), 9 * (static_cast<std::size_t>(which) + 1))
+                            : Floats();
 }
 
 xt::xtensor<float, 1> Parameter::values(int which) const {
@@ -74,14 +77,24 @@ xt::xtensor<float, 1> Parameter::values(int which) const {
         out.fill(0.0f);
         return out;
     }
-    if (matrix_)
-        simd::unpack(from.data(), static_cast<std::size_t>(shape_[0]),
-                     static_cast<std::size_t>(shape_[1]), out.data());
-    else
-        std::memcpy(out.data(), from.data(), count() * sizeof(float));
+    write_canonical(from.data(), out.data());
     if (paired)
         for (float& value : out)
             value = which == 0 ? simd::first_of_pair(value) : simd::second_of_pair(value);
+    return out;
+}
+
+void Parameter::write_canonical(const float* laid_out, float* out) const {
+    if (matrix_)
+        simd::unpack(laid_out, static_cast<std::size_t>(shape_[0]),
+                     static_cast<std::size_t>(shape_[1]), out);
+    else
+        std::memcpy(out, laid_out, count() * sizeof(float));
+}
+
+std::vector<float> Parameter::canonical(std::span<const float> laid_out) const {
+    std::vector<float> out(count());
+    write_canonical(laid_out.data(), out.data());
     return out;
 }
 

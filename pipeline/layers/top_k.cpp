@@ -21,15 +21,16 @@ void TopK::describe(Schema& schema) {
 Shape TopK::configure(const Shape& input) {
     size_ = static_cast<std::size_t>(input.elements());
     if (k_ > input.elements())
-        throw Error(Fault::usage, "k is " + std::to_string(k_) + " but the input has " +
-                                      std::to_string(input.elements()) + " values",
+        throw Error(Fault::usage,
+                    "k is " + std::to_string(k_) + " but the input has " +
+                        std::to_string(input.elements()) + " values",
                     "use a smaller k");
     if ((start_ > 0) != (epochs_ > 0))
         throw Error(Fault::usage, "start and epochs belong together",
                     "for example { top_k = 25, start = 100, epochs = 10 }");
     if (start_ > 0 && (start_ < k_ || start_ > input.elements()))
-        throw Error(Fault::usage, "start is " + std::to_string(start_) + ", not between k = " +
-                                      std::to_string(k_) + " and the " +
+        throw Error(Fault::usage, "start is " + std::to_string(start_) +
+                                      ", not between k = " + std::to_string(k_) + " and the " +
                                       std::to_string(input.elements()) + " values of the input");
     return input;
 }

@@ -1,6 +1,7 @@
 // top_k: the k largest values of a sample stay, all others become 0 (Makhzani and Frey 2013,
 // section 2.2). Of equal values the first stay, so that exactly k do. While training, k may go from
-// `start` down to k in equal steps over the first `epochs` epochs (section 3.2); everywhere else it is k.
+// `start` down to k in equal steps over the first `epochs` epochs (section 3.2); everywhere else it
+// is k.
 #pragma once
 
 #include "pipeline/layers/layer.hpp"

@@ -19,7 +19,8 @@ struct Architecture {
     double scale = 1;  // of a gaussian or laplace likelihood
 };
 
-NARROWS_PUBLIC std::string write_architecture(const Architecture& architecture, const Factory& factory);
+NARROWS_PUBLIC std::string write_architecture(const Architecture& architecture,
+                                              const Factory& factory);
 // Throws Error{Fault::input} when the text is not what write_architecture gives.
 NARROWS_PUBLIC Architecture read_architecture(std::string_view text);
 

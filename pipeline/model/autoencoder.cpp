@@ -130,8 +130,8 @@ void Autoencoder::configure(const Shape& sample) {
                         std::to_string(sample.elements()) + ")",
                     "its last layer must give as many values as a sample has",
                     decoder_.spec(decoder_.size() - 1).position);
-    Architecture architecture{sample,       {},     {},          tied_, latent_, classes_,
-                              class_names_, likelihood_, scale_};
+    Architecture architecture{sample,   {},           {},          tied_, latent_,
+                              classes_, class_names_, likelihood_, scale_};
     for (std::size_t i = 0; i < encoder_.size(); ++i)
         architecture.encoder.push_back(encoder_.spec(i));
     for (std::size_t i = 0; i < decoder_.size(); ++i)
@@ -175,7 +175,8 @@ void Autoencoder::fit_layers() {
         return;
     const FeatureStatistics data = scaled_statistics(*scaling_);
     for (const Stack* stack : {&encoder_, &decoder_})
-        for (std::size_t i = 0; i < stack->size(); ++i) stack->layer(i).fit(data.mean, data.deviation);
+        for (std::size_t i = 0; i < stack->size(); ++i)
+            stack->layer(i).fit(data.mean, data.deviation);
 }
 
 void Autoencoder::load(const ModelSpec& spec) {

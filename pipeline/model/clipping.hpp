@@ -16,7 +16,7 @@ public:
     ~Measure() override;
     int states() const override { return 0; }
     void apply(const layers::UpdateBlock& block) const override;
-    double norm() const;   // tiles added in order
+    double norm() const;  // tiles added in order
 
 private:
     mutable std::map<const layers::Parameter*, std::vector<double>> squares_;

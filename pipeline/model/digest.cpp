@@ -9,7 +9,8 @@
 
 namespace narrows::model {
 
-static_assert(std::endian::native == std::endian::little, "digests are defined over little-endian values");
+static_assert(std::endian::native == std::endian::little,
+              "digests are defined over little-endian values");
 
 namespace {
 
@@ -26,15 +27,21 @@ Digest::Digest() : context_(EVP_MD_CTX_new()) {
     EVP_MD_CTX_free(context);
     throw std::bad_alloc();
 }
-Digest::~Digest() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+Digest::~Digest() {
+    EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
 
 void Digest::add(const void* data, std::size_t bytes) {
     const std::uint64_t length = bytes;
     require(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), &length, sizeof length));
     require(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), data, bytes));
 }
-void Digest::text(std::string_view text) { add(text.data(), text.size()); }
-void Digest::values(std::span<const float> values) { add(values.data(), values.size_bytes()); }
+void Digest::text(std::string_view text) {
+    add(text.data(), text.size());
+}
+void Digest::values(std::span<const float> values) {
+    add(values.data(), values.size_bytes());
+}
 
 std::string Digest::hex() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};

@@ -16,7 +16,7 @@ public:
     // Each part goes in behind its length.
     void text(std::string_view text);
     void values(std::span<const float> values);
-    std::string hex();   // ends the digest
+    std::string hex();  // ends the digest
 
 private:
     void add(const void* data, std::size_t bytes);

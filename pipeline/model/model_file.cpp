@@ -124,7 +124,8 @@ void from_bundle(const Bundle& bundle, Autoencoder& model, std::string_view part
     }
     model.set_weights(weights, -1, part);
     Scaling scaling;
-    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling")) scaling.kind = *kind;
+    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling"))
+        scaling.kind = *kind;
     if (const std::string* type = storage::text_attribute(bundle.attributes, "source_type"))
         scaling.source_type = *type;
     scaling.shift = floats(bundle, "/scaling/shift");

@@ -7,8 +7,8 @@
 
 namespace narrows::model {
 
-// `pipeline` is the resolved, portable text; empty: the model was not made by one. Computes the test vectors: four samples through the
-// model.
+// `pipeline` is the resolved, portable text; empty: the model was not made by one. Computes the
+// test vectors: four samples through the model.
 NARROWS_PUBLIC storage::Bundle to_bundle(const Autoencoder& model, std::string_view pipeline);
 
 // Weights and scaling into a configured model of the same architecture; only the parameters whose

@@ -118,7 +118,8 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
             layers_[i]->forward(own, from, to);
         from = to;
     }
-    if (training && ranks_ != nullptr && apart(end - 1)) gather(std::vector{rows_of(y, pass.rows, end)});
+    if (training && ranks_ != nullptr && apart(end - 1))
+        gather(std::vector{rows_of(y, pass.rows, end)});
 }
 
 void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,

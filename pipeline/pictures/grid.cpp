@@ -9,7 +9,7 @@ namespace narrows::pictures {
 namespace {
 
 constexpr std::int64_t gap = grid_gap, band_gap = 6;  // pixels, the latter between pairs
-constexpr std::int64_t fair_side = 56;         // small pictures are enlarged to this
+constexpr std::int64_t fair_side = 56;                // small pictures are enlarged to this
 constexpr std::int64_t plot_width = 220, plot_height = 90, widest_plot = 640;
 constexpr Colour first_curve{70, 92, 128}, second_curve{226, 104, 32};
 

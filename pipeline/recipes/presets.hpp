@@ -11,7 +11,7 @@ struct Preset {
     // Fills what the user left open; `choices` comes with the rules that all presets share.
     void (*decide)(Choices& choices, const TrainOptions& options);
     bool takes_hidden = true;
-    bool restricted = false;   // something other than the width keeps the code useful
+    bool restricted = false;  // something other than the width keeps the code useful
 };
 
 const Preset* find_preset(std::string_view name);

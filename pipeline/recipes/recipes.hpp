@@ -20,9 +20,9 @@ struct Source {
     std::vector<std::int64_t> shape;  // of a sample, raw binary
     std::int64_t window = 0, stride = 0;
     std::int64_t batch = 0;
-    std::optional<std::int64_t> ply;  // chess games
-    std::string part;                 // "2/4": of the rows; encode, score
-    std::int64_t all_rows = 0;        // with `part`: of the data
+    std::optional<std::int64_t> ply;                     // chess games
+    std::string part;                                    // "2/4": of the rows; encode, score
+    std::int64_t all_rows = 0;                           // with `part`: of the data
     bool masks() const { return on_bad_row == "mask"; }  // missing values do not count
 };
 
@@ -69,8 +69,8 @@ struct TrainOptions {
     std::optional<Emphasis> emphasis;
     std::string validate;  // "", a fraction in (0, 1), or DATA
     std::string loss, optimizer, schedule, activation, init;
-    std::string precision;                  // of Adam's moments: "bf16"; "" and "fp32": fp32
-    std::string output_activation;          // "": sigmoid with BCE, else linear
+    std::string precision;          // of Adam's moments: "bf16"; "" and "fp32": fp32
+    std::string output_activation;  // "": sigmoid with BCE, else linear
     std::uint64_t seed = 1;
     bool keep_checkpoints = false;
     bool allow_identity = false;
@@ -98,11 +98,11 @@ struct Choices {
     std::string sparsity;         // "l1", "kl" or "k"; "": none
     double sparsity_amount = 0;   // weight of l1, activity of kl
     bool normalise = false;       // the model works on centred data of deviation 1
-    std::string likelihood;            // "bernoulli", "gaussian", "laplace"; "": as the loss
-    double likelihood_scale = 0;       // of the last two; 0: learned
-    bool batch_norm = false;           // behind each dense layer but the output
-    double dropout = 0;                // behind its activation
-    bool centred = false;              // around a trained centre, units' weights of length 1
+    std::string likelihood;       // "bernoulli", "gaussian", "laplace"; "": as the loss
+    double likelihood_scale = 0;  // of the last two; 0: learned
+    bool batch_norm = false;      // behind each dense layer but the output
+    double dropout = 0;           // behind its activation
+    bool centred = false;         // around a trained centre, units' weights of length 1
     std::string hidden_act = "relu", code_act = "linear", output_act = "linear", init;
     std::string loss = "mse", optimizer = "adam", schedule = "cosine";
     std::string precision = "fp32";  // of the optimiser's moments
@@ -188,13 +188,13 @@ NARROWS_PUBLIC std::string evaluate(const StreamOptions& options);
 // A supervised head on the encoder of a trained model, and what it says of new data.
 struct ClassifyOptions {
     Source source;
-    std::string labels;                     // DATA with one label a row; "": beside the samples
-    std::string model, output;              // train: M.h5 -> C.h5; predict: C.h5 -> "" or a table
-    std::vector<std::string> freeze;        // "encoder" or layers of it, "0", "1"; empty: all train
-    std::int64_t encoder_layers = 0;        // that the model has, once known
-    std::vector<std::int64_t> classes;      // labels in the data, in increasing order
+    std::string labels;                 // DATA with one label a row; "": beside the samples
+    std::string model, output;          // train: M.h5 -> C.h5; predict: C.h5 -> "" or a table
+    std::vector<std::string> freeze;    // "encoder" or layers of it, "0", "1"; empty: all train
+    std::int64_t encoder_layers = 0;    // that the model has, once known
+    std::vector<std::int64_t> classes;  // labels in the data, in increasing order
     std::vector<std::string> class_names;
-    std::int64_t rows = 0;                  // that are trained on
+    std::int64_t rows = 0;  // that are trained on
     std::int64_t labels_per_class = 0, layers = 0;
     std::optional<std::int64_t> epochs, head_epochs, batch;
     std::optional<double> rate, head_rate, dropout, decay;
@@ -204,7 +204,7 @@ struct ClassifyOptions {
     std::string validate, validate_labels;  // DATA
     std::int64_t patience = 0;
     std::uint64_t seed = 1;
-    bool labelled = false;                  // predict: true labels are there
+    bool labelled = false;  // predict: true labels are there
     bool keep_checkpoints = false;
 };
 // Throws Error{Fault::usage}: fewer than two classes, options that do not go together.
@@ -262,9 +262,10 @@ struct ScoreOptions {
     Source source;  // with the reference's DATA before the scored
     LabelSource labels;
     std::string model, output;
-    std::int64_t reference_samples = 0;  // at the start: the threshold is theirs, they are not stored
-    std::int64_t series_rows = 0;        // windows: rows of the series that they were cut from
-    double quantile = 0;                 // 0: no threshold
+    std::int64_t reference_samples =
+        0;                         // at the start: the threshold is theirs, they are not stored
+    std::int64_t series_rows = 0;  // windows: rows of the series that they were cut from
+    double quantile = 0;           // 0: no threshold
     bool per_feature = false;
     Importance importance;  // the score is then -log p(x), nats
     std::uint64_t seed = 1;

@@ -147,8 +147,8 @@ void take_likelihood(Choices& choices, const TrainOptions& options) {
     choices.loss = bernoulli ? "bce" : choices.likelihood + "_nll";
     if (colon == std::string::npos) return;
     const std::string amount = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(),
-                                              choices.likelihood_scale);
+    const auto [end, error] =
+        std::from_chars(amount.data(), amount.data() + amount.size(), choices.likelihood_scale);
     if (bernoulli || error != std::errc{} || end != amount.data() + amount.size() ||
         !(choices.likelihood_scale >= 1e-12 && choices.likelihood_scale <= 1e12))
         refuse(fmt::format("--likelihood {}: \"{}\" is not a scale", text, amount),
@@ -192,8 +192,9 @@ void check_weights(const Choices& choices) {
         refuse("--emphasis weighs corrupted values, but nothing is corrupted",
                "add --corruption masking:0.25, or use --model denoising");
     if (choices.corruption.kind == "gaussian")
-        refuse("--emphasis tells corrupted values from others, but Gaussian noise is on every value",
-               "use --corruption masking:R or salt-and-pepper:R");
+        refuse(
+            "--emphasis tells corrupted values from others, but Gaussian noise is on every value",
+            "use --corruption masking:R or salt-and-pepper:R");
 }
 
 }  // namespace
@@ -201,9 +202,9 @@ void check_weights(const Choices& choices) {
 Emphasis parse_emphasis(std::string_view text) {
     Emphasis out;
     const std::size_t comma = text.find(',');
-    const bool good = read_number(text.substr(0, comma), out.alpha) &&
-                      (comma == std::string_view::npos ||
-                       read_number(text.substr(comma + 1), out.beta));
+    const bool good =
+        read_number(text.substr(0, comma), out.alpha) &&
+        (comma == std::string_view::npos || read_number(text.substr(comma + 1), out.beta));
     if (!good || !(out.alpha >= 0 && out.alpha <= 1e6 && out.beta >= 0 && out.beta <= 1e6) ||
         out.alpha + out.beta <= 0)
         refuse(fmt::format("--emphasis {}: not a weight of corrupted values, and of others", text),
@@ -304,8 +305,9 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
         check_choices(choices, options, preset);
     }
     if (choices.loss == "bce" && choices.preset != "" && choices.output_act != "sigmoid")
-        refuse(fmt::format("BCE needs an output in (0, 1), \"{}\" gives others", choices.output_act),
-               "leave out --output-activation, or use --loss mse");
+        refuse(
+            fmt::format("BCE needs an output in (0, 1), \"{}\" gives others", choices.output_act),
+            "leave out --output-activation, or use --loss mse");
     if (choices.output_act == "sigmoid" && !unit)
         refuse(fmt::format("a sigmoid cannot give data in [{:g}, {:g}]", facts.low, facts.high),
                "leave out --output-activation, or use --scale minmax");

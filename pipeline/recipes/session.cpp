@@ -17,7 +17,8 @@ flow::Drawing Session::inspect(const language::Pipeline& pipeline,
     return flow::inspect(pipeline, registry_, settings);
 }
 
-flow::Result Session::run(const language::Pipeline& pipeline, const flow::Settings& settings) const {
+flow::Result Session::run(const language::Pipeline& pipeline,
+                          const flow::Settings& settings) const {
     return flow::run(pipeline, registry_, settings);
 }
 

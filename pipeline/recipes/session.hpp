@@ -19,7 +19,7 @@ public:
     // Throws Error{Fault::plugin}.
     explicit Session(std::span<const std::string> plugin_folders = {});
 
-    registry::Registry& registry() { return registry_; }   // add() built-in types of your own
+    registry::Registry& registry() { return registry_; }  // add() built-in types of your own
     const registry::Registry& registry() const { return registry_; }
     language::Pipeline parse(std::string_view text, std::string_view source = "pipeline",
                              std::span<const std::string> overrides = {}) const;

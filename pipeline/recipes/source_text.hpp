@@ -1,4 +1,5 @@
-// The `load` node of a Source, keys of labels, and the node that corrupts what it gives. Private to recipes.
+// The `load` node of a Source, keys of labels, and the node that corrupts what it gives. Private to
+// recipes.
 #pragma once
 
 #include "pipeline/recipes/recipes.hpp"

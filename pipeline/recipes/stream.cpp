@@ -233,7 +233,8 @@ std::string evaluate(const StreamOptions& o) {
     decode_node(toml, "code.z");
     error_node(toml, "error", "loss.mse", o.source.masks());
     const std::string likelihood = likelihood_of(o);
-    if (o.bce) error_node(toml, likelihood == "bernoulli" ? "nats" : "bce", "loss.bce", o.source.masks());
+    if (o.bce)
+        error_node(toml, likelihood == "bernoulli" ? "nats" : "bce", "loss.bce", o.source.masks());
     if (o.gaussian && likelihood != "bernoulli") {
         error_node(toml, "nats", "loss." + likelihood + "_nll");
         if (o.learned_scale)
@@ -246,8 +247,7 @@ std::string evaluate(const StreamOptions& o) {
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
         if (o.bce || likelihood != "bernoulli") toml.text("in.nats", "nats.per_sample");
-        if (o.importance > 0)
-            importance_node(toml, {o.importance, likelihood, o.likelihood_scale});
+        if (o.importance > 0) importance_node(toml, {o.importance, likelihood, o.likelihood_scale});
     }
     health_node(toml, o);
     if (o.quantised) {

@@ -71,7 +71,9 @@ TomlText& TomlText::integers(std::string_view key, std::span<const std::int64_t>
     return raw(key, "[" + list + "]");
 }
 
-TomlText& TomlText::real(std::string_view key, double value) { return raw(key, number(value)); }
+TomlText& TomlText::real(std::string_view key, double value) {
+    return raw(key, number(value));
+}
 
 TomlText& TomlText::flag(std::string_view key, bool value) {
     return raw(key, value ? "true" : "false");

@@ -8,13 +8,13 @@
 
 namespace narrows::recipes {
 
-std::string number(double value);            // shortest text that reads back as the same float
+std::string number(double value);  // shortest text that reads back as the same float
 
 class TomlText {
 public:
-    explicit TomlText(std::string_view title);   // a comment, then schema = 1
+    explicit TomlText(std::string_view title);  // a comment, then schema = 1
     TomlText& run(std::string_view mode, std::uint64_t seed);
-    TomlText& table(std::string_view name);      // "[name]" after a blank line
+    TomlText& table(std::string_view name);  // "[name]" after a blank line
     TomlText& node(std::string_view id, std::string_view type);
     TomlText& raw(std::string_view key, std::string_view value);
     TomlText& text(std::string_view key, std::string_view value);
@@ -23,7 +23,7 @@ public:
     TomlText& integers(std::string_view key, std::span<const std::int64_t> values);
     TomlText& real(std::string_view key, double value);
     TomlText& flag(std::string_view key, bool value);
-    TomlText& lines(std::string_view text);      // as they are, after a blank line
+    TomlText& lines(std::string_view text);  // as they are, after a blank line
     const std::string& str() const { return text_; }
 
 private:

@@ -207,8 +207,8 @@ void contraction_node(TomlText& toml, const Choices& c, double weight) {
         .real("weight", weight);
 }
 
-// A weight of nats in the loss's units: a mean over features is 2 / features of the Gaussian's nats, so what
-// is weighed against nats shrinks alike.
+// A weight of nats in the loss's units: a mean over features is 2 / features of the Gaussian's
+// nats, so what is weighed against nats shrinks alike.
 double in_nats(const Choices& c, double weight) {
     const bool nats = c.loss == "bce" || !c.likelihood.empty();
     return nats ? weight : 2 * weight / static_cast<double>(c.facts.features());

@@ -14,12 +14,18 @@ std::string_view need_text(Need need) {
 std::string range_text(const ParameterInfo& p) {
     switch (p.kind) {
         case ParameterKind::integer:
-        case ParameterKind::number: return fmt::format("{:g} to {:g}", p.low, p.high);
-        case ParameterKind::choice: return fmt::format("{}", fmt::join(p.choices, ", "));
-        case ParameterKind::flag: return "true, false";
-        case ParameterKind::text: return "text";
-        case ParameterKind::numbers: return "list of numbers";
-        case ParameterKind::texts: return "text or list of texts";
+        case ParameterKind::number:
+            return fmt::format("{:g} to {:g}", p.low, p.high);
+        case ParameterKind::choice:
+            return fmt::format("{}", fmt::join(p.choices, ", "));
+        case ParameterKind::flag:
+            return "true, false";
+        case ParameterKind::text:
+            return "text";
+        case ParameterKind::numbers:
+            return "list of numbers";
+        case ParameterKind::texts:
+            return "text or list of texts";
     }
     return {};
 }
@@ -36,13 +42,16 @@ std::string_view threads_text(Threads threads) {
 
 void manual_of(std::string& page, const TypeInfo& type) {
     page += fmt::format("\n### `{}`\n\n{}", type.type, type.summary);
-    if (type.kind == Kind::node) page += fmt::format(" Plugin `{}`; {}.", type.plugin, threads_text(type.threads));
-    if (type.model) page += *type.model == Need::required ? " Binds a model." : " May bind a model.";
+    if (type.kind == Kind::node)
+        page += fmt::format(" Plugin `{}`; {}.", type.plugin, threads_text(type.threads));
+    if (type.model)
+        page += *type.model == Need::required ? " Binds a model." : " May bind a model.";
     page += "\n";
     if (!type.inputs.empty() || !type.outputs.empty()) {
         page += "\n| port | type | |\n|---|---|---|\n";
         for (const auto& port : type.inputs)
-            page += fmt::format("| in `{}` | `{}` | {}{} |\n", port.name, port.type, port.doc, need_text(port.need));
+            page += fmt::format("| in `{}` | `{}` | {}{} |\n", port.name, port.type, port.doc,
+                                need_text(port.need));
         for (const auto& port : type.outputs)
             page += fmt::format("| out `{}` | `{}` | {} |\n", port.name, port.type, port.doc);
     }
@@ -57,20 +66,27 @@ void manual_of(std::string& page, const TypeInfo& type) {
 
 std::string value_text(ParameterKind kind, const Value& value) {
     switch (kind) {
-        case ParameterKind::integer: return fmt::format("{}", value.integer);
-        case ParameterKind::number: return fmt::format("{:g}", value.number);
-        case ParameterKind::flag: return value.flag ? "true" : "false";
-        case ParameterKind::numbers: return fmt::format("[{:g}]", fmt::join(value.numbers, ", "));
+        case ParameterKind::integer:
+            return fmt::format("{}", value.integer);
+        case ParameterKind::number:
+            return fmt::format("{:g}", value.number);
+        case ParameterKind::flag:
+            return value.flag ? "true" : "false";
+        case ParameterKind::numbers:
+            return fmt::format("[{:g}]", fmt::join(value.numbers, ", "));
         case ParameterKind::texts:
-            return value.texts.empty() ? "[]" : fmt::format("[\"{}\"]", fmt::join(value.texts, "\", \""));
-        default: return "\"" + value.text + "\"";
+            return value.texts.empty() ? "[]"
+                                       : fmt::format("[\"{}\"]", fmt::join(value.texts, "\", \""));
+        default:
+            return "\"" + value.text + "\"";
     }
 }
 
 std::string manual(const Registry& registry) {
     std::string page =
         "# Nodes, models and layers\n\n"
-        "Generated from the loaded plugins by `narrows nodes --manual`; a test holds it up to date.\n";
+        "Generated from the loaded plugins by `narrows nodes --manual`; a test holds it up to "
+        "date.\n";
     const std::pair<Kind, std::string_view> parts[] = {{Kind::node, "Nodes"},
                                                        {Kind::model, "Models"},
                                                        {Kind::layer, "Layers"},
@@ -79,7 +95,9 @@ std::string manual(const Registry& registry) {
         if (registry.types(kind).empty()) continue;
         page += fmt::format("\n## {}\n", title);
         if (kind == Kind::layer)
-            page += "\nIn a model's list a layer is a table with its type as a key: `{ dense = 256, act = \"relu\" }`.\n";
+            page +=
+                "\nIn a model's list a layer is a table with its type as a key: `{ dense = 256, "
+                "act = \"relu\" }`.\n";
         for (const auto* type : registry.types(kind)) manual_of(page, *type);
     }
     return page;

@@ -34,7 +34,9 @@ private:
     std::uint64_t size_ = 0;
 };
 
-constexpr std::uint64_t padded(std::uint64_t bytes) { return (bytes + 3) & ~std::uint64_t{3}; }
+constexpr std::uint64_t padded(std::uint64_t bytes) {
+    return (bytes + 3) & ~std::uint64_t{3};
+}
 
 std::optional<PluginNote> find_in(const std::vector<char>& segment) {
     std::uint64_t at = 0;

@@ -85,7 +85,8 @@ std::filesystem::path own_plugins() {
     const auto of_command = self.parent_path().parent_path() / "lib" / "narrows";
     if (!error && std::filesystem::is_directory(of_command, error)) return of_command;
     Dl_info info{};
-    if (::dladdr(reinterpret_cast<const void*>(&own_plugins), &info) != 0 && info.dli_fname != nullptr) {
+    if (::dladdr(reinterpret_cast<const void*>(&own_plugins), &info) != 0 &&
+        info.dli_fname != nullptr) {
         const auto library = std::filesystem::weakly_canonical(info.dli_fname, error).parent_path();
         for (const auto& folder : {library / "narrows", library.parent_path() / "narrows"})
             if (std::filesystem::is_regular_file(folder / "narrows_load.so", error)) return folder;
@@ -95,8 +96,12 @@ std::filesystem::path own_plugins() {
 
 }  // namespace
 
-const PortInfo* TypeInfo::input(std::string_view name) const { return find_named(inputs, name); }
-const PortInfo* TypeInfo::output(std::string_view name) const { return find_named(outputs, name); }
+const PortInfo* TypeInfo::input(std::string_view name) const {
+    return find_named(inputs, name);
+}
+const PortInfo* TypeInfo::output(std::string_view name) const {
+    return find_named(outputs, name);
+}
 const ParameterInfo* TypeInfo::parameter(std::string_view name) const {
     return find_named(parameters, name);
 }
@@ -142,8 +147,11 @@ void Registry::load(const std::filesystem::path& file) {
 }
 
 void Registry::add(const PluginInfo& plugin, std::filesystem::path path) {
-    PluginRecord record{std::string(plugin.name), std::string(plugin.version),
-                        std::string(plugin.summary), std::move(path), {}};
+    PluginRecord record{std::string(plugin.name),
+                        std::string(plugin.version),
+                        std::string(plugin.summary),
+                        std::move(path),
+                        {}};
     for (const Entry& entry : std::span(plugin.entries, plugin.entry_count)) {
         TypeInfo info;
         info.kind = entry.kind;
@@ -200,8 +208,7 @@ std::unique_ptr<Component> Registry::create(Kind kind, std::string_view type,
         if (parameter == nullptr) {
             std::vector<std::string> known;
             for (const auto& other : info->parameters) known.push_back(other.name);
-            throw Error(Fault::usage,
-                        info->type + " has no parameter \"" + setting.name + "\"",
+            throw Error(Fault::usage, info->type + " has no parameter \"" + setting.name + "\"",
                         did_you_mean(setting.name, known), setting.position);
         }
         if (const auto text = complaint(*parameter, setting.value); !text.empty())
@@ -210,9 +217,9 @@ std::unique_ptr<Component> Registry::create(Kind kind, std::string_view type,
         parameter->set(*component, setting.value);
     }
     for (const auto& parameter : info->parameters)
-        if (parameter.required && std::none_of(settings.begin(), settings.end(), [&](const auto& s) {
-                return s.name == parameter.name;
-            }))
+        if (parameter.required &&
+            std::none_of(settings.begin(), settings.end(),
+                         [&](const auto& s) { return s.name == parameter.name; }))
             throw Error(Fault::usage,
                         info->type + " needs the parameter \"" + parameter.name + "\"");
     return component;
@@ -258,17 +265,21 @@ std::string complaint(const ParameterInfo& parameter, const Value& value) {
                          number_text(parameter.high) + "], found " + number_text(number);
     };
     switch (parameter.kind) {
-        case ParameterKind::integer: return outside(static_cast<double>(value.integer));
-        case ParameterKind::number: return outside(value.number);
+        case ParameterKind::integer:
+            return outside(static_cast<double>(value.integer));
+        case ParameterKind::number:
+            return outside(value.number);
         case ParameterKind::choice: {
             if (std::find(parameter.choices.begin(), parameter.choices.end(), value.text) !=
                 parameter.choices.end())
                 return {};
             std::string list;
-            for (const auto& choice : parameter.choices) list += (list.empty() ? "" : ", ") + choice;
+            for (const auto& choice : parameter.choices)
+                list += (list.empty() ? "" : ", ") + choice;
             return "must be one of " + list + "; found \"" + value.text + "\"";
         }
-        default: return {};
+        default:
+            return {};
     }
 }
 

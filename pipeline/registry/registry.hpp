@@ -30,7 +30,7 @@ struct NARROWS_PUBLIC TypeInfo {
     std::string type, summary, plugin, main;
     Threads threads = Threads::serial;
     bool source = false, updates_model = false;
-    std::optional<Need> model;          // binds a model: required or optional
+    std::optional<Need> model;  // binds a model: required or optional
     std::vector<PortInfo> inputs, outputs;
     std::vector<ParameterInfo> parameters;
     std::unique_ptr<Component> (*create)() = nullptr;
@@ -42,7 +42,7 @@ struct NARROWS_PUBLIC TypeInfo {
 
 struct PluginRecord {
     std::string name, version, summary;
-    std::filesystem::path path;        // empty: built in
+    std::filesystem::path path;  // empty: built in
     std::vector<std::string> types;
 };
 
@@ -57,7 +57,7 @@ public:
     void add(const PluginInfo& plugin, std::filesystem::path path = {});  // built in, and tests
 
     const TypeInfo* find(Kind kind, std::string_view type) const;
-    std::vector<const TypeInfo*> types(Kind kind) const;   // sorted by name
+    std::vector<const TypeInfo*> types(Kind kind) const;  // sorted by name
     const std::vector<PluginRecord>& plugins() const { return plugins_; }
     const std::vector<std::filesystem::path>& searched() const { return searched_; }
 
@@ -76,7 +76,8 @@ private:
 };
 
 // $NARROWS_PLUGIN_PATH, the given folders, then the folder beside the command.
-NARROWS_PUBLIC std::vector<std::filesystem::path> plugin_folders(std::span<const std::string> given);
+NARROWS_PUBLIC std::vector<std::filesystem::path> plugin_folders(
+    std::span<const std::string> given);
 
 // Does a value of a parameter fit? Empty, or the complaint ("must lie in [0, 10], found 11").
 NARROWS_PUBLIC std::string complaint(const ParameterInfo& parameter, const Value& value);

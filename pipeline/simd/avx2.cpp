@@ -34,28 +34,58 @@ NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
     return _mm256_cvtepi32_ps(
         _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
-NARROWS_INLINE F smaller(F a, F b) { return _mm256_min_ps(a, b); }
-NARROWS_INLINE F larger(F a, F b) { return _mm256_max_ps(a, b); }
-NARROWS_INLINE F quotient(F a, F b) { return a / b; }
-NARROWS_INLINE F square_root(F a) { return xsimd::sqrt(a); }
-NARROWS_INLINE F fused(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
-NARROWS_INLINE D fused(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
-NARROWS_INLINE I bits(F a) { return _mm256_castps_si256(a); }
-NARROWS_INLINE F floats(I a) { return _mm256_castsi256_ps(a); }
-NARROWS_INLINE F converted(I a) { return _mm256_cvtepi32_ps(a); }
+NARROWS_INLINE F smaller(F a, F b) {
+    return _mm256_min_ps(a, b);
+}
+NARROWS_INLINE F larger(F a, F b) {
+    return _mm256_max_ps(a, b);
+}
+NARROWS_INLINE F quotient(F a, F b) {
+    return a / b;
+}
+NARROWS_INLINE F square_root(F a) {
+    return xsimd::sqrt(a);
+}
+NARROWS_INLINE F fused(F a, F b, F c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+NARROWS_INLINE D fused(D a, D b, D c) {
+    return _mm256_fmadd_pd(a, b, c);
+}
+NARROWS_INLINE I bits(F a) {
+    return _mm256_castps_si256(a);
+}
+NARROWS_INLINE F floats(I a) {
+    return _mm256_castsi256_ps(a);
+}
+NARROWS_INLINE F converted(I a) {
+    return _mm256_cvtepi32_ps(a);
+}
 template <int by>
-NARROWS_INLINE I shift_left(I a) { return _mm256_slli_epi32(a, by); }
+NARROWS_INLINE I shift_left(I a) {
+    return _mm256_slli_epi32(a, by);
+}
 template <int by>
-NARROWS_INLINE I shift_right(I a) { return _mm256_srai_epi32(a, by); }
+NARROWS_INLINE I shift_right(I a) {
+    return _mm256_srai_epi32(a, by);
+}
 template <int by>
-NARROWS_INLINE I shift_right_zero(I a) { return _mm256_srli_epi32(a, by); }
+NARROWS_INLINE I shift_right_zero(I a) {
+    return _mm256_srli_epi32(a, by);
+}
 template <int half>
 NARROWS_INLINE D widen(F a) {
-    if constexpr (half == 0) return _mm256_cvtps_pd(_mm256_castps256_ps128(a));
-    else return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+    if constexpr (half == 0)
+        return _mm256_cvtps_pd(_mm256_castps256_ps128(a));
+    else
+        return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
 }
-NARROWS_INLINE L product_of_lows(L a, L b) { return _mm256_mul_epu32(a, b); }
-NARROWS_INLINE L high_to_low(L a) { return _mm256_srli_epi64(a, 32); }
+NARROWS_INLINE L product_of_lows(L a, L b) {
+    return _mm256_mul_epu32(a, b);
+}
+NARROWS_INLINE L high_to_low(L a) {
+    return _mm256_srli_epi64(a, 32);
+}
 NARROWS_INLINE I join_lows(L a, L b) {
     return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa);
 }
@@ -106,15 +136,18 @@ NARROWS_INLINE std::uint32_t count_up_to(Shares a, std::uint32_t limit) {
     const __m256i most = _mm256_set1_epi16(static_cast<short>(limit));
     const __m256i low = _mm256_cmpeq_epi16(_mm256_min_epu16(a.low, most), a.low);
     const __m256i high = _mm256_cmpeq_epi16(_mm256_min_epu16(a.high, most), a.high);
-    const auto bytes = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(low, high)));
+    const auto bytes =
+        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(low, high)));
     return static_cast<std::uint32_t>(__builtin_popcount(bytes));
 }
 template <bool slow>
 NARROWS_INLINE __m256i moved_half(__m256i low, __m256i place, __m256i symbol, __m128i rate) {
     const __m256i above = _mm256_cmpgt_epi16(place, symbol);
-    const __m256i end = _mm256_add_epi16(place, _mm256_and_si256(above, _mm256_set1_epi16(static_cast<short>(65504))));
+    const __m256i end = _mm256_add_epi16(
+        place, _mm256_and_si256(above, _mm256_set1_epi16(static_cast<short>(65504))));
     // Above, signs are turned twice: -(-x) and x as (x ^ m) - m.
-    const __m256i apart = _mm256_sub_epi16(_mm256_xor_si256(_mm256_sub_epi16(low, end), above), above);
+    const __m256i apart =
+        _mm256_sub_epi16(_mm256_xor_si256(_mm256_sub_epi16(low, end), above), above);
     const __m256i part = slow ? _mm256_srli_epi16(apart, 7) : _mm256_srl_epi16(apart, rate);
     const __m256i kept = _mm256_subs_epu16(_mm256_sub_epi16(apart, part), _mm256_set1_epi16(1));
     return _mm256_add_epi16(end, _mm256_sub_epi16(_mm256_xor_si256(kept, above), above));
@@ -148,7 +181,9 @@ constexpr int int8_rows = 4;
 constexpr int int8_vectors = 2;
 
 constexpr int tile_rows = 6;
-constexpr int tile_vectors(int rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : 2; }
+constexpr int tile_vectors(int rows) {
+    return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+}
 constexpr int gradient_rows = 4;
 constexpr int gradient_vectors = 2;
 constexpr Level this_level = Level::avx2;
@@ -158,13 +193,21 @@ constexpr std::string_view this_name = "avx2";
 
 }  // namespace
 
-const Kernels* avx2_table() { return &the_table; }
-const CodingKernels* avx2_coding() { return &the_coding_table; }
+const Kernels* avx2_table() {
+    return &the_table;
+}
+const CodingKernels* avx2_coding() {
+    return &the_coding_table;
+}
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
-const Kernels* avx2_table() { return nullptr; }
-const CodingKernels* avx2_coding() { return nullptr; }
+const Kernels* avx2_table() {
+    return nullptr;
+}
+const CodingKernels* avx2_coding() {
+    return nullptr;
+}
 }  // namespace narrows::simd
 #endif

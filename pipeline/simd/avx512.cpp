@@ -36,7 +36,9 @@ constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
 
 constexpr int tile_rows = 8;
-constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : rows <= 4 ? 4 : 2; }
+constexpr int tile_vectors(int rows) {
+    return rows <= 2 ? 8 : rows <= 4 ? 4 : 2;
+}
 constexpr int gradient_rows = 8;
 constexpr int gradient_vectors = 2;
 constexpr Level this_level = Level::avx512;
@@ -46,13 +48,21 @@ constexpr std::string_view this_name = "avx512";
 
 }  // namespace
 
-const Kernels* avx512_table() { return &the_table; }
-const CodingKernels* avx512_coding() { return &the_coding_table; }
+const Kernels* avx512_table() {
+    return &the_table;
+}
+const CodingKernels* avx512_coding() {
+    return &the_coding_table;
+}
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
-const Kernels* avx512_table() { return nullptr; }
-const CodingKernels* avx512_coding() { return nullptr; }
+const Kernels* avx512_table() {
+    return nullptr;
+}
+const CodingKernels* avx512_coding() {
+    return nullptr;
+}
 }  // namespace narrows::simd
 #endif

@@ -30,7 +30,8 @@ NARROWS_INLINE I add_products(I sums, __m512i values, __m512i weights) {
 constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
 
-// clang-format off: each builds on those before
+// Each uses what stands before it.
+// clang-format off
 #include "pipeline/simd/vector.inl.hpp"
 #include "pipeline/simd/functions.inl.hpp"
 #include "pipeline/simd/activations.inl.hpp"

@@ -1,6 +1,8 @@
 // Everything that is written once: included by each level file inside its anonymous namespace,
 // after its primitives. The order of operations here is the promise of equal bits; no libm, no
 // standard function that is not a builtin, so nothing with outside linkage is compiled.
+// Each uses what stands before it.
+// clang-format off
 #include "pipeline/simd/vector.inl.hpp"
 #include "pipeline/simd/functions.inl.hpp"
 #include "pipeline/simd/activations.inl.hpp"
@@ -16,6 +18,7 @@
 #include "pipeline/simd/random.inl.hpp"
 #include "pipeline/simd/residuals.inl.hpp"
 #include "pipeline/simd/lanes.inl.hpp"
+// clang-format on
 
 constexpr Kernels the_table{
     .level = this_level,

@@ -1,6 +1,6 @@
-// One step of a dense layer's weights: gradient, Adam and, where one is kept, the packed transpose, eight
-// rows at a time. The divisions and roots of eight rows run between the sums of the next eight, and what
-// their step will touch is asked for meanwhile.
+// One step of a dense layer's weights: gradient, Adam and, where one is kept, the packed transpose,
+// eight rows at a time. The divisions and roots of eight rows run between the sums of the next
+// eight, and what their step will touch is asked for meanwhile.
 constexpr std::size_t step_rows = 8, step_values = step_rows * panel_width;
 constexpr auto sum_columns = static_cast<std::size_t>(gradient_vectors) * width;
 constexpr std::size_t sum_tiles = step_rows / gradient_rows * (panel_width / sum_columns);

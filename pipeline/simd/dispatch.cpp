@@ -11,20 +11,24 @@ namespace {
 // The compiler's detection also asks whether the system saves the wide registers.
 bool machine_has(Level level) {
     switch (level) {
-        case Level::portable: return true;
+        case Level::portable:
+            return true;
 #if defined(__x86_64__) || defined(__i386__)
         case Level::avx2:
             return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         case Level::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-                   __builtin_cpu_supports("avx512dq") &&
-                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        case Level::neon: return false;
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2") &&
+                   __builtin_cpu_supports("fma");
+        case Level::neon:
+            return false;
 #else
         case Level::avx2:
-        case Level::avx512: return false;
-        case Level::neon: return neon_table() != nullptr;
+        case Level::avx512:
+            return false;
+        case Level::neon:
+            return neon_table() != nullptr;
 #endif
     }
     return false;
@@ -40,10 +44,14 @@ bool machine_has_vnni() {
 
 const Kernels* built(Level level) {
     switch (level) {
-        case Level::portable: return portable_table();
-        case Level::avx2: return avx2_table();
-        case Level::avx512: return machine_has_vnni() ? avx512_vnni_table() : avx512_table();
-        case Level::neon: return neon_table();
+        case Level::portable:
+            return portable_table();
+        case Level::avx2:
+            return avx2_table();
+        case Level::avx512:
+            return machine_has_vnni() ? avx512_vnni_table() : avx512_table();
+        case Level::neon:
+            return neon_table();
     }
     return nullptr;
 }
@@ -62,29 +70,38 @@ const Levels& levels() {
 }
 
 std::atomic<const Kernels*>& chosen() {
-    static std::atomic<const Kernels*> table_in_use{
-        table(levels().level[levels().count - 1])};
+    static std::atomic<const Kernels*> table_in_use{table(levels().level[levels().count - 1])};
     return table_in_use;
 }
 
 }  // namespace
 
-const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed); }
+const Kernels& kernels() {
+    return *chosen().load(std::memory_order_relaxed);
+}
 
-const Kernels* table(Level level) { return machine_has(level) ? built(level) : nullptr; }
+const Kernels* table(Level level) {
+    return machine_has(level) ? built(level) : nullptr;
+}
 
 const CodingKernels* coding_table(Level level) {
     if (table(level) == nullptr) return nullptr;
     switch (level) {
-        case Level::portable: return portable_coding();
-        case Level::avx2: return avx2_coding();
-        case Level::avx512: return avx512_coding();
-        case Level::neon: return neon_coding();
+        case Level::portable:
+            return portable_coding();
+        case Level::avx2:
+            return avx2_coding();
+        case Level::avx512:
+            return avx512_coding();
+        case Level::neon:
+            return neon_coding();
     }
     return nullptr;
 }
 
-const CodingKernels& coding_kernels() { return *coding_table(kernels().level); }
+const CodingKernels& coding_kernels() {
+    return *coding_table(kernels().level);
+}
 
 bool select(Level level) {
     const Kernels* wanted = table(level);
@@ -93,7 +110,9 @@ bool select(Level level) {
     return true;
 }
 
-std::span<const Level> available() { return {levels().level.data(), levels().count}; }
+std::span<const Level> available() {
+    return {levels().level.data(), levels().count};
+}
 
 std::span<const Kernels* const> all_tables() {
     static const std::vector<const Kernels*> all = [] {

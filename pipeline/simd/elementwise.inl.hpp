@@ -55,9 +55,8 @@ NARROWS_INLINE void add_square(F v, D& low, D& high) {
     high = fused(b, b, high);
 }
 double sum_squares(const float* x, std::size_t n) {
-    return reduce(n, [=](std::size_t i, std::size_t left, D& low, D& high) NARROWS_LAMBDA {
-        add_square(read(x + i, left), low, high);
-    });
+    return reduce(n, [=](std::size_t i, std::size_t left, D& low, D& high)
+                         NARROWS_LAMBDA { add_square(read(x + i, left), low, high); });
 }
 double squared_distance(const float* x, const float* y, std::size_t n) {
     return reduce(n, [=](std::size_t i, std::size_t left, D& low, D& high) NARROWS_LAMBDA {

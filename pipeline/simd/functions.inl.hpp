@@ -2,21 +2,27 @@
 // order of fused steps at every level. Errors: exp and log below 2 ulp, the others about 1e-7
 // relative. NaN stays NaN, infinities give the limits, denormals are ordinary numbers.
 
-NARROWS_INLINE F polynomial(F, float last) { return set(last); }
+NARROWS_INLINE F polynomial(F, float last) {
+    return set(last);
+}
 // c0 + x (c1 + x (c2 + ...))
 template <class... Rest>
 NARROWS_INLINE F polynomial(F x, float first, float second, Rest... rest) {
     return fused(polynomial(x, second, rest...), x, set(first));
 }
 
-NARROWS_INLINE F absolute(F x) { return floats(bits(x) & set(std::int32_t{0x7fffffff})); }
-NARROWS_INLINE F negative(F x) { return floats(bits(x) ^ set(std::int32_t{-0x7fffffff - 1})); }
+NARROWS_INLINE F absolute(F x) {
+    return floats(bits(x) & set(std::int32_t{0x7fffffff}));
+}
+NARROWS_INLINE F negative(F x) {
+    return floats(bits(x) ^ set(std::int32_t{-0x7fffffff - 1}));
+}
 NARROWS_INLINE F with_sign_of(F magnitude, F sign) {
     return floats(bits(magnitude) | (bits(sign) & set(std::int32_t{-0x7fffffff - 1})));
 }
 
-constexpr float ln2_high = 0x1.62e400p-1f;   // 17 bits: whole multiples are exact
-constexpr float ln2_low = 0x1.7f7d1cp-20f;   // the rest of ln 2
+constexpr float ln2_high = 0x1.62e400p-1f;  // 17 bits: whole multiples are exact
+constexpr float ln2_low = 0x1.7f7d1cp-20f;  // the rest of ln 2
 constexpr float log2_e = 0x1.715476p+0f;
 // Adding it rounds to a whole number, kept in the low bits.
 constexpr float rounder = 0x1.8p+23f;
@@ -87,7 +93,7 @@ NARROWS_INLINE F log_of(F x) {
     const F y = log_of_normal(select(small, x * set(0x1p+32f), x));
     const F shift = select(small, set(-32.0f * 0.693147180559945f), set(0.0f));
     F out = y + shift;
-    out = select(x < set(__builtin_inff()), out, x);          // inf and NaN as they are
+    out = select(x < set(__builtin_inff()), out, x);  // inf and NaN as they are
     out = select(x < set(0.0f), set(__builtin_nanf("")), out);
     return select(x == set(0.0f), set(-__builtin_inff()), out);
 }
@@ -156,8 +162,8 @@ NARROWS_INLINE Turn turn_of(I word) {
     const I quadrant = shift_right<22>(sum_of(fine, set(std::int32_t{1 << 21})));
     const F f = converted(difference(fine, shift_left<22>(quadrant))) * set(0x1p-24f);
     const F square = f * f;
-    const F s = f * polynomial(square, 0x1.921fb6p+2f, -0x1.4abbbap+5f, 0x1.465e92p+6f,
-                               -0x1.2d9302p+6f);
+    const F s =
+        f * polynomial(square, 0x1.921fb6p+2f, -0x1.4abbbap+5f, 0x1.465e92p+6f, -0x1.2d9302p+6f);
     const F c = polynomial(square, 0x1p+0f, -0x1.3bd3ccp+4f, 0x1.03c1dap+6f, -0x1.55c4eap+6f,
                            0x1.d99f52p+5f);
     // Quadrants 1 and 3 swap the two; 1 and 2 negate the cosine, 2 and 3 the sine.

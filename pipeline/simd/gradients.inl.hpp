@@ -1,8 +1,8 @@
 // Weight gradients tile by tile, and the small passes around them. Nothing is packed: activations
 // are broadcast along their rows, output gradients are read in place.
 
-// What is done between the sums of a tile, in so many shares: other work for the units that the sums
-// leave idle.
+// What is done between the sums of a tile, in so many shares: other work for the units that the
+// sums leave idle.
 struct NothingBetween {
     static constexpr std::size_t shares = 0;
     NARROWS_INLINE void operator()(std::size_t) const {}
@@ -48,7 +48,8 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
         if (Between::shares > 0 && t == 0)
             for (std::size_t share = 0; share < Between::shares; ++share) {
                 between(share);
-                for (const std::size_t end = term.rows * (share + 1) / Between::shares; n < end; ++n)
+                for (const std::size_t end = term.rows * (share + 1) / Between::shares; n < end;
+                     ++n)
                     add_row();
             }
         for (; n < term.rows; ++n) add_row();
@@ -77,8 +78,8 @@ void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t firs
                                                  tile_out + at, nothing);
     for (; at < panel_width; at += width) {
         if (column + at < columns) {
-            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns,
-                                      tile_out + at, nothing);
+            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns, tile_out + at,
+                                      nothing);
             continue;
         }
         for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
@@ -110,7 +111,8 @@ void transpose_tile(const float* tile_in, std::size_t first, std::size_t count, 
     const std::size_t rows = n - row < panel_width ? n - row : panel_width;
     const std::size_t column = first % panel_width;
     if (count == 8 && column + 8 <= panel_width && rows == panel_width) {
-        float* to = transposed + (first / panel_width) * n * panel_width + row * panel_width + column;
+        float* to =
+            transposed + (first / panel_width) * n * panel_width + row * panel_width + column;
 #pragma GCC unroll 4
         for (std::size_t j = 0; j < panel_width; j += 8)
             transpose_8x8(tile_in + j, panel_width, to + j * panel_width, panel_width);

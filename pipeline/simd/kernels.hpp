@@ -17,10 +17,20 @@ namespace narrows::simd {
 
 enum class Level : std::uint8_t { portable, avx2, avx512, neon };
 enum class Activation : std::uint8_t {
-    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus
+    linear,
+    relu,
+    leaky_relu,
+    elu,
+    selu,
+    gelu,
+    sigmoid,
+    tanh,
+    softplus
 };
 // gelu's derivative needs z (before the activation); all others' needs y (after it).
-constexpr bool derivative_needs_input(Activation a) { return a == Activation::gelu; }
+constexpr bool derivative_needs_input(Activation a) {
+    return a == Activation::gelu;
+}
 
 // A matrix B [k, n] is kept in column panels of 32: panel p holds columns 32p ... 32p+31 as
 // [k][32] row after row; columns beyond n are zero.
@@ -37,20 +47,21 @@ constexpr std::size_t panels_size(std::size_t k, std::size_t n) {  // floats
 struct Product {
     const float* a = nullptr;
     std::size_t a_stride = 0, rows = 0, depth = 0;
-    const float* panels = nullptr;           // B packed
-    std::size_t columns = 0;                 // n
+    const float* panels = nullptr;                // B packed
+    std::size_t columns = 0;                      // n
     std::size_t first_panel = 0, last_panel = 0;  // do these panels only
     float* c = nullptr;
     std::size_t c_stride = 0;
-    const float* bias = nullptr;             // [n] or null
+    const float* bias = nullptr;  // [n] or null
     Activation activation = Activation::linear;
-    float alpha = 0;                         // slope of leaky_relu, scale of elu
-    float* before = nullptr;                 // if not null: A*B + bias, laid out as C
+    float alpha = 0;          // slope of leaky_relu, scale of elu
+    float* before = nullptr;  // if not null: A*B + bias, laid out as C
 };
 
 // y[m, n] = activation((A[m, k] * B) * scale + bias) with bytes A, signed bytes B, exact sums in 32
-// bits (k <= int8_most_depth) and one fused step; or those values as bytes, round(y * factor + offset)
-// within 0 ... 255, halves to even. B in column panels of 32: [k / 4][32][4], zeros beyond k and n.
+// bits (k <= int8_most_depth) and one fused step; or those values as bytes, round(y * factor +
+// offset) within 0 ... 255, halves to even. B in column panels of 32: [k / 4][32][4], zeros beyond
+// k and n.
 inline constexpr std::size_t int8_most_depth = 0x7fffffff / (255 * 127);
 constexpr std::size_t int8_panels_size(std::size_t k, std::size_t n) {  // bytes
     return panel_count(n) * ((k + 3) / 4) * 4 * panel_width;
@@ -60,15 +71,15 @@ struct Int8Product {
     std::size_t a_stride = 0, rows = 0, depth = 0;
     const std::int8_t* panels = nullptr;
     std::size_t columns = 0;
-    const float* scale = nullptr;            // [panel_count(n) * 32], as all of these
+    const float* scale = nullptr;  // [panel_count(n) * 32], as all of these
     const float* bias = nullptr;
     Activation activation = Activation::linear;
     float alpha = 0;
-    float* c = nullptr;                      // values; not read where `bytes` is given
+    float* c = nullptr;  // values; not read where `bytes` is given
     std::uint8_t* bytes = nullptr;
     const float* factor = nullptr;
     const float* offset = nullptr;
-    std::size_t c_stride = 0;                // of c or bytes, in values
+    std::size_t c_stride = 0;  // of c or bytes, in values
 };
 
 // One term of a weight gradient: sum over r of a[r, i] * b[r, j].
@@ -80,23 +91,24 @@ struct OuterTerm {
     std::size_t rows = 0;
 };
 
-struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter 2019
+struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter
+                   // 2019
     float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-    float correction1 = 1, correction2 = 1;  // 1 / (1 - beta^t)
-    float decay = 0;                         // adds decay * w to the gradient (L2)
-    float decoupled_decay = 0;               // w -= rate * decoupled_decay * w
-    float gradient_scale = 1;                // clipping
+    float correction1 = 1, correction2 = 1;   // 1 / (1 - beta^t)
+    float decay = 0;                          // adds decay * w to the gradient (L2)
+    float decoupled_decay = 0;                // w -= rate * decoupled_decay * w
+    float gradient_scale = 1;                 // clipping
     std::array<std::uint32_t, 2> rounding{};  // key of the moments' rounding, where they are bf16
 };
-// A step of Adam for rows first ... last-1 of one panel of a dense layer's weights [inputs, outputs]:
-// gradient over all terms (as weight_gradient), Adam, and the packed transpose. Same bits as the three
-// called one after the other.
+// A step of Adam for rows first ... last-1 of one panel of a dense layer's weights [inputs,
+// outputs]: gradient over all terms (as weight_gradient), Adam, and the packed transpose. Same bits
+// as the three called one after the other.
 struct DenseStep {
     std::span<const OuterTerm> terms;
     std::size_t panel = 0, first = 0, last = 0, inputs = 0, outputs = 0;  // first: a multiple of 8
     // in panels, from the first; dense_adam_bf16: `mean` holds both moments, `variance` is not read
     float *weight = nullptr, *mean = nullptr, *variance = nullptr;
-    float* transposed = nullptr;                                          // its panels, or null
+    float* transposed = nullptr;  // its panels, or null
     AdamStep adam;
 };
 struct MomentumStep {
@@ -104,9 +116,11 @@ struct MomentumStep {
     bool nesterov = false;
 };
 
-struct RandomStream {  // Philox4x32-10 (Salmon et al. 2011): counter (element/4, sample lo, sample hi, epoch)
+struct RandomStream {  // Philox4x32-10 (Salmon et al. 2011): counter (element/4, sample lo, sample
+                       // hi, epoch)
     std::uint64_t seed = 0;
-    std::uint32_t node = 0, epoch = 0;   // key = (seed lo ^ node * odd constant, seed hi); see random.hpp
+    std::uint32_t node = 0,
+                  epoch = 0;  // key = (seed lo ^ node * odd constant, seed hi); see random.hpp
     std::uint64_t sample = 0;
 };
 
@@ -116,7 +130,8 @@ struct Kernels {
 
     // -- products
     void (*product)(const Product&);
-    // C = A B^T from the panels of B [columns, depth]; neither bias nor activation, `before` unused.
+    // C = A B^T from the panels of B [columns, depth]; neither bias nor activation, `before`
+    // unused.
     void (*transposed_product)(const Product&);
     void (*int8_product)(const Int8Product&);
     // y = round(x * factor + offset) within 0 ... 255, factor and offset [features]; NaN: 0
@@ -143,9 +158,9 @@ struct Kernels {
                                 float* dz, std::size_t n);
     void (*exponential)(const float* x, float* y, std::size_t n);
     void (*logarithm)(const float* x, float* y, std::size_t n);
-    void (*add)(const float* x, float* y, std::size_t n);                  // y += x
-    void (*multiply)(const float* x, float* y, std::size_t n);             // y *= x
-    void (*scale)(float factor, float* y, std::size_t n);                  // y *= factor
+    void (*add)(const float* x, float* y, std::size_t n);       // y += x
+    void (*multiply)(const float* x, float* y, std::size_t n);  // y *= x
+    void (*scale)(float factor, float* y, std::size_t n);       // y *= factor
     // y = (x - shift) * factor, per feature (features repeat over rows), or one pair for all
     void (*affine)(const float* x, const float* shift, const float* factor, std::size_t features,
                    std::size_t rows, float* y);
@@ -186,8 +201,8 @@ struct Kernels {
 
     // -- optimisers, one pass
     void (*adam)(const AdamStep&, float* w, const float* g, float* m, float* v, std::size_t n);
-    // Moments in bf16, both in the bits of one float (bf16.hpp): computed in fp32, stored by a rounding
-    // that depends on step.rounding and on the value's place, `first` for the first one.
+    // Moments in bf16, both in the bits of one float (bf16.hpp): computed in fp32, stored by a
+    // rounding that depends on step.rounding and on the value's place, `first` for the first one.
     void (*adam_bf16)(const AdamStep&, std::size_t first, float* w, const float* g, float* moments,
                       std::size_t n);
     void (*momentum)(const MomentumStep&, float* w, const float* g, float* m, std::size_t n);
@@ -218,9 +233,12 @@ NARROWS_PUBLIC std::span<const Kernels* const> all_tables();
 NARROWS_PUBLIC std::optional<Level> level_from(std::string_view name);
 
 // Plain packing (set-up and loading; the training step repacks tile by tile).
-NARROWS_PUBLIC void pack(const float* b, std::size_t k, std::size_t n, float* panels);             // b row-major [k, n]
+NARROWS_PUBLIC void pack(const float* b, std::size_t k, std::size_t n,
+                         float* panels);  // b row-major [k, n]
 NARROWS_PUBLIC void unpack(const float* panels, std::size_t k, std::size_t n, float* b);
-NARROWS_PUBLIC void pack_transposed(const float* b, std::size_t k, std::size_t n, float* panels);  // panels of B^T
-NARROWS_PUBLIC void pack_int8(const std::int8_t* b, std::size_t k, std::size_t n, std::int8_t* panels);
+NARROWS_PUBLIC void pack_transposed(const float* b, std::size_t k, std::size_t n,
+                                    float* panels);  // panels of B^T
+NARROWS_PUBLIC void pack_int8(const std::int8_t* b, std::size_t k, std::size_t n,
+                              std::int8_t* panels);
 
 }  // namespace narrows::simd

@@ -1,5 +1,5 @@
-// A row of sixteen lanes at once, place by place: prediction, contexts, residual, value. Plain loops
-// over the lanes are for the compiler to vectorise; contraction is off.
+// A row of sixteen lanes at once, place by place: prediction, contexts, residual, value. Plain
+// loops over the lanes are for the compiler to vectorise; contraction is off.
 
 // Unrolled loops would not be vectorised any more.
 #define NARROWS_EACH_LANE _Pragma("GCC unroll 1")
@@ -11,9 +11,12 @@ struct LaneContexts {
     alignas(64) std::int32_t level[coding_lanes], side[coding_lanes], pattern[coding_lanes];
 };
 
-NARROWS_INLINE std::uint32_t index(std::int32_t i) { return static_cast<std::uint32_t>(i); }
+NARROWS_INLINE std::uint32_t index(std::int32_t i) {
+    return static_cast<std::uint32_t>(i);
+}
 
-NARROWS_INLINE void predict_lanes(const LaneModel& m, const double* here, std::size_t place, double* p) {
+NARROWS_INLINE void predict_lanes(const LaneModel& m, const double* here, std::size_t place,
+                                  double* p) {
     constexpr std::size_t parts = coding_lanes / doubles;
     D sum[parts];
 #pragma GCC unroll 8
@@ -28,21 +31,22 @@ NARROWS_INLINE void predict_lanes(const LaneModel& m, const double* here, std::s
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < parts; ++v) store(p + v * doubles, sum[v] + mean);
     const double low = m.low, high = m.high;
-NARROWS_EACH_LANE
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
-        const double x = p[lane] >= low ? p[lane] : low;   // also NaN
+        const double x = p[lane] >= low ? p[lane] : low;  // also NaN
         p[lane] = x > high ? high : x;
     }
 }
 
-NARROWS_INLINE void contexts_of(const LaneModel& m, const LaneRow& r, std::size_t place, LaneContexts& c) {
+NARROWS_INLINE void contexts_of(const LaneModel& m, const LaneRow& r, std::size_t place,
+                                LaneContexts& c) {
     const float* const activity = r.activity + place * coding_lanes;
     const std::int32_t* const history = r.history + place * coding_lanes;
-NARROWS_EACH_LANE
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
         const float scale = activity[lane] * (154.0f / 256) + c.before[lane] * (64.0f / 256) +
                             c.earlier[lane] * (38.0f / 256) + 6.0f / 256;
-        std::int32_t bits;   // exponent and first bit of the fraction
+        std::int32_t bits;  // exponent and first bit of the fraction
         __builtin_memcpy(&bits, &scale, 4);
         const std::int32_t level = (bits >> 22) - 242;
         c.level[lane] = level < 71 ? level : 71;
@@ -50,11 +54,12 @@ NARROWS_EACH_LANE
     }
     static_assert(residual_levels == 72);
     if (m.side_is_place) {
-NARROWS_EACH_LANE
-        for (std::size_t lane = 0; lane < coding_lanes; ++lane) c.side[lane] = static_cast<std::int32_t>(place);
+        NARROWS_EACH_LANE
+        for (std::size_t lane = 0; lane < coding_lanes; ++lane)
+            c.side[lane] = static_cast<std::int32_t>(place);
         return;
     }
-NARROWS_EACH_LANE
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
         const float before = c.before[lane] < 7.0f ? c.before[lane] : 7.0f;
         const float twice = activity[lane] * 2 + 0.5f, near = twice < 7.0f ? twice : 7.0f;
@@ -64,10 +69,11 @@ NARROWS_EACH_LANE
 
 // To the nearest whole number, halves to even, for |x| < 2^51.
 NARROWS_INLINE double to_nearest(double x) {
-    constexpr double magic = 6755399441055744.0;   // 1.5 * 2^52
+    constexpr double magic = 6755399441055744.0;  // 1.5 * 2^52
     return (x + magic) - magic;
 }
-// A copy on the stack, so that stores to values do not make the compiler read it again for each lane.
+// A copy on the stack, so that stores to values do not make the compiler read it again for each
+// lane.
 struct LaneGrid {
     double step, low, high;
 };
@@ -89,26 +95,29 @@ NARROWS_INLINE double lane_value(const LaneGrid& m, double p, double residual) {
 
 // After the residuals of a place. `value`: null where nobody wants it.
 template <LaneKind kind>
-NARROWS_INLINE void end_place(const LaneModel& m, const LaneRow& r, std::size_t place, const double* p,
-                              const double* residual, double* value, LaneContexts& c) {
+NARROWS_INLINE void end_place(const LaneModel& m, const LaneRow& r, std::size_t place,
+                              const double* p, const double* residual, double* value,
+                              LaneContexts& c) {
     const std::size_t feature = m.feature[place];
     double* const here = r.here + feature * coding_lanes;
     float* const activity = r.activity + place * coding_lanes;
     std::int32_t* const history = r.history + place * coding_lanes;
     const double mean = m.mean[place];
     const LaneGrid grid{m.step, m.low, m.high};
-    alignas(64) double found[coding_lanes];   // apart from what p and residual may share memory with
-NARROWS_EACH_LANE
-    for (std::size_t lane = 0; lane < coding_lanes; ++lane) found[lane] = lane_value<kind>(grid, p[lane], residual[lane]);
-NARROWS_EACH_LANE
+    alignas(64) double found[coding_lanes];  // apart from what p and residual may share memory with
+    NARROWS_EACH_LANE
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane)
+        found[lane] = lane_value<kind>(grid, p[lane], residual[lane]);
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) here[lane] = found[lane] - mean;
     if (value != nullptr) {
-NARROWS_EACH_LANE
+        NARROWS_EACH_LANE
         for (std::size_t lane = 0; lane < coding_lanes; ++lane) value[lane] = found[lane];
     }
-NARROWS_EACH_LANE
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
-        const float size = static_cast<float>(residual[lane] < 0 ? -residual[lane] : residual[lane]);
+        const float size =
+            static_cast<float>(residual[lane] < 0 ? -residual[lane] : residual[lane]);
         const auto few = static_cast<std::int32_t>(size < 3.0f ? size : 3.0f);
         activity[lane] = activity[lane] + (size - activity[lane]) * (38.0f / 256);
         c.earlier[lane] = c.earlier[lane] + (size - c.earlier[lane]) * (77.0f / 256);
@@ -120,13 +129,15 @@ NARROWS_EACH_LANE
 
 // What all lanes of a place had, only after all of them were coded. Where they share their side it
 // stays in a register.
-NARROWS_INLINE void learn_lanes(ResidualTables& t, bool one_side, std::size_t lanes, std::uint32_t coded,
-                                const LaneContexts& c, const std::uint32_t* symbol) {
+NARROWS_INLINE void learn_lanes(ResidualTables& t, bool one_side, std::size_t lanes,
+                                std::uint32_t coded, const LaneContexts& c,
+                                const std::uint32_t* symbol) {
     const std::uint32_t shared = ResidualTables::sides + index(c.side[0]);
     if (!one_side || t.seen[shared] < 31) {
         for (std::size_t lane = 0; lane < lanes; ++lane)
             if ((coded >> lane & 1) != 0)
-                learn(t, index(c.level[lane]), index(c.side[lane]), index(c.pattern[lane]), symbol[lane]);
+                learn(t, index(c.level[lane]), index(c.side[lane]), index(c.pattern[lane]),
+                      symbol[lane]);
         return;
     }
     Shares side = load_shares(t.of[shared].low);
@@ -142,11 +153,12 @@ NARROWS_INLINE void learn_lanes(ResidualTables& t, bool one_side, std::size_t la
 // Bit l: is flag[l] not 0? Nearly always all are.
 NARROWS_INLINE std::uint32_t lanes_of(const std::int64_t* flag) {
     std::int64_t all = -1;
-NARROWS_EACH_LANE
+    NARROWS_EACH_LANE
     for (std::size_t lane = 0; lane < coding_lanes; ++lane) all &= flag[lane];
     if (all != 0) return (1u << coding_lanes) - 1;
     std::uint32_t bits = 0;
-    for (std::size_t lane = 0; lane < coding_lanes; ++lane) bits |= static_cast<std::uint32_t>(flag[lane] & 1) << lane;
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane)
+        bits |= static_cast<std::uint32_t>(flag[lane] & 1) << lane;
     return bits;
 }
 
@@ -164,7 +176,7 @@ void encode_row_of(const LaneModel& m, const LaneRow& r, double bound, ResidualW
         contexts_of(m, r, place, c);
         const double* const wanted = r.values + m.feature[place] * coding_lanes;
         alignas(64) std::int64_t good[coding_lanes];
-NARROWS_EACH_LANE
+        NARROWS_EACH_LANE
         for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
             const double base = kind == LaneKind::whole ? to_nearest(p[lane]) : p[lane];
             const double exact = (wanted[lane] - base) * inverse;
@@ -172,7 +184,7 @@ NARROWS_EACH_LANE
             const double decoded = lane_value<kind>(grid, p[lane], whole);
             const double off = wanted[lane] - decoded, far = off < 0 ? -off : off;
             const double size = exact < 0 ? -exact : exact;
-            const bool holds = size < 0x1p40 && far <= bound;   // false for NaN
+            const bool holds = size < 0x1p40 && far <= bound;  // false for NaN
             good[lane] = holds ? -1 : 0;
             residual[lane] = holds ? whole : 0.0;
         }
@@ -180,15 +192,18 @@ NARROWS_EACH_LANE
         r.coded[m.feature[place]] = static_cast<std::uint16_t>(coded);
         std::uint32_t symbol[coding_lanes];
         const auto put = [&](std::size_t lane) NARROWS_LAMBDA {
-            *step++ = put_one(tables, bits, index(c.level[lane]), index(c.side[lane]), index(c.pattern[lane]),
-                              static_cast<std::int64_t>(residual[lane]), symbol[lane]);
+            *step++ = put_one(tables, bits, index(c.level[lane]), index(c.side[lane]),
+                              index(c.pattern[lane]), static_cast<std::int64_t>(residual[lane]),
+                              symbol[lane]);
         };
         if (coded == (1u << coding_lanes) - 1) {
             for (std::size_t lane = 0; lane < coding_lanes; ++lane) put(lane);
         } else {
             for (std::size_t lane = 0; lane < r.lanes; ++lane)
-                if ((coded >> lane & 1) != 0) put(lane);
-                else *step++ = 0;
+                if ((coded >> lane & 1) != 0)
+                    put(lane);
+                else
+                    *step++ = 0;
         }
         learn_lanes(tables, m.side_is_place, r.lanes, coded, c, symbol);
         end_place<kind>(m, r, place, p, residual, nullptr, c);
@@ -210,8 +225,9 @@ void decode_row_of(const LaneModel& m, const LaneRow& r, ResidualReader& from) {
         for (std::size_t lane = 0; lane < r.lanes; ++lane)
             residual[lane] = (coded >> lane & 1) == 0
                                  ? 0.0
-                                 : static_cast<double>(take_one(in, in.state[lane], index(c.level[lane]), index(c.side[lane]),
-                                                                index(c.pattern[lane]), symbol[lane]));
+                                 : static_cast<double>(take_one(
+                                       in, in.state[lane], index(c.level[lane]),
+                                       index(c.side[lane]), index(c.pattern[lane]), symbol[lane]));
         learn_lanes(*in.tables, m.side_is_place, r.lanes, coded, c, symbol);
         if (in.word > in.end) in.damaged = true;
         if (in.damaged) break;
@@ -222,16 +238,22 @@ void decode_row_of(const LaneModel& m, const LaneRow& r, ResidualReader& from) {
 
 void encode_row(const LaneModel& m, const LaneRow& r, double bound, ResidualWriter& out) {
     switch (m.kind) {
-        case LaneKind::single: return encode_row_of<LaneKind::single>(m, r, bound, out);
-        case LaneKind::real: return encode_row_of<LaneKind::real>(m, r, bound, out);
-        case LaneKind::whole: return encode_row_of<LaneKind::whole>(m, r, bound, out);
+        case LaneKind::single:
+            return encode_row_of<LaneKind::single>(m, r, bound, out);
+        case LaneKind::real:
+            return encode_row_of<LaneKind::real>(m, r, bound, out);
+        case LaneKind::whole:
+            return encode_row_of<LaneKind::whole>(m, r, bound, out);
     }
 }
 void decode_row(const LaneModel& m, const LaneRow& r, ResidualReader& in) {
     switch (m.kind) {
-        case LaneKind::single: return decode_row_of<LaneKind::single>(m, r, in);
-        case LaneKind::real: return decode_row_of<LaneKind::real>(m, r, in);
-        case LaneKind::whole: return decode_row_of<LaneKind::whole>(m, r, in);
+        case LaneKind::single:
+            return decode_row_of<LaneKind::single>(m, r, in);
+        case LaneKind::real:
+            return decode_row_of<LaneKind::real>(m, r, in);
+        case LaneKind::whole:
+            return decode_row_of<LaneKind::whole>(m, r, in);
     }
 }
 #undef NARROWS_EACH_LANE

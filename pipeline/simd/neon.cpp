@@ -37,32 +37,62 @@ NARROWS_INLINE F load_bytes(const std::uint8_t* p) {
     return vcvtq_f32_u32(vld1q_u32(four));
 }
 // The second operand when one is a NaN, as on x86; vminq would give a NaN for either.
-NARROWS_INLINE F smaller(F a, F b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
-NARROWS_INLINE F larger(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+NARROWS_INLINE F smaller(F a, F b) {
+    return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+NARROWS_INLINE F larger(F a, F b) {
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
 // xsimd 8 takes estimates and two of Newton's steps for these.
-NARROWS_INLINE F quotient(F a, F b) { return vdivq_f32(a, b); }
-NARROWS_INLINE F square_root(F a) { return vsqrtq_f32(a); }
-NARROWS_INLINE F fused(F a, F b, F c) { return vfmaq_f32(c, a, b); }
-NARROWS_INLINE D fused(D a, D b, D c) { return vfmaq_f64(c, a, b); }
-NARROWS_INLINE I bits(F a) { return vreinterpretq_s32_f32(a); }
-NARROWS_INLINE F floats(I a) { return vreinterpretq_f32_s32(a); }
-NARROWS_INLINE F converted(I a) { return vcvtq_f32_s32(a); }
+NARROWS_INLINE F quotient(F a, F b) {
+    return vdivq_f32(a, b);
+}
+NARROWS_INLINE F square_root(F a) {
+    return vsqrtq_f32(a);
+}
+NARROWS_INLINE F fused(F a, F b, F c) {
+    return vfmaq_f32(c, a, b);
+}
+NARROWS_INLINE D fused(D a, D b, D c) {
+    return vfmaq_f64(c, a, b);
+}
+NARROWS_INLINE I bits(F a) {
+    return vreinterpretq_s32_f32(a);
+}
+NARROWS_INLINE F floats(I a) {
+    return vreinterpretq_f32_s32(a);
+}
+NARROWS_INLINE F converted(I a) {
+    return vcvtq_f32_s32(a);
+}
 template <int by>
-NARROWS_INLINE I shift_left(I a) { return vshlq_n_s32(a, by); }
+NARROWS_INLINE I shift_left(I a) {
+    return vshlq_n_s32(a, by);
+}
 template <int by>
-NARROWS_INLINE I shift_right(I a) { return vshrq_n_s32(a, by); }
+NARROWS_INLINE I shift_right(I a) {
+    return vshrq_n_s32(a, by);
+}
 template <int by>
 NARROWS_INLINE I shift_right_zero(I a) {
     return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), by));
 }
 template <int half>
 NARROWS_INLINE D widen(F a) {
-    if constexpr (half == 0) return vcvt_f64_f32(vget_low_f32(a));
-    else return vcvt_high_f64_f32(a);
+    if constexpr (half == 0)
+        return vcvt_f64_f32(vget_low_f32(a));
+    else
+        return vcvt_high_f64_f32(a);
 }
-NARROWS_INLINE L product_of_lows(L a, L b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
-NARROWS_INLINE L high_to_low(L a) { return vshrq_n_u64(a, 32); }
-NARROWS_INLINE I join_lows(L a, L b) { return vreinterpretq_s32_u64(vsliq_n_u64(a, b, 32)); }
+NARROWS_INLINE L product_of_lows(L a, L b) {
+    return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+}
+NARROWS_INLINE L high_to_low(L a) {
+    return vshrq_n_u64(a, 32);
+}
+NARROWS_INLINE I join_lows(L a, L b) {
+    return vreinterpretq_s32_u64(vsliq_n_u64(a, b, 32));
+}
 NARROWS_INLINE void interleave(F& a, F& b) {
     const float32x4_t x = a, y = b;
     a = vzip1q_f32(x, y);
@@ -106,19 +136,23 @@ NARROWS_INLINE Shares average(Shares a, const Shares& b) {
 NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
     const uint16x8_t most = vdupq_n_u16(static_cast<std::uint16_t>(limit)), one = vdupq_n_u16(1);
     uint16x8_t count = vdupq_n_u16(0);
-    for (const uint16x8_t part : a.part) count = vaddq_u16(count, vandq_u16(vcleq_u16(part, most), one));
+    for (const uint16x8_t part : a.part)
+        count = vaddq_u16(count, vandq_u16(vcleq_u16(part, most), one));
     return vaddvq_u16(count);
 }
 template <bool slow>  // the rate is 7
 NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
     static constexpr std::uint16_t places[8] = {0, 1, 2, 3, 4, 5, 6, 7};
     const uint16x8_t at = vdupq_n_u16(static_cast<std::uint16_t>(symbol));
-    const int16x8_t by = vdupq_n_s16(static_cast<std::int16_t>(slow ? -7 : -static_cast<int>(rate)));
+    const int16x8_t by =
+        vdupq_n_s16(static_cast<std::int16_t>(slow ? -7 : -static_cast<int>(rate)));
     for (int i = 0; i < 4; ++i) {
-        const uint16x8_t place = vaddq_u16(vld1q_u16(places), vdupq_n_u16(static_cast<std::uint16_t>(8 * i)));
+        const uint16x8_t place =
+            vaddq_u16(vld1q_u16(places), vdupq_n_u16(static_cast<std::uint16_t>(8 * i)));
         const uint16x8_t above = vcgtq_u16(place, at);
         const uint16x8_t end = vaddq_u16(place, vandq_u16(above, vdupq_n_u16(65504)));
-        const uint16x8_t apart = vbslq_u16(above, vsubq_u16(end, low.part[i]), vsubq_u16(low.part[i], end));
+        const uint16x8_t apart =
+            vbslq_u16(above, vsubq_u16(end, low.part[i]), vsubq_u16(low.part[i], end));
         const uint16x8_t kept = vqsubq_u16(vsubq_u16(apart, vshlq_u16(apart, by)), vdupq_n_u16(1));
         low.part[i] = vbslq_u16(above, vsubq_u16(end, kept), vaddq_u16(end, kept));
     }
@@ -146,7 +180,9 @@ constexpr int int8_rows = 4;
 constexpr int int8_vectors = 2;
 
 constexpr int tile_rows = 6;
-constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : 4; }
+constexpr int tile_vectors(int rows) {
+    return rows <= 2 ? 8 : 4;
+}
 constexpr int gradient_rows = 4;
 constexpr int gradient_vectors = 4;
 constexpr Level this_level = Level::neon;
@@ -156,13 +192,21 @@ constexpr std::string_view this_name = "neon";
 
 }  // namespace
 
-const Kernels* neon_table() { return &the_table; }
-const CodingKernels* neon_coding() { return &the_coding_table; }
+const Kernels* neon_table() {
+    return &the_table;
+}
+const CodingKernels* neon_coding() {
+    return &the_coding_table;
+}
 
 }  // namespace narrows::simd
 #else
 namespace narrows::simd {
-const Kernels* neon_table() { return nullptr; }
-const CodingKernels* neon_coding() { return nullptr; }
+const Kernels* neon_table() {
+    return nullptr;
+}
+const CodingKernels* neon_coding() {
+    return nullptr;
+}
 }  // namespace narrows::simd
 #endif

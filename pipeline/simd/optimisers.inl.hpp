@@ -22,8 +22,8 @@ NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F
     weight = fused(weight, c.keep, quotient(c.rate * mean, size));
 }
 
-// The moments as they lie in memory: an array each, or both of a weight in one word. What a row of 32
-// values has in common is asked for once, by the place of any of them.
+// The moments as they lie in memory: an array each, or both of a weight in one word. What a row of
+// 32 values has in common is asked for once, by the place of any of them.
 struct ApartMoments {
     struct Row {};
     float *mean, *variance;
@@ -42,8 +42,8 @@ struct ApartMoments {
         __builtin_prefetch(variance + at);
     }
 };
-// A random number is that of its row of 32 values (scalar work, beside the vectors') with that of its
-// place in the row; bf16.hpp states it for one value.
+// A random number is that of its row of 32 values (scalar work, beside the vectors') with that of
+// its place in the row; bf16.hpp states it for one value.
 struct PairedMoments {
     using Row = I;
     float* words;
@@ -54,9 +54,10 @@ struct PairedMoments {
     PairedMoments(float* pairs, const std::array<std::uint32_t, 2>& rounding, std::size_t first)
         : words(pairs), key(rounding[0] + static_cast<std::uint32_t>(first / panel_width)) {
         for (std::size_t i = 0; i < panel_width; i += width)
-            store(places + i, floats(mixed(sum_of(
-                                  lane_numbers(), set(static_cast<std::int32_t>(
-                                                      rounding[1] + static_cast<std::uint32_t>(i)))))));
+            store(places + i,
+                  floats(mixed(
+                      sum_of(lane_numbers(), set(static_cast<std::int32_t>(
+                                                 rounding[1] + static_cast<std::uint32_t>(i)))))));
     }
     NARROWS_INLINE static I mixed(I x) {  // Wellons 2018, lowbias32
         x = product_of(x ^ shift_right_zero<16>(x), set(0x7feb352d));
@@ -70,8 +71,8 @@ struct PairedMoments {
     }
 
     NARROWS_INLINE Row row(std::size_t at) const {
-        return set(static_cast<std::int32_t>(
-            mixed(key + static_cast<std::uint32_t>(at / panel_width))));
+        return set(
+            static_cast<std::int32_t>(mixed(key + static_cast<std::uint32_t>(at / panel_width))));
     }
     NARROWS_INLINE void read_at(std::size_t at, std::size_t left, F& m, F& v) const {
         const I word = bits(read(words + at, left));

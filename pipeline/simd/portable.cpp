@@ -23,11 +23,11 @@ using M = Pack<bool, 4>;
 using D = Pack<double, 2>;
 using L = Pack<std::uint64_t, 2>;
 
-#define NARROWS_LANEWISE(op)                                           \
-    template <class T, int N>                                          \
-    NARROWS_INLINE Pack<T, N> operator op(Pack<T, N> a, Pack<T, N> b) { \
+#define NARROWS_LANEWISE(op)                                                            \
+    template <class T, int N>                                                           \
+    NARROWS_INLINE Pack<T, N> operator op(Pack<T, N> a, Pack<T, N> b) {                 \
         for (int i = 0; i < N; ++i) a.lane[i] = static_cast<T>(a.lane[i] op b.lane[i]); \
-        return a;                                                      \
+        return a;                                                                       \
     }
 NARROWS_LANEWISE(+)
 NARROWS_LANEWISE(-)
@@ -37,11 +37,11 @@ NARROWS_LANEWISE(&)
 NARROWS_LANEWISE(|)
 NARROWS_LANEWISE(^)
 #undef NARROWS_LANEWISE
-#define NARROWS_COMPARE(op)                                            \
+#define NARROWS_COMPARE(op)                                             \
     NARROWS_INLINE M operator op(F a, F b) {                            \
-        M m;                                                           \
+        M m;                                                            \
         for (int i = 0; i < 4; ++i) m.lane[i] = a.lane[i] op b.lane[i]; \
-        return m;                                                      \
+        return m;                                                       \
     }
 NARROWS_COMPARE(<)
 NARROWS_COMPARE(<=)
@@ -50,16 +50,36 @@ NARROWS_COMPARE(>=)
 NARROWS_COMPARE(==)
 #undef NARROWS_COMPARE
 
-NARROWS_INLINE F set(float x) { return {x, x, x, x}; }
-NARROWS_INLINE I set(std::int32_t x) { return {x, x, x, x}; }
-NARROWS_INLINE D set(double x) { return {x, x}; }
-NARROWS_INLINE L set(std::uint64_t x) { return {x, x}; }
-NARROWS_INLINE L first_blocks() { return {0, 1}; }
-NARROWS_INLINE I lane_numbers() { return {0, 1, 2, 3}; }
-NARROWS_INLINE F load(const float* p) { return {p[0], p[1], p[2], p[3]}; }
-NARROWS_INLINE D load(const double* p) { return {p[0], p[1]}; }
-NARROWS_INLINE void store(float* p, F v) { std::memcpy(p, v.lane, sizeof v); }
-NARROWS_INLINE void store(double* p, D v) { std::memcpy(p, v.lane, sizeof v); }
+NARROWS_INLINE F set(float x) {
+    return {x, x, x, x};
+}
+NARROWS_INLINE I set(std::int32_t x) {
+    return {x, x, x, x};
+}
+NARROWS_INLINE D set(double x) {
+    return {x, x};
+}
+NARROWS_INLINE L set(std::uint64_t x) {
+    return {x, x};
+}
+NARROWS_INLINE L first_blocks() {
+    return {0, 1};
+}
+NARROWS_INLINE I lane_numbers() {
+    return {0, 1, 2, 3};
+}
+NARROWS_INLINE F load(const float* p) {
+    return {p[0], p[1], p[2], p[3]};
+}
+NARROWS_INLINE D load(const double* p) {
+    return {p[0], p[1]};
+}
+NARROWS_INLINE void store(float* p, F v) {
+    std::memcpy(p, v.lane, sizeof v);
+}
+NARROWS_INLINE void store(double* p, D v) {
+    std::memcpy(p, v.lane, sizeof v);
+}
 NARROWS_INLINE F load_part(const float* p, std::size_t count) {
     F v{};
     for (std::size_t i = 0; i < count && i < width; ++i) v.lane[i] = p[i];
@@ -82,8 +102,12 @@ NARROWS_INLINE F select(M m, F a, F b) {
     return a;
 }
 // The second operand when one is a NaN, as on x86.
-NARROWS_INLINE F smaller(F a, F b) { return select(a < b, a, b); }
-NARROWS_INLINE F larger(F a, F b) { return select(a > b, a, b); }
+NARROWS_INLINE F smaller(F a, F b) {
+    return select(a < b, a, b);
+}
+NARROWS_INLINE F larger(F a, F b) {
+    return select(a > b, a, b);
+}
 NARROWS_INLINE F fused(F a, F b, F c) {
     for (int i = 0; i < 4; ++i) c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
     return c;
@@ -92,15 +116,25 @@ NARROWS_INLINE D fused(D a, D b, D c) {
     for (int i = 0; i < 2; ++i) c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
     return c;
 }
-NARROWS_INLINE double fused(double a, double b, double c) { return std::fma(a, b, c); }
-NARROWS_INLINE F quotient(F a, F b) { return a / b; }
+NARROWS_INLINE double fused(double a, double b, double c) {
+    return std::fma(a, b, c);
+}
+NARROWS_INLINE F quotient(F a, F b) {
+    return a / b;
+}
 NARROWS_INLINE F square_root(F a) {
     for (float& x : a.lane) x = std::sqrt(x);
     return a;
 }
-NARROWS_INLINE I bits(F a) { return std::bit_cast<I>(a); }
-NARROWS_INLINE I bits(L a) { return std::bit_cast<I>(a); }
-NARROWS_INLINE F floats(I a) { return std::bit_cast<F>(a); }
+NARROWS_INLINE I bits(F a) {
+    return std::bit_cast<I>(a);
+}
+NARROWS_INLINE I bits(L a) {
+    return std::bit_cast<I>(a);
+}
+NARROWS_INLINE F floats(I a) {
+    return std::bit_cast<F>(a);
+}
 NARROWS_INLINE F converted(I a) {
     F v;
     for (int i = 0; i < 4; ++i) v.lane[i] = static_cast<float>(a.lane[i]);
@@ -148,7 +182,9 @@ NARROWS_INLINE L product_of_lows(L a, L b) {  // low 32 bits of each, 64 bits ou
     for (int i = 0; i < 2; ++i) a.lane[i] = (a.lane[i] & 0xffffffffu) * (b.lane[i] & 0xffffffffu);
     return a;
 }
-NARROWS_INLINE L high_to_low(L a) { return {a.lane[0] >> 32, a.lane[1] >> 32}; }
+NARROWS_INLINE L high_to_low(L a) {
+    return {a.lane[0] >> 32, a.lane[1] >> 32};
+}
 // Lane 2i from the low half of a, lane 2i+1 from the low half of b.
 NARROWS_INLINE I join_lows(L a, L b) {
     for (int i = 0; i < 2; ++i) a.lane[i] = (a.lane[i] & 0xffffffffu) | (b.lane[i] << 32);
@@ -178,7 +214,8 @@ NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, fl
 }
 
 NARROWS_INLINE void store_bytes(std::uint8_t* p, I v, std::size_t count) {
-    for (std::size_t i = 0; i < count && i < width; ++i) p[i] = static_cast<std::uint8_t>(v.lane[i]);
+    for (std::size_t i = 0; i < count && i < width; ++i)
+        p[i] = static_cast<std::uint8_t>(v.lane[i]);
 }
 // The thirty-two shares of a distribution (residuals.hpp).
 struct Shares {
@@ -189,9 +226,12 @@ NARROWS_INLINE Shares load_shares(const std::uint16_t* p) {
     std::memcpy(v.word, p, sizeof v);
     return v;
 }
-NARROWS_INLINE void store_shares(std::uint16_t* p, const Shares& v) { std::memcpy(p, v.word, sizeof v); }
+NARROWS_INLINE void store_shares(std::uint16_t* p, const Shares& v) {
+    std::memcpy(p, v.word, sizeof v);
+}
 NARROWS_INLINE Shares average(Shares a, const Shares& b) {  // rounded up
-    for (int i = 0; i < 32; ++i) a.word[i] = static_cast<std::uint16_t>((a.word[i] + b.word[i] + 1) >> 1);
+    for (int i = 0; i < 32; ++i)
+        a.word[i] = static_cast<std::uint16_t>((a.word[i] + b.word[i] + 1) >> 1);
     return a;
 }
 NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
@@ -207,7 +247,8 @@ NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) 
         const bool below = s <= symbol;
         const std::uint32_t end = below ? s : 65504 + s;
         const std::uint32_t apart = below ? low.word[s] - end : end - low.word[s];
-        const std::uint32_t left = apart - (apart >> (slow ? 7 : rate)), kept = left > 0 ? left - 1 : 0;
+        const std::uint32_t left = apart - (apart >> (slow ? 7 : rate)),
+                            kept = left > 0 ? left - 1 : 0;
         low.word[s] = static_cast<std::uint16_t>(below ? end + kept : end - kept);
     }
     return low;
@@ -221,11 +262,14 @@ NARROWS_INLINE Four weights_of(const std::int8_t* p) {
         for (int i = 0; i < 4; ++i) w.byte[lane][i] = p[4 * lane + i];
     return w;
 }
-NARROWS_INLINE std::uint32_t values_of(std::uint32_t four) { return four; }
+NARROWS_INLINE std::uint32_t values_of(std::uint32_t four) {
+    return four;
+}
 NARROWS_INLINE I add_products(I sums, std::uint32_t values, const Four& weights) {
     for (int lane = 0; lane < 4; ++lane)
         for (int i = 0; i < 4; ++i)
-            sums.lane[lane] += static_cast<std::int32_t>(values >> (8 * i) & 0xffu) * weights.byte[lane][i];
+            sums.lane[lane] +=
+                static_cast<std::int32_t>(values >> (8 * i) & 0xffu) * weights.byte[lane][i];
     return sums;
 }
 constexpr int int8_rows = 2;
@@ -233,7 +277,9 @@ constexpr int int8_vectors = 2;
 
 // Register tiles: rows and vectors of a product's tile, by how many rows are left.
 constexpr int tile_rows = 4;
-constexpr int tile_vectors(int) { return 2; }
+constexpr int tile_vectors(int) {
+    return 2;
+}
 constexpr int gradient_rows = 4;
 constexpr int gradient_vectors = 2;
 constexpr Level this_level = Level::portable;
@@ -243,7 +289,11 @@ constexpr std::string_view this_name = "portable";
 
 }  // namespace
 
-const Kernels* portable_table() { return &the_table; }
-const CodingKernels* portable_coding() { return &the_coding_table; }
+const Kernels* portable_table() {
+    return &the_table;
+}
+const CodingKernels* portable_coding() {
+    return &the_coding_table;
+}
 
 }  // namespace narrows::simd

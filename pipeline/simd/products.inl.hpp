@@ -1,8 +1,8 @@
 // C = activation(A B + bias). A tile of rows x vectors of C stays in registers while k runs; longer
 // k is cut into blocks whose sums wait in C. Rows are cut into tiles of nearly equal height, each
 // height compiled on its own, so that no remainder is slow.
-constexpr std::size_t k_block = 512;            // 64 KiB of a panel
-constexpr std::size_t panel_group = 4;          // panels that meet a row tile together: in L2
+constexpr std::size_t k_block = 512;    // 64 KiB of a panel
+constexpr std::size_t panel_group = 4;  // panels that meet a row tile together: in L2
 constexpr int vectors_in_panel = static_cast<int>(panel_width / width);
 
 struct TileWork {
@@ -10,12 +10,12 @@ struct TileWork {
     std::size_t a_stride, depth;  // k in this block
     const float* b;               // first panel of the group, first k
     std::size_t panel_stride, panels;
-    std::size_t columns;          // left from the group's first one
+    std::size_t columns;  // left from the group's first one
     float* c;
     std::size_t c_stride;
-    const float* bias;            // null unless this is the last block
+    const float* bias;  // null unless this is the last block
     float* before;
-    bool begin, end, relu;        // first block; last block; last step of the chain
+    bool begin, end, relu;  // first block; last block; last step of the chain
 };
 
 // vectors consecutive vectors of the group from vector `at`; `edge`: columns may end inside.
@@ -78,8 +78,10 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
             for (int v = 0; v < vectors; ++v) {
                 float* to = z + static_cast<std::size_t>(r) * work.c_stride +
                             static_cast<std::size_t>(v) * width;
-                if constexpr (edge) store_part(to, sums[r][v], left[v]);
-                else store(to, sums[r][v]);
+                if constexpr (edge)
+                    store_part(to, sums[r][v], left[v]);
+                else
+                    store(to, sums[r][v]);
             }
     }
     if (work.end && work.relu) {
@@ -95,8 +97,10 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
         for (int v = 0; v < vectors; ++v) {
             float* to = c + static_cast<std::size_t>(r) * work.c_stride +
                         static_cast<std::size_t>(v) * width;
-            if constexpr (edge) store_part(to, sums[r][v], left[v]);
-            else store(to, sums[r][v]);
+            if constexpr (edge)
+                store_part(to, sums[r][v], left[v]);
+            else
+                store(to, sums[r][v]);
         }
 }
 
@@ -157,8 +161,7 @@ void product(const Product& p) {
                 const std::size_t rows = height + (t < taller ? 1 : 0);
                 work.a = p.a + row * p.a_stride + k;
                 work.c = p.c + row * p.c_stride + first_column;
-                work.before =
-                    p.before ? p.before + row * p.c_stride + first_column : nullptr;
+                work.before = p.before ? p.before + row * p.c_stride + first_column : nullptr;
                 row_tiles[rows - 1](work);
                 if (work.end && afterwards)
                     for (std::size_t r = 0; r < rows; ++r) {

@@ -24,7 +24,8 @@ Permutation::Permutation(std::uint64_t seed, std::uint32_t node, std::uint32_t e
 
 std::uint64_t Permutation::operator()(std::uint64_t index) const {
     if (size_ < 2) return index;
-    constexpr std::uint32_t rounds = 6;  // four make a strong permutation of a good function; two spare
+    constexpr std::uint32_t rounds =
+        6;  // four make a strong permutation of a good function; two spare
     const std::uint64_t half_mask = (std::uint64_t{1} << half_bits_) - 1;
     do {
         std::uint64_t left = index >> half_bits_, right = index & half_mask;

@@ -10,8 +10,9 @@
 namespace narrows::simd {
 
 // Four independent 32-bit words for (seed, node, epoch, sample, block of four elements).
-NARROWS_PUBLIC std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint32_t node, std::uint32_t epoch,
-                                    std::uint64_t sample, std::uint32_t block);
+NARROWS_PUBLIC std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint32_t node,
+                                                   std::uint32_t epoch, std::uint64_t sample,
+                                                   std::uint32_t block);
 
 // 24 high bits of a word to [0, 1).
 constexpr float to_uniform(std::uint32_t word) {

@@ -84,12 +84,14 @@ NARROWS_INLINE void each_random(const RandomStream& stream, std::size_t first, s
 }
 
 void uniform(const RandomStream& stream, std::size_t first, float* y, std::size_t n) {
-    each_random<false>(stream, first, n, [=](std::size_t i, std::size_t left, F v)
-                                             NARROWS_LAMBDA { write(y + i, v, left); });
+    each_random<false>(stream, first, n, [=](std::size_t i, std::size_t left, F v) NARROWS_LAMBDA {
+        write(y + i, v, left);
+    });
 }
 void normal(const RandomStream& stream, std::size_t first, float* y, std::size_t n) {
-    each_random<true>(stream, first, n, [=](std::size_t i, std::size_t left, F v)
-                                            NARROWS_LAMBDA { write(y + i, v, left); });
+    each_random<true>(stream, first, n, [=](std::size_t i, std::size_t left, F v) NARROWS_LAMBDA {
+        write(y + i, v, left);
+    });
 }
 void add_gaussian(const RandomStream& stream, float sigma, const float* x, float* y,
                   std::size_t n) {
@@ -105,8 +107,8 @@ void mask(const RandomStream& stream, float rate, float value, float keep_factor
         write(y + i, select(u < r, replaced, read(x + i, left) * keep), left);
     });
 }
-void salt_and_pepper(const RandomStream& stream, float rate, float low, float high,
-                     const float* x, float* y, std::size_t n) {
+void salt_and_pepper(const RandomStream& stream, float rate, float low, float high, const float* x,
+                     float* y, std::size_t n) {
     const F r = set(rate), half = set(0.5f * rate), pepper = set(low), salt = set(high);
     each_random<false>(stream, 0, n, [=](std::size_t i, std::size_t left, F u) NARROWS_LAMBDA {
         write(y + i, select(u < r, select(u < half, pepper, salt), read(x + i, left)), left);

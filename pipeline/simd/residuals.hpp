@@ -33,15 +33,17 @@ struct ResidualContext {
 struct BitWriter {
     std::uint8_t* at = nullptr;
     std::uint64_t pending = 0;
-    unsigned fill = 0;   // bits of `pending`, below 8
+    unsigned fill = 0;  // bits of `pending`, below 8
 };
 // 8 bytes behind the last one may be read.
 struct BitReader {
     const std::uint8_t* bytes = nullptr;
-    std::uint64_t at = 0, end = 0;   // in bits
+    std::uint64_t at = 0, end = 0;  // in bits
 };
-// Always inline: one definition for the kernels, each with its instructions, and the codec's side data.
-[[gnu::always_inline]] static inline void put_bits(BitWriter& w, std::uint64_t value, unsigned count) {   // count <= 56
+// Always inline: one definition for the kernels, each with its instructions, and the codec's side
+// data.
+[[gnu::always_inline]] static inline void put_bits(BitWriter& w, std::uint64_t value,
+                                                   unsigned count) {  // count <= 56
     w.pending |= value << w.fill;
     __builtin_memcpy(w.at, &w.pending, 8);
     const unsigned fill = w.fill + count;
@@ -49,7 +51,8 @@ struct BitReader {
     w.pending = fill >= 64 ? 0 : w.pending >> (fill & ~7u);
     w.fill = fill & 7;
 }
-[[gnu::always_inline]] static inline std::uint64_t take_bits(BitReader& r, unsigned count, bool& damaged) {   // count <= 56
+[[gnu::always_inline]] static inline std::uint64_t take_bits(BitReader& r, unsigned count,
+                                                             bool& damaged) {  // count <= 56
     if (count > r.end - r.at) {
         damaged = true;
         return 0;
@@ -72,11 +75,11 @@ struct ResidualWriter {
 struct ResidualReader {
     ResidualTables* tables = nullptr;
     std::uint32_t state[coding_lanes] = {};
-    const std::uint8_t *word = nullptr, *end = nullptr;   // of 16 bits
+    const std::uint8_t *word = nullptr, *end = nullptr;  // of 16 bits
     BitReader bits;
     bool damaged = false;
 };
-inline constexpr std::size_t residual_most_bytes = 16;   // that one residual adds to the bits
+inline constexpr std::size_t residual_most_bytes = 16;  // that one residual adds to the bits
 
 // How a value follows from prediction p and residual r: p + r * step, rounded to float or not;
 // or, of whole numbers, round(p) + r * step within [low, high].
@@ -85,24 +88,25 @@ enum class LaneKind : std::uint8_t { single, real, whole };
 // A causal linear predictor over rows, by place in the coding order.
 struct LaneModel {
     std::size_t places = 0;
-    const std::uint32_t* feature = nullptr;   // [places]
-    const std::uint32_t* first = nullptr;     // [places + 1], into the terms
-    const std::int32_t* from = nullptr;       // of a term: offset from the row's first value, in doubles
-    const double* weight = nullptr;           // of a term
-    const double* mean = nullptr;             // [places]
+    const std::uint32_t* feature = nullptr;  // [places]
+    const std::uint32_t* first = nullptr;    // [places + 1], into the terms
+    const std::int32_t* from = nullptr;  // of a term: offset from the row's first value, in doubles
+    const double* weight = nullptr;      // of a term
+    const double* mean = nullptr;        // [places]
     bool side_is_place = false;
     LaneKind kind = LaneKind::single;
-    double step = 1, low = 0, high = 0;       // predictions are kept in [low, high]
+    double step = 1, low = 0, high = 0;  // predictions are kept in [low, high]
 };
 
 // One row of each lane; [16] is always the last axis.
 struct LaneRow {
-    double* here = nullptr;             // [features, 16] values - mean; rows before lie in front
-    float* activity = nullptr;          // [places, 16] how large residuals were here
-    std::int32_t* history = nullptr;    // [places, 16] the last two, at most 3 each
-    double* values = nullptr;           // [features, 16] encoder: wanted, NaN: none; decoder: decoded
-    std::uint16_t* coded = nullptr;     // [features] lanes that have a residual: encoder out, decoder in
-    std::size_t lanes = 0;              // that have a state, at most 16
+    double* here = nullptr;           // [features, 16] values - mean; rows before lie in front
+    float* activity = nullptr;        // [places, 16] how large residuals were here
+    std::int32_t* history = nullptr;  // [places, 16] the last two, at most 3 each
+    double* values = nullptr;         // [features, 16] encoder: wanted, NaN: none; decoder: decoded
+    std::uint16_t* coded =
+        nullptr;            // [features] lanes that have a residual: encoder out, decoder in
+    std::size_t lanes = 0;  // that have a state, at most 16
 };
 
 struct CodingKernels {

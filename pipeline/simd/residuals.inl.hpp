@@ -1,7 +1,9 @@
 // One residual in and out: a symbol by three adaptive distributions, and low bits as they are.
 
-NARROWS_INLINE std::uint32_t smaller_of(std::uint32_t a, std::uint32_t b) { return a < b ? a : b; }
-NARROWS_INLINE unsigned width_of(std::uint64_t v) {   // v > 0
+NARROWS_INLINE std::uint32_t smaller_of(std::uint32_t a, std::uint32_t b) {
+    return a < b ? a : b;
+}
+NARROWS_INLINE unsigned width_of(std::uint64_t v) {  // v > 0
     return 64u - static_cast<unsigned>(__builtin_clzll(v));
 }
 
@@ -14,7 +16,8 @@ NARROWS_INLINE void follow(ResidualTables& t, std::uint32_t index, const std::ui
     store_shares(t.of[index].low, load_shares(level));
     t.seen[index] = 6;
 }
-NARROWS_INLINE Views views_of(ResidualTables& t, std::uint32_t level, std::uint32_t side, std::uint32_t pattern) {
+NARROWS_INLINE Views views_of(ResidualTables& t, std::uint32_t level, std::uint32_t side,
+                              std::uint32_t pattern) {
     const std::uint32_t b = ResidualTables::sides + side, c = ResidualTables::patterns + pattern;
     follow(t, b, t.of[level].low);
     follow(t, c, t.of[level].low);
@@ -31,14 +34,17 @@ NARROWS_INLINE void learn_one(ResidualTables& t, std::uint32_t index, std::uint3
     t.seen[index] = static_cast<std::uint8_t>(seen + 1);
     store_shares(low, moved_to<false>(load_shares(low), symbol, 1 + width_of(seen + 1)));
 }
-NARROWS_INLINE void learn(ResidualTables& t, std::uint32_t level, std::uint32_t side, std::uint32_t pattern, std::uint32_t symbol) {
+NARROWS_INLINE void learn(ResidualTables& t, std::uint32_t level, std::uint32_t side,
+                          std::uint32_t pattern, std::uint32_t symbol) {
     learn_one(t, level, symbol);
     learn_one(t, ResidualTables::sides + side, symbol);
     learn_one(t, ResidualTables::patterns + pattern, symbol);
 }
 
 // Low bits that are coded as they are: the coarse part then lies within a few units.
-NARROWS_INLINE unsigned low_bits(std::uint32_t level) { return level < 16 ? 0 : (level - 14) / 2; }
+NARROWS_INLINE unsigned low_bits(std::uint32_t level) {
+    return level < 16 ? 0 : (level - 14) / 2;
+}
 
 // Elias gamma of rest + 1; rest < 2^42.
 NARROWS_INLINE void put_rest(BitWriter& w, std::uint64_t rest) {
@@ -52,31 +58,37 @@ NARROWS_INLINE std::int64_t take_rest(BitReader& r, bool& damaged) {
         damaged = true;
         return 0;
     }
-    return static_cast<std::int64_t>(take_bits(r, length - 1, damaged) + (std::uint64_t{1} << (length - 1)) - 1);
+    return static_cast<std::int64_t>(take_bits(r, length - 1, damaged) +
+                                     (std::uint64_t{1} << (length - 1)) - 1);
 }
 
-constexpr std::int64_t middle_symbol = 16, last_symbol = 31;   // of coarse part 0; beyond: 0 and 31
+constexpr std::int64_t middle_symbol = 16, last_symbol = 31;  // of coarse part 0; beyond: 0 and 31
 
 NARROWS_INLINE std::uint32_t put_one(ResidualTables& tables, BitWriter& bits, std::uint32_t level,
-                                     std::uint32_t side, std::uint32_t pattern, std::int64_t residual,
-                                     std::uint32_t& symbol) {
+                                     std::uint32_t side, std::uint32_t pattern,
+                                     std::int64_t residual, std::uint32_t& symbol) {
     const unsigned shift = low_bits(level);
     const std::int64_t moved = residual + (std::int64_t{1} << shift >> 1);
     const std::int64_t coarse = moved >> shift, wanted = coarse + middle_symbol;
-    symbol = static_cast<std::uint32_t>(wanted < 0 ? 0 : wanted > last_symbol ? last_symbol : wanted);
+    symbol = static_cast<std::uint32_t>(wanted < 0             ? 0
+                                        : wanted > last_symbol ? last_symbol
+                                                               : wanted);
     const Views v = views_of(tables, level, side, pattern);
     alignas(64) std::uint16_t all[residual_symbols + 2];
     store_shares(all, average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c))));
-    all[residual_symbols] = 0;   // 65536
+    all[residual_symbols] = 0;  // 65536
     const std::uint32_t start = all[symbol], size = (all[symbol + 1] - start) & 0xffff;
     if (symbol == 0) put_rest(bits, static_cast<std::uint64_t>(-wanted));
     if (symbol == last_symbol) put_rest(bits, static_cast<std::uint64_t>(wanted - last_symbol));
-    if (shift > 0) put_bits(bits, static_cast<std::uint64_t>(moved) & ((std::uint64_t{1} << shift) - 1), shift);
+    if (shift > 0)
+        put_bits(bits, static_cast<std::uint64_t>(moved) & ((std::uint64_t{1} << shift) - 1),
+                 shift);
     return start << 16 | size;
 }
 
 NARROWS_INLINE std::int64_t take_one(ResidualReader& r, std::uint32_t& state, std::uint32_t level,
-                                     std::uint32_t side, std::uint32_t pattern, std::uint32_t& symbol) {
+                                     std::uint32_t side, std::uint32_t pattern,
+                                     std::uint32_t& symbol) {
     const unsigned shift = low_bits(level);
     const Views v = views_of(*r.tables, level, side, pattern);
     const Shares low = average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c)));
@@ -84,7 +96,7 @@ NARROWS_INLINE std::int64_t take_one(ResidualReader& r, std::uint32_t& state, st
     symbol = count_up_to(low, slot) - 1;
     alignas(64) std::uint16_t all[residual_symbols + 2];
     store_shares(all, low);
-    all[residual_symbols] = 0;   // 65536
+    all[residual_symbols] = 0;  // 65536
     const std::uint32_t start = all[symbol], size = (all[symbol + 1] - start) & 0xffff;
     std::uint32_t x = size * (state >> 16) + slot - start;
     std::uint16_t word;

@@ -3,7 +3,8 @@ NARROWS_INLINE void transpose_8x8(const float* from, std::size_t from_stride, fl
                                   std::size_t to_stride) {
     __m256 r[8], s[8];
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(from + static_cast<std::size_t>(i) * from_stride);
+    for (int i = 0; i < 8; ++i)
+        r[i] = _mm256_loadu_ps(from + static_cast<std::size_t>(i) * from_stride);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
         s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);

@@ -10,14 +10,13 @@ NARROWS_INLINE void pack_block(const float* panel, std::size_t first, std::size_
         for (std::size_t row = 0; row < panel_width; row += 8)
 #pragma GCC unroll 4
             for (std::size_t j = 0; j < panel_width; j += 8)
-                transpose_8x8(from + row * panel_width + j, panel_width,
-                              to + j * panel_width + row, panel_width);
+                transpose_8x8(from + row * panel_width + j, panel_width, to + j * panel_width + row,
+                              panel_width);
         return;
     }
     for (std::size_t j = 0; j < panel_width; ++j)
         for (std::size_t row = 0; row < panel_width; ++row)
-            to[j * panel_width + row] =
-                row < columns - first ? from[row * panel_width + j] : 0.0f;
+            to[j * panel_width + row] = row < columns - first ? from[row * panel_width + j] : 0.0f;
 }
 
 void transposed_product(const Product& p) {
@@ -52,7 +51,8 @@ void transposed_product(const Product& p) {
         }
         if (p.depth == 0)
             for (std::size_t r = 0; r < p.rows; ++r)
-                for (std::size_t j = first; j < p.columns && j < first + work.panels * panel_width; ++j)
+                for (std::size_t j = first; j < p.columns && j < first + work.panels * panel_width;
+                     ++j)
                     p.c[r * p.c_stride + j] = 0;
     }
 }

@@ -1,14 +1,16 @@
 // Walking over arrays. A tail is a vector with its missing lanes zero: the same formulas as
 // everywhere else. Reductions keep 16 lanes of double whatever the vector's width.
-constexpr std::size_t doubles = width / 2;              // lanes of D
-constexpr std::size_t vectors_of_16 = 16 / width;       // F vectors in a block of 16 elements
+constexpr std::size_t doubles = width / 2;         // lanes of D
+constexpr std::size_t vectors_of_16 = 16 / width;  // F vectors in a block of 16 elements
 
 NARROWS_INLINE F read(const float* p, std::size_t left) {
     return left >= width ? load(p) : load_part(p, left);
 }
 NARROWS_INLINE void write(float* p, F v, std::size_t left) {
-    if (left >= width) store(p, v);
-    else store_part(p, v, left);
+    if (left >= width)
+        store(p, v);
+    else
+        store_part(p, v, left);
 }
 
 // y[i] = op(x[i])
@@ -60,8 +62,7 @@ NARROWS_INLINE void walk(std::size_t n, Op op) {
 template <class Op>
 NARROWS_INLINE double reduce(std::size_t n, Op op) {
     Lanes sums = Lanes::filled(0.0);
-    walk(n, [&](std::size_t at, std::size_t left, std::size_t v) NARROWS_LAMBDA {
-        op(at, left, sums.part[2 * v], sums.part[2 * v + 1]);
-    });
+    walk(n, [&](std::size_t at, std::size_t left, std::size_t v)
+                NARROWS_LAMBDA { op(at, left, sums.part[2 * v], sums.part[2 * v + 1]); });
     return sums.total();
 }

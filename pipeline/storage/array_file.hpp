@@ -17,25 +17,25 @@ NARROWS_PUBLIC std::string to_string(Numeric type);
 NARROWS_PUBLIC std::size_t size_of(Numeric type);
 
 struct ArrayInfo {
-    std::string path;                       // "/samples"
+    std::string path;  // "/samples"
     Numeric type = Numeric::f32;
     bool big_endian = false;
     Shape shape;
-    bool numeric = true;                    // else text: fixed-length strings
-    std::vector<std::int64_t> chunk;        // empty: contiguous
-    std::string filters;                    // "shuffle+deflate-4"
+    bool numeric = true;              // else text: fixed-length strings
+    std::vector<std::int64_t> chunk;  // empty: contiguous
+    std::string filters;              // "shuffle+deflate-4"
     std::uint64_t stored_bytes = 0;
-    double scale_factor = 1, add_offset = 0;   // CF packing
+    double scale_factor = 1, add_offset = 0;  // CF packing
     std::optional<double> fill_value;
-    std::string bounds_of;                  // CF: is the `bounds` of that variable
-    std::size_t value_bytes = 0;            // of a number or text
+    std::string bounds_of;        // CF: is the `bounds` of that variable
+    std::size_t value_bytes = 0;  // of a number or text
     std::vector<std::pair<std::string, Attribute>> attributes;  // texts and single numbers
 };
 
 struct FileInfo {
-    std::string format;                     // root attribute, may be empty
+    std::string format;                                         // root attribute, may be empty
     std::vector<std::pair<std::string, Attribute>> attributes;  // of the root
-    std::vector<ArrayInfo> arrays;          // all datasets, depth first, by name
+    std::vector<ArrayInfo> arrays;  // all datasets, depth first, by name
     std::uint64_t bytes = 0;
 };
 
@@ -86,7 +86,8 @@ private:
     std::shared_ptr<Source> source_;
 };
 NARROWS_PUBLIC FileInfo look(const std::filesystem::path& path);
-NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path, const std::string& dataset);
+NARROWS_PUBLIC std::unique_ptr<ArrayReader> open_array(const std::filesystem::path& path,
+                                                       const std::string& dataset);
 
 // Chunks of the compressing filter (pipeline/codec): its room says how they are decoded.
 inline constexpr int codec_filter = 310;  // of HDF5's range for testing
@@ -110,8 +111,8 @@ NARROWS_PUBLIC void trust_files(bool trust);
 struct DatasetLayout {
     Shape sample;
     Numeric type = Numeric::f32;
-    std::int64_t rows = -1;                 // -1: unknown
-    int level = 0;                          // deflate level, 0: none
+    std::int64_t rows = -1;                                     // -1: unknown
+    int level = 0;                                              // deflate level, 0: none
     std::vector<std::pair<std::string, Attribute>> attributes;  // of the root
 };
 class NARROWS_PUBLIC DatasetWriter {
@@ -121,9 +122,9 @@ public:
     // Whole rows, as layout.type; chunks are compressed by the loop's threads, to the same bytes.
     void append(std::span<const std::byte> rows, const Loop& loop = storage::loop());
     void append_labels(std::span<const std::int64_t> labels);
-    void label_names(std::vector<std::string> names);        // of the integers 0, 1, ...
+    void label_names(std::vector<std::string> names);  // of the integers 0, 1, ...
     void append_ids(std::span<const std::int64_t> ids);
-    void commit();                                           // publishes; throws on rows missing
+    void commit();  // publishes; throws on rows missing
 
 private:
     struct Impl;
@@ -133,24 +134,24 @@ private:
 // Codes and their companions (narrows-codes): laid out and closed as `Z.h5.partial`, rows written
 // in place, a two-slot row counter committed every 16 MiB or 5 s, renamed to `Z.h5` at the end.
 struct CodesColumn {
-    std::string name;                       // "/codes", "/ids", "/sse", ...
+    std::string name;  // "/codes", "/ids", "/sse", ...
     Type type = Type::f32;
-    Shape sample;                           // per row; rank 0: one value
-    std::int64_t rows = -1;                 // -1: as many as the file's; else a length of its own
+    Shape sample;            // per row; rank 0: one value
+    std::int64_t rows = -1;  // -1: as many as the file's; else a length of its own
 };
 struct CodesLayout {
     std::int64_t rows = 0;
     std::vector<CodesColumn> columns;
     std::string format = "narrows-codes";
-    bool live = false;                      // under its own name from the start; readers refuse it
-                                            // until it is complete
+    bool live = false;  // under its own name from the start; readers refuse it
+                        // until it is complete
     std::vector<std::pair<std::string, Attribute>> attributes;  // model hash, source, seed ...
 };
 class NARROWS_PUBLIC CodesWriter {
 public:
     // resume: an equal layout goes on (done() rows are there); another run's file is refused.
     CodesWriter(const std::filesystem::path& path, const CodesLayout& layout, bool resume);
-    ~CodesWriter();                         // leaves the partial file as it is (committed rows)
+    ~CodesWriter();  // leaves the partial file as it is (committed rows)
     std::int64_t done() const;
     void write(std::size_t column, std::int64_t first, std::int64_t count, const void* rows);
     void rows_written(std::int64_t up_to);  // all columns of rows below are written; may commit

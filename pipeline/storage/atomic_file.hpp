@@ -14,16 +14,16 @@ public:
     // Fault::usage, "output not writable"), and that nobody else is writing the same output.
     // Removes temporaries that dead processes left behind.
     explicit AtomicFile(std::filesystem::path path);
-    ~AtomicFile();                                   // removes the temporary unless committed
+    ~AtomicFile();  // removes the temporary unless committed
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
     const std::filesystem::path& temporary() const { return temporary_; }
     const std::filesystem::path& path() const { return path_; }
-    void commit();                                   // fsync, rename, fsync(folder); throws Error
+    void commit();  // fsync, rename, fsync(folder); throws Error
 
 private:
     std::filesystem::path path_, temporary_;
-    int lock_ = -1;          // holds a flock on the temporary: says that its owner lives
+    int lock_ = -1;  // holds a flock on the temporary: says that its owner lives
     bool committed_ = false;
 };
 
@@ -35,8 +35,8 @@ public:
     ~OutputClaim();
     OutputClaim(const OutputClaim&) = delete;
     OutputClaim& operator=(const OutputClaim&) = delete;
-    // A hidden name beside the output, of no other process, for what has to wait until the end; what
-    // runs that were killed left under such names goes.
+    // A hidden name beside the output, of no other process, for what has to wait until the end;
+    // what runs that were killed left under such names goes.
     std::filesystem::path waiting_name(const std::string& kind) const;
 
 private:

@@ -11,10 +11,10 @@
 namespace narrows::storage {
 
 struct Array {
-    std::string path;                 // "/model/encoder.0/weight"
+    std::string path;  // "/model/encoder.0/weight"
     Type type = Type::f32;
     Shape shape;
-    std::vector<std::byte> bytes;     // little-endian, row-major
+    std::vector<std::byte> bytes;  // little-endian, row-major
     template <class T>
     std::span<const T> as() const {
         return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
@@ -31,10 +31,10 @@ NARROWS_PUBLIC const std::string* text_attribute(
     std::span<const std::pair<std::string, Attribute>> attributes, std::string_view name);
 
 struct Bundle {
-    std::string format;               // "narrows-model", "narrows-checkpoint"
+    std::string format;  // "narrows-model", "narrows-checkpoint"
     std::uint64_t step = 0;
     std::vector<std::pair<std::string, Attribute>> attributes;  // of the root, in order
-    std::vector<Array> arrays;        // each gets an attribute xxh3_64
+    std::vector<Array> arrays;                                  // each gets an attribute xxh3_64
     NARROWS_PUBLIC const Array* find(std::string_view path) const;
     NARROWS_PUBLIC const Attribute* attribute(std::string_view name) const;
 };
@@ -47,8 +47,9 @@ NARROWS_PUBLIC Bundle read_bundle(const std::filesystem::path& path, std::string
 // Numbered checkpoints of a run, `folder`/ckpt-0000012345.h5: never overwritten, at least two kept.
 struct Checkpoints {
     std::filesystem::path folder;
-    NARROWS_PUBLIC void save(const Bundle& bundle, std::uint64_t keep_step = 0) const;  // prunes; keep_step is never pruned
-    NARROWS_PUBLIC std::optional<Bundle> latest() const;     // newest whose checksum holds
+    NARROWS_PUBLIC void save(const Bundle& bundle, std::uint64_t keep_step = 0)
+        const;                                            // prunes; keep_step is never pruned
+    NARROWS_PUBLIC std::optional<Bundle> latest() const;  // newest whose checksum holds
     NARROWS_PUBLIC std::optional<Bundle> at(std::uint64_t step) const;
     NARROWS_PUBLIC void remove_all() const;
 };

@@ -10,9 +10,9 @@ namespace narrows::storage {
 struct PackedLayout {
     std::string path;
     Numeric type = Numeric::f32;
-    Shape shape;                               // rank >= 1, no extent of 0
-    std::int64_t chunk_rows = 1;               // chunks hold whole rows
-    std::vector<unsigned> filter_values;       // at most 16: what the filter is told
+    Shape shape;                          // rank >= 1, no extent of 0
+    std::int64_t chunk_rows = 1;          // chunks hold whole rows
+    std::vector<unsigned> filter_values;  // at most 16: what the filter is told
     std::vector<std::pair<std::string, Attribute>> attributes;
 };
 
@@ -20,7 +20,7 @@ class NARROWS_PUBLIC CompressedWriter {
 public:
     CompressedWriter(const std::filesystem::path& path, const std::string& format,
                      const std::vector<std::pair<std::string, Attribute>>& attributes);
-    ~CompressedWriter();                       // removes the temporary unless committed
+    ~CompressedWriter();  // removes the temporary unless committed
     // A plain dataset: numbers, or text of `info.value_bytes` each.
     void put(const ArrayInfo& info, std::span<const std::byte> values);
     // Until the next begin() or put(): chunks of this dataset, each at its first row.

@@ -36,8 +36,8 @@ enum class Joined : std::uint8_t {
 };
 // Files of codes or scores, each a part (a folder stands for the .h5 files in it), in any order, as
 // one file with the attributes of a run over all rows. Atomic. Throws Error{Fault::input}: a file
-// that is no part; a part that is missing, there twice, damaged or of another run; Fault::usage: `to`
-// is one of them (in a folder it is passed over).
+// that is no part; a part that is missing, there twice, damaged or of another run; Fault::usage:
+// `to` is one of them (in a folder it is passed over).
 NARROWS_PUBLIC void join(std::span<const std::filesystem::path> parts,
                          const std::filesystem::path& to, Joined how);
 

@@ -62,8 +62,8 @@ public:
         const Descriptor data(::fcntl(file, F_DUPFD_CLOEXEC, 10));
         posix_spawn_file_actions_adddup2(&actions, link.number(), 0);
         posix_spawn_file_actions_adddup2(&actions, data.number(), 3);
-        // A group of its own: Ctrl-C is for us, who finish what is being read. One that comes before
-        // the child has its group, or a signal to all processes of a job, is left waiting.
+        // A group of its own: Ctrl-C is for us, who finish what is being read. One that comes
+        // before the child has its group, or a signal to all processes of a job, is left waiting.
         sigset_t waiting;
         ::sigemptyset(&waiting);
         ::sigaddset(&waiting, SIGINT);

@@ -11,7 +11,7 @@ public:
     // Contiguous and little-endian, with the attributes that `info` has. An `info.format` is among
     // them where it is wanted.
     RestoredWriter(const std::filesystem::path& path, const FileInfo& info);
-    ~RestoredWriter();   // removes the temporary unless committed
+    ~RestoredWriter();  // removes the temporary unless committed
     // Whole rows of dataset `number` of info.arrays. Thread-safe for rows that do not overlap.
     void write(std::size_t number, std::int64_t first_row, std::span<const std::byte> rows) const;
     void commit();

@@ -1,5 +1,6 @@
-// What HDF5's filters did to a chunk, undone: Fletcher-32, deflate, shuffle, LZ4, Blosc. Private to the storage
-// room. One rule: the output is exactly one chunk, whatever the input; anything else is damage.
+// What HDF5's filters did to a chunk, undone: Fletcher-32, deflate, shuffle, LZ4, Blosc. Private to
+// the storage room. One rule: the output is exactly one chunk, whatever the input; anything else is
+// damage.
 #pragma once
 
 #include <memory>
@@ -35,8 +36,8 @@ private:
 bool unpack(std::span<const Filter> filters, std::uint32_t mask, std::span<const std::byte> stored,
             std::size_t value_bytes, Scratch& scratch, std::span<std::byte> chunk);
 
-// Registered filters 32004 and 32001, where their libraries were there at the build; else false, and
-// can_unpack() says so. False: damaged. Neither has a checksum: Fletcher-32 behind them is one.
+// Registered filters 32004 and 32001, where their libraries were there at the build; else false,
+// and can_unpack() says so. False: damaged. Neither has a checksum: Fletcher-32 behind them is one.
 bool unpack_lz4(std::span<const std::byte> stored, std::span<std::byte> out);
 bool unpack_blosc(std::span<const std::byte> stored, std::span<std::byte> out);
 inline constexpr int lz4_filter = 32004, blosc_filter = 32001;

@@ -180,8 +180,7 @@ ArrayLayout Message::take_layout() {
     layout.kind = static_cast<ArrayLayout::Kind>(kind);
     layout.offset = take<std::uint64_t>();
     for (const std::byte filter : take_bytes()) {
-        if (std::to_integer<unsigned>(filter) > static_cast<unsigned>(Filter::codec))
-            nonsense();
+        if (std::to_integer<unsigned>(filter) > static_cast<unsigned>(Filter::codec)) nonsense();
         layout.filters.push_back(static_cast<Filter>(filter));
     }
     for (std::size_t left = take_count(20); left > 0; --left) {

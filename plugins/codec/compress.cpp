@@ -19,32 +19,44 @@ codec::Wanted wanted(const std::string& bound, double value) {
 }
 
 codec::Prefer prefer(const std::string& word) {
-    return word == "size" ? codec::Prefer::size : word == "speed" ? codec::Prefer::speed : codec::Prefer::balanced;
+    return word == "size"    ? codec::Prefer::size
+           : word == "speed" ? codec::Prefer::speed
+                             : codec::Prefer::balanced;
 }
 
 }  // namespace
 
 void Compress::describe(Schema& schema) {
-    schema.summary("Write samples or codes as a compressed file, no value off by more than a bound.")
+    schema
+        .summary("Write samples or codes as a compressed file, no value off by more than a bound.")
         .threads(Threads::ordered)
         .binds_model(Need::optional)
         .in("x", "f32[batch, ...]", "what is compressed")
-        .text<&Compress::file_>("file", "", "HDF5 file that HDF5 reads through a filter", Need::required)
-        .text<&Compress::dataset_>("dataset", "/codes", "where the values are in it; row numbers are /ids")
+        .text<&Compress::file_>("file", "", "HDF5 file that HDF5 reads through a filter",
+                                Need::required)
+        .text<&Compress::dataset_>("dataset", "/codes",
+                                   "where the values are in it; row numbers are /ids")
         .choice<&Compress::bound_>("bound", "rel", "rel|abs|pointwise|psnr|lossless",
                                    "what value is: of the range, absolute, of each value, or dB")
         .number<&Compress::value_>("value", 1e-3, 0, 1e30, "how far a decoded value may be off")
-        .choice<&Compress::prefer_>("prefer", "balanced", "balanced|size|speed", "what a percent is worth")
-        .number<&Compress::budget_>("budget", 60, 0, 1e6, "what fitting may take on two ordinary cores, roughly", "s")
-        .integer<&Compress::chunk_rows_>("chunk_rows", 0, 0, 1 << 30, "rows of a chunk; 0: about 4 MiB");
+        .choice<&Compress::prefer_>("prefer", "balanced", "balanced|size|speed",
+                                    "what a percent is worth")
+        .number<&Compress::budget_>("budget", 60, 0, 1e6,
+                                    "what fitting may take on two ordinary cores, roughly", "s")
+        .integer<&Compress::chunk_rows_>("chunk_rows", 0, 0, 1 << 30,
+                                         "rows of a chunk; 0: about 4 MiB");
 }
 
 void Compress::open(OpenContext& context) {
     if (context.mode() != Mode::stream) context.fail("codec.compress needs mode = \"stream\"");
-    if (bound_ != "lossless" && !(value_ > 0)) context.fail("value must be above 0", "or take bound = \"lossless\"");
-    if (bound_ == "pointwise" && value_ >= 1) context.fail("value of a pointwise bound must be below 1");
-    if (dataset_.size() < 2 || dataset_[0] != '/' || dataset_ == "/ids" || dataset_.starts_with("/.models"))
-        context.fail("\"" + dataset_ + "\" cannot name the dataset", "use /codes, /samples or the like");
+    if (bound_ != "lossless" && !(value_ > 0))
+        context.fail("value must be above 0", "or take bound = \"lossless\"");
+    if (bound_ == "pointwise" && value_ >= 1)
+        context.fail("value of a pointwise bound must be below 1");
+    if (dataset_.size() < 2 || dataset_[0] != '/' || dataset_ == "/ids" ||
+        dataset_.starts_with("/.models"))
+        context.fail("\"" + dataset_ + "\" cannot name the dataset",
+                     "use /codes, /samples or the like");
 }
 
 void Compress::start(RunContext& run) {

@@ -1,6 +1,6 @@
 // codec.compress: samples or codes as a compressed file (pipeline/codec). The rows wait beside
-// FILE, under a hidden name, because ranges and models are of all of them; when the stream has ended they are compressed chunk
-// by chunk, and FILE appears.
+// FILE, under a hidden name, because ranges and models are of all of them; when the stream has
+// ended they are compressed chunk by chunk, and FILE appears.
 #pragma once
 
 #include <filesystem>
@@ -26,7 +26,7 @@ private:
     double value_ = 1e-3, budget_ = 60;
     std::int64_t chunk_rows_ = 0;
     std::unique_ptr<storage::OutputClaim> claim_;
-    std::filesystem::path waiting_;   // rows, until all are there; empty: none
+    std::filesystem::path waiting_;  // rows, until all are there; empty: none
     std::unique_ptr<storage::CodesWriter> rows_;
 };
 

@@ -20,7 +20,8 @@ void Decompress::open(OpenContext& context) {
     if (context.mode() != Mode::stream) context.fail("codec.decompress needs mode = \"stream\"");
     const storage::ArrayFile file(file_);
     if (file.look().format != "narrows-compressed")
-        context.fail("\"" + file_ + "\" is not a compressed file of narrows", "load reads other files");
+        context.fail("\"" + file_ + "\" is not a compressed file of narrows",
+                     "load reads other files");
     rows_ = file.open(dataset_);
     const storage::ArrayInfo& info = rows_->info();
     if (!info.numeric || info.shape.rank() < 2 || info.shape.elements() == 0)
@@ -39,7 +40,8 @@ void Decompress::open(OpenContext& context) {
 void Decompress::process(Context& context) {
     const Context::Place& place = context.place();
     const std::span<std::int64_t> ids = context.sample_ids();
-    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = place.first + static_cast<std::int64_t>(i);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        ids[i] = place.first + static_cast<std::int64_t>(i);
     if (!ids_.empty())
         for (std::int64_t& id : ids) id = ids_[static_cast<std::size_t>(id)];
     const Tensor<float> x = context.out("x");

@@ -16,7 +16,7 @@ public:
 private:
     std::string file_, dataset_;
     std::int64_t batch_ = 128;
-    std::vector<std::int64_t> ids_;   // /ids of the file, where it has them
+    std::vector<std::int64_t> ids_;  // /ids of the file, where it has them
     std::shared_ptr<const storage::ArrayReader> rows_;
 };
 

@@ -90,8 +90,7 @@ private:
 }  // namespace
 
 NARROWS_PLUGIN("corrupt", "0.1.0", "Corruption of samples: noise that denoising has to undo",
-               NARROWS_NODE(Gaussian, "corrupt.gaussian"),
-               NARROWS_NODE(Masking, "corrupt.masking"),
+               NARROWS_NODE(Gaussian, "corrupt.gaussian"), NARROWS_NODE(Masking, "corrupt.masking"),
                NARROWS_NODE(SaltAndPepper, "corrupt.salt_and_pepper"),
                NARROWS_NODE(narrows::plugins::Mirror, "corrupt.mirror"),
                NARROWS_NODE(narrows::plugins::Shuffle, "corrupt.shuffle"))

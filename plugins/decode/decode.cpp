@@ -72,7 +72,8 @@ public:
         } else {
             context.disable("log_scale");
         }
-        sigmoid_ = !scaled_ && end > 0 && decoder.layer(end - 1).activation() == Activation::sigmoid;
+        sigmoid_ =
+            !scaled_ && end > 0 && decoder.layer(end - 1).activation() == Activation::sigmoid;
         if (sigmoid_)
             context.set_shape("logits", out);
         else
@@ -146,7 +147,8 @@ private:
     static float* floats(Context& context, std::size_t handle) {
         return reinterpret_cast<float*>(context.workspace(handle).data());
     }
-    // Rows of means and log-scales, side by side in the decoder's output, into tensors of their own.
+    // Rows of means and log-scales, side by side in the decoder's output, into tensors of their
+    // own.
     void split(Context& context) const {
         const float* raw = floats(context, raw_);
         const Tensor<float> x = context.out("x"), log_scale = context.out("log_scale");
@@ -165,10 +167,14 @@ private:
         const auto n = static_cast<std::size_t>(context.out("x").row_size());
         for (std::int64_t r = 0; r < context.place().count; ++r) {
             float* to = both + 2 * n * static_cast<std::size_t>(r);
-            if (dx.data != nullptr) std::copy_n(dx.row(r), n, to);
-            else std::fill_n(to, n, 0.0f);
-            if (dscale.data != nullptr) std::copy_n(dscale.row(r), n, to + n);
-            else std::fill_n(to + n, n, 0.0f);
+            if (dx.data != nullptr)
+                std::copy_n(dx.row(r), n, to);
+            else
+                std::fill_n(to, n, 0.0f);
+            if (dscale.data != nullptr)
+                std::copy_n(dscale.row(r), n, to + n);
+            else
+                std::fill_n(to + n, n, 0.0f);
         }
         return both;
     }

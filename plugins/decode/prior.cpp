@@ -12,14 +12,16 @@ void SamplePrior::describe(Schema& schema) {
         .source()
         .binds_model()
         .out("z", "f32[batch, ...]", "codes")
-        .integer<&SamplePrior::samples_>("samples", 100, 1, std::int64_t{1} << 48, "how many", "samples")
+        .integer<&SamplePrior::samples_>("samples", 100, 1, std::int64_t{1} << 48, "how many",
+                                         "samples")
         .integer<&SamplePrior::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
         .number<&SamplePrior::temperature_>("temperature", 1, 0, 100, "deviation of the draws");
 }
 
 void SamplePrior::open(OpenContext& context) {
     auto& model = autoencoder(context.model());
-    if (!model.configured()) context.fail("the model's shapes are not known here", "bind a trained model");
+    if (!model.configured())
+        context.fail("the model's shapes are not known here", "bind a trained model");
     if (!model.gaussian())
         context.fail("the model has no gaussian latent: there is no prior to draw from",
                      "train one with --model variational");
@@ -34,8 +36,9 @@ void SamplePrior::process(Context& context) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
         ids[i] = context.place().first + static_cast<std::int64_t>(i);
         float* row = z.data + i * units;
-        simd::kernels().normal({context.key().seed, context.key().node, 0, static_cast<std::uint64_t>(ids[i])}, 0,
-                               row, units);
+        simd::kernels().normal(
+            {context.key().seed, context.key().node, 0, static_cast<std::uint64_t>(ids[i])}, 0, row,
+            units);
         simd::kernels().scale(static_cast<float>(temperature_), row, units);
     }
 }

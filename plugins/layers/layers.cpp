@@ -3,7 +3,9 @@
 
 namespace {
 
-const narrows::PluginInfo* list() { return &narrows::layers::builtin_layers(); }
+const narrows::PluginInfo* list() {
+    return &narrows::layers::builtin_layers();
+}
 
 }  // namespace
 

@@ -19,11 +19,13 @@ void Generate::describe(Schema& schema) {
         .out("x", "f32[batch, ...]", "samples")
         .out("labels", "i64[batch]", "their classes")
         .choice<&Generate::kind_>("kind", "digits", "digits|waves|fields|blobs", "what is made")
-        .integer<&Generate::samples_>("samples", 1000, 1, std::int64_t{1} << 48, "how many", "samples")
+        .integer<&Generate::samples_>("samples", 1000, 1, std::int64_t{1} << 48, "how many",
+                                      "samples")
         .integer<&Generate::batch_>("batch", 128, 1, 1 << 24, "samples in a packet", "samples")
         .flag<&Generate::shuffle_>("shuffle", false, "training: another order each epoch")
-        .choice<&Generate::scale_>("scale", "auto", "auto|none|unit",
-                                   "auto: digits to [0, 1] where a model reads them, all else as it is");
+        .choice<&Generate::scale_>(
+            "scale", "auto", "auto|none|unit",
+            "auto: digits to [0, 1] where a model reads them, all else as it is");
 }
 
 void Generate::open(OpenContext& context) {
@@ -32,8 +34,9 @@ void Generate::open(OpenContext& context) {
     context.stream(samples_, std::min(batch_, samples_));
     context.set_shape("x", layout_.sample.with_batch(context.batch()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
-    stored_ = context.reserve(static_cast<std::size_t>(context.batch() * layout_.sample.elements()) *
-                              storage::size_of(layout_.type));
+    stored_ =
+        context.reserve(static_cast<std::size_t>(context.batch() * layout_.sample.elements()) *
+                        storage::size_of(layout_.type));
     order_.emplace(context.key(), samples_, 4096, 65536);
     auto* model = dynamic_cast<model::Autoencoder*>(context.downstream_model());
     if (model == nullptr && scale_ == "auto") return;
@@ -53,9 +56,11 @@ void Generate::open(OpenContext& context) {
 void Generate::process(Context& context) {
     const Context::Place& place = context.place();
     const std::span<std::int64_t> ids = context.sample_ids();
-    if (shuffle_ && place.phase == Phase::training) order_->rows(place.epoch, place.first, ids);
+    if (shuffle_ && place.phase == Phase::training)
+        order_->rows(place.epoch, place.first, ids);
     else
-        for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = place.first + static_cast<std::int64_t>(i);
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            ids[i] = place.first + static_cast<std::int64_t>(i);
     const auto features = static_cast<std::size_t>(layout_.sample.elements());
     const std::size_t bytes = features * storage::size_of(layout_.type);
     std::byte* stored = context.workspace(stored_).data();

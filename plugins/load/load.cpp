@@ -90,25 +90,32 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
 }
 
 std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
-    OpenContext& context, std::shared_ptr<const datasets::Dataset> data, datasets::Summary& summary) const {
+    OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
+    datasets::Summary& summary) const {
     summary = datasets::summarise(*data, storage::loop(), 0, -1, counted());
     if (summary.bad_rows == 0) return data;
     const bool mask = on_bad_row_ == "mask";
     if (on_bad_row_ == "stop") {
         std::string rows;
-        for (const std::int64_t row : summary.first_bad) rows += (rows.empty() ? "" : ", ") + std::to_string(row);
-        throw Error(Fault::input,
-                    fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
-                                summary.rows, rows,
-                                summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size()) ? ", ..." : ""),
-                    "--on-bad-row skip leaves them out, mask leaves out the values");
+        for (const std::int64_t row : summary.first_bad)
+            rows += (rows.empty() ? "" : ", ") + std::to_string(row);
+        throw Error(
+            Fault::input,
+            fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
+                        summary.rows, rows,
+                        summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size())
+                            ? ", ..."
+                            : ""),
+            "--on-bad-row skip leaves them out, mask leaves out the values");
     }
     const std::int64_t left_out = mask ? summary.empty_rows : summary.bad_rows;
     if (left_out == summary.rows)
-        throw Error(Fault::input, fmt::format("{}: every row holds {}NaN or Inf", data->name(), mask ? "only " : ""));
+        throw Error(Fault::input, fmt::format("{}: every row holds {}NaN or Inf", data->name(),
+                                              mask ? "only " : ""));
     if (mask)
-        context.warn(fmt::format("{} values in {} of {} rows are missing: they leave loss and gradient",
-                                 summary.missing_values, summary.bad_rows, summary.rows));
+        context.warn(
+            fmt::format("{} values in {} of {} rows are missing: they leave loss and gradient",
+                        summary.missing_values, summary.bad_rows, summary.rows));
     if (mask && summary.empty_features > 0)
         context.warn(fmt::format("{} of {} features have no value at all", summary.empty_features,
                                  data->sample().elements()));
@@ -118,7 +125,8 @@ std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
     const auto features = static_cast<std::size_t>(data->sample().elements());
     const auto stays = [&](const std::vector<float>& row) {
         if (!mask) return simd::kernels().all_finite(row.data(), features);
-        return std::any_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); });
+        return std::any_of(row.begin(), row.end(),
+                           [](float value) { return std::isfinite(value); });
     };
     std::vector<std::int64_t> good;
     std::vector<float> row(features);
@@ -205,7 +213,8 @@ void Load::judge_drift(OpenContext& context, const model::Scaling& scaling) cons
     const std::vector<std::string> found = check_fits(scaling, *data_, first_row_);
     if (found.empty()) return;
     if (on_drift_ == "stop")
-        throw Error(Fault::input, fmt::format("unlike the training data: {}", fmt::join(found, "; ")),
+        throw Error(Fault::input,
+                    fmt::format("unlike the training data: {}", fmt::join(found, "; ")),
                     "look at these rows, or go on with --on-drift warn");
     for (const std::string& text : found) context.warn("unlike the training data: " + text);
 }
@@ -222,8 +231,10 @@ void Load::take_scaling(OpenContext& context) {
         }
         return;
     }
-    const bool needs_summary = scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
-    if (needs_summary && summary_.rows == 0) summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted());
+    const bool needs_summary =
+        scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
+    if (needs_summary && summary_.rows == 0)
+        summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted());
     if (!needs_summary) {
         summary_.type = data_->type();
         summary_.sample = data_->sample();
@@ -237,8 +248,10 @@ void Load::take_scaling(OpenContext& context) {
 void Load::find_neutral() {
     const auto features = static_cast<std::size_t>(data_->sample().elements());
     neutral_.assign(features, 0);
-    if (scaling_ && scaling_->mean.size() == features) neutral_ = scaling_->mean;
-    else if (summary_.mean.size() == features) neutral_ = summary_.mean;
+    if (scaling_ && scaling_->mean.size() == features)
+        neutral_ = scaling_->mean;
+    else if (summary_.mean.size() == features)
+        neutral_ = summary_.mean;
 }
 
 void Load::replace_missing(std::span<float> row, float* weight) const {
@@ -264,7 +277,8 @@ void Load::set_order(OpenContext& context) {
     if (shuffle_ && context.mode() == Mode::train && !data_->in_memory()) {
         constexpr std::uint64_t unit_bytes = 1u << 20, block_bytes = 12u << 20,
                                 kept_bytes = memory_budget / 8 * 7;  // a run stays below 256 MB
-        const std::uint64_t value = data_->stored_as_read() ? size_of(data_->type()) : sizeof(float);
+        const std::uint64_t value =
+            data_->stored_as_read() ? size_of(data_->type()) : sizeof(float);
         const std::uint64_t row = std::max<std::uint64_t>(
             1, static_cast<std::uint64_t>(data_->sample().elements()) * value);
         const auto fitting = [&](std::uint64_t bytes) {
@@ -361,9 +375,8 @@ void Load::process(Context& context) {
     const auto features = static_cast<std::size_t>(data.sample().elements());
     if (context.wanted("x") || context.wanted("weight")) {
         Tensor<float> x = context.out("x");
-        if (x.data == nullptr)
-            x.data = reinterpret_cast<float*>(context.workspace(values_).data());
-        const Tensor<float> weight = context.out("weight");   // no data where nobody reads it
+        if (x.data == nullptr) x.data = reinterpret_cast<float*>(context.workspace(values_).data());
+        const Tensor<float> weight = context.out("weight");  // no data where nobody reads it
         if (weight.data != nullptr) std::fill_n(weight.data, ids.size() * features, 1.0f);
         if (!one_step_) read_rows(data, ids, x.data, weight.data);
     }

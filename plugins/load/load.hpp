@@ -55,14 +55,14 @@ private:
     datasets::Summary summary_;
     std::int64_t training_ = 0, validation_rows_ = 0;
     std::vector<std::int64_t> labels_, held_out_labels_, ids_;
-    std::int64_t first_row_ = 0;   // of the part, among all rows
+    std::int64_t first_row_ = 0;  // of the part, among all rows
     std::optional<datasets::SampleOrder> order_;
     std::optional<model::Scaling> scaling_;
-    bool stored_ = false;          // bytes can be had as they are stored
-    bool one_step_ = false;        // they become x by one factor
-    std::size_t bytes_ = 0;        // workspace
-    std::size_t values_ = 0;       // workspace
-    std::vector<float> neutral_;   // mask: what missing values become, in units of the data
+    bool stored_ = false;         // bytes can be had as they are stored
+    bool one_step_ = false;       // they become x by one factor
+    std::size_t bytes_ = 0;       // workspace
+    std::size_t values_ = 0;      // workspace
+    std::vector<float> neutral_;  // mask: what missing values become, in units of the data
 };
 
 }  // namespace narrows::plugins

@@ -12,7 +12,9 @@ namespace {
 
 using storage::Numeric;
 
-bool is_float(const std::string& type) { return type.starts_with('f'); }
+bool is_float(const std::string& type) {
+    return type.starts_with('f');
+}
 
 }  // namespace
 
@@ -37,11 +39,12 @@ model::Scaling fit_scaling(const std::string& kind, const datasets::Summary& sum
         out.shift = summary.feature_low;
         for (std::size_t i = 0; i < out.shift.size(); ++i) {
             const float width = summary.feature_high[i] - summary.feature_low[i];
-            out.factor.push_back(width > 0 ? 1 / width : 1.0f);   // constant: becomes 0
+            out.factor.push_back(width > 0 ? 1 / width : 1.0f);  // constant: becomes 0
         }
     } else if (out.kind == "standard") {
         out.shift = summary.mean;
-        for (const float deviation : summary.deviation) out.factor.push_back(deviation > 0 ? 1 / deviation : 1.0f);
+        for (const float deviation : summary.deviation)
+            out.factor.push_back(deviation > 0 ? 1 / deviation : 1.0f);
     }
     return out;
 }
@@ -52,16 +55,16 @@ constexpr std::int64_t most_looks = 1024;   // rows, evenly spread: enough to no
 constexpr std::int64_t looks_a_chunk = 64;  // that is unpacked for them
 constexpr std::int64_t fewest_looks = 30;   // below, a mean says little
 constexpr double large_effect = 0.8;        // Cohen's d (Cohen 1988, section 2.2.4: "large")
-constexpr double sure = 5;                  // standard errors: 6e-7, small beside thousands of features
-constexpr double other_spread = 2;          // times the training deviation, or part of it
-constexpr double many_outside = 0.01;       // of the values
+constexpr double sure = 5;             // standard errors: 6e-7, small beside thousands of features
+constexpr double other_spread = 2;     // times the training deviation, or part of it
+constexpr double many_outside = 0.01;  // of the values
 constexpr std::size_t rows_named = 5;
 
 struct Looks {
     explicit Looks(std::size_t features) : count(features), sum(features), squares(features) {}
     std::int64_t rows = 0, values = 0, outside = 0;
     std::vector<std::int64_t> count;
-    std::vector<double> sum, squares;   // of value - training mean
+    std::vector<double> sum, squares;  // of value - training mean
     // Squared distance of rows from the training mean, the furthest first.
     std::vector<std::pair<double, std::int64_t>> furthest;
 };
@@ -82,8 +85,9 @@ std::string furthest_rows(const model::Scaling& scaling, const Looks& looks) {
     for (const auto& [squared, row] : looks.furthest)
         text += fmt::format("{}row {} ({:.2g})", text.empty() ? "" : ", ", row,
                             std::sqrt(squared / usual));
-    return fmt::format("furthest from the training mean of {} rows looked at, in usual distances: {}",
-                       looks.rows, text);
+    return fmt::format(
+        "furthest from the training mean of {} rows looked at, in usual distances: {}", looks.rows,
+        text);
 }
 
 std::string feature_name(const Shape& sample, std::size_t feature) {
@@ -121,17 +125,18 @@ std::string moved_means(const model::Scaling& scaling, const Shape& sample, cons
     std::stable_sort(moved.begin(), moved.end(), [](const Moved& a, const Moved& b) {
         return std::abs(a.effect) > std::abs(b.effect);
     });
-    std::string text = fmt::format("the means of {} of {} features moved by more than {:g} deviations: ",
-                                   moved.size(), looks.sum.size(), large_effect);
+    std::string text = fmt::format(
+        "the means of {} of {} features moved by more than {:g} deviations: ", moved.size(),
+        looks.sum.size(), large_effect);
     for (std::size_t i = 0; i < std::min<std::size_t>(3, moved.size()); ++i)
         text += fmt::format("{}feature {} is {:g}, was {:g}", i == 0 ? "" : "; ",
-                            feature_name(sample, moved[i].feature), static_cast<float>(moved[i].mean),
-                            scaling.mean[moved[i].feature]);
+                            feature_name(sample, moved[i].feature),
+                            static_cast<float>(moved[i].mean), scaling.mean[moved[i].feature]);
     return text + (moved.size() > 3 ? "; ..." : "");
 }
 
 std::string changed_spread(const model::Scaling& scaling, const Looks& looks) {
-    double now = 0, then = 0;   // total variance: single features may be all but constant
+    double now = 0, then = 0;  // total variance: single features may be all but constant
     for (std::size_t f = 0; f < looks.sum.size(); ++f) {
         if (looks.count[f] < fewest_looks) continue;
         const auto n = static_cast<double>(looks.count[f]);
@@ -147,10 +152,12 @@ std::string changed_spread(const model::Scaling& scaling, const Looks& looks) {
 
 [[noreturn]] void refuse_range(const model::Scaling& scaling, const datasets::Dataset& data,
                                std::int64_t row, float low, float high) {
-    throw Error(Fault::input,
-                fmt::format("row {} of {} has values in [{:g}, {:g}], the training data was in [{:g}, {:g}]",
-                            row, data.name(), low, high, scaling.low[0], scaling.high[0]),
-                "the data is in other units, or not what the model was trained on");
+    throw Error(
+        Fault::input,
+        fmt::format(
+            "row {} of {} has values in [{:g}, {:g}], the training data was in [{:g}, {:g}]", row,
+            data.name(), low, high, scaling.low[0], scaling.high[0]),
+        "the data is in other units, or not what the model was trained on");
 }
 
 }  // namespace
@@ -161,8 +168,8 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
     if (!scaling.source_type.empty() && type != scaling.source_type &&
         !(is_float(type) && is_float(scaling.source_type)))
         throw Error(Fault::input,
-                    fmt::format("the model was trained on {} values, but {} holds {}", scaling.source_type,
-                                data.name(), type),
+                    fmt::format("the model was trained on {} values, but {} holds {}",
+                                scaling.source_type, data.name(), type),
                     "give it data of the training type; --scale none takes values as they are");
     if (scaling.low.empty() || scaling.high.empty() || data.rows() == 0) return {};
     const auto features = static_cast<std::size_t>(data.sample().elements());
@@ -180,7 +187,7 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
         float low = scaling.high[0], high = scaling.low[0];
         double distance = 0;
         for (std::size_t f = 0; f < features; ++f) {
-            if (!std::isfinite(row[f])) continue;   // reported with its row later, or masked
+            if (!std::isfinite(row[f])) continue;  // reported with its row later, or masked
             low = std::min(low, row[f]);
             high = std::max(high, row[f]);
             ++looks.values;
@@ -204,14 +211,16 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
     note(moved_means(scaling, data.sample(), looks));
     note(changed_spread(scaling, looks));
     if (static_cast<double>(looks.outside) > many_outside * static_cast<double>(looks.values))
-        note(fmt::format("{:.2g} % of the values lie outside the training range [{:g}, {:g}]",
-                         100 * static_cast<double>(looks.outside) / static_cast<double>(looks.values),
-                         scaling.low[0], scaling.high[0]));
+        note(fmt::format(
+            "{:.2g} % of the values lie outside the training range [{:g}, {:g}]",
+            100 * static_cast<double>(looks.outside) / static_cast<double>(looks.values),
+            scaling.low[0], scaling.high[0]));
     if (!drift.empty()) note(furthest_rows(scaling, looks));
     return drift;
 }
 
-void apply_scaling(const model::Scaling& scaling, float* values, std::size_t features, std::size_t rows) {
+void apply_scaling(const model::Scaling& scaling, float* values, std::size_t features,
+                   std::size_t rows) {
     if (scaling.factor.empty()) return;
     const bool one = scaling.factor.size() == 1;
     simd::kernels().affine(values, scaling.shift.data(), scaling.factor.data(), one ? 1 : features,

@@ -56,12 +56,8 @@ void MeasureProbe::describe(Schema& schema) {
 }
 
 void MeasureProbe::take_labels() {
-    datasets::DataSpec beside;
-    beside.format = format_;
-    beside.label_column = label_column_;
-    beside.columns = columns_;
     const datasets::Labels labels =
-        datasets::open_labels(datasets::parse_data(labels_file_, beside));
+        datasets::open_labels(labels_file_, format_, label_column_, columns_);
     if (labels.size() != samples_)
         throw Error(Fault::input,
                     fmt::format("there are {} labels for {} samples", labels.size(), samples_),

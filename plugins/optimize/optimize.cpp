@@ -132,7 +132,8 @@ private:
         std::size_t column = progress.history_names.size();
         for (std::size_t i = 0; i < progress.history_names.size(); ++i) {
             const auto& name = progress.history_names[i];
-            if (name == "validation_loss" || (name == "loss" && column == progress.history_names.size()))
+            if (name == "validation_loss" ||
+                (name == "loss" && column == progress.history_names.size()))
                 column = i;
         }
         for (const auto& row : progress.history)

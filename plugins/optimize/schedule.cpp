@@ -42,10 +42,13 @@ double Schedule::at(std::uint64_t step, std::uint64_t total_steps, std::uint32_t
     const auto now = static_cast<double>(step);
     if (now < warmup_steps) return rate * (now + 1) / (warmup_steps + 1);
     if (kind == "cosine") {
-        const double done = std::min(1.0, (now - warmup_steps) / std::max(1.0, total - warmup_steps));
+        const double done =
+            std::min(1.0, (now - warmup_steps) / std::max(1.0, total - warmup_steps));
         return rate * (final_fraction + (1 - final_fraction) * 0.5 * (1 + cos_pi(done)));
     }
-    if (kind == "step") return rate * power(factor, epoch / static_cast<std::uint64_t>(std::max<std::int64_t>(every, 1)));
+    if (kind == "step")
+        return rate *
+               power(factor, epoch / static_cast<std::uint64_t>(std::max<std::int64_t>(every, 1)));
     if (kind == "plateau") return rate * power(factor, plateau_drops(losses, patience));
     return rate;
 }

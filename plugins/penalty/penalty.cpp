@@ -2,7 +2,8 @@
 // over the samples of a batch; sums run over rows in order, in double.
 //   l1        weight * sum_j |h_j|
 //   activity  weight * sum_j KL(target || mean over the batch of h_j)      (Lee, Ng: sparse AE)
-//   kl        beta * sum_j KL(N(mean_j, exp(log_variance_j)) || N(0, 1))   (Kingma and Welling 2014,
+//   kl        beta * sum_j KL(N(mean_j, exp(log_variance_j)) || N(0, 1))   (Kingma and Welling
+//   2014,
 //             appendix B), with warm-up of beta and free bits (Kingma et al. 2016, appendix C)
 // Contractive penalties stand in contractive.hpp.
 #include <algorithm>
@@ -123,12 +124,13 @@ public:
         if (gradient.data == nullptr) return;
         const auto units = static_cast<std::size_t>(gradient.row_size());
         const auto* mean = reinterpret_cast<const double*>(context.workspace(means_).data());
-        const double scale = context.scalar_gradient("value") * weight_ /
-                             static_cast<double>(context.place().count);
+        const double scale =
+            context.scalar_gradient("value") * weight_ / static_cast<double>(context.place().count);
         for (std::int64_t r = 0; r < context.place().count; ++r)
             for (std::size_t j = 0; j < units; ++j) {
                 const double m = std::clamp(mean[j], 1e-6, 1 - 1e-6);
-                gradient.row(r)[j] = static_cast<float>(scale * ((1 - target_) / (1 - m) - target_ / m));
+                gradient.row(r)[j] =
+                    static_cast<float>(scale * ((1 - target_) / (1 - m) - target_ / m));
             }
     }
 
@@ -184,8 +186,7 @@ public:
         kernels().exponential(log_variance.data, variance, rows * units);
         std::fill(dimension, dimension + units, 0.0);
         const bool rows_wanted = context.wanted("per_sample");
-        const Tensor<float> per_sample =
-            rows_wanted ? context.out("per_sample") : Tensor<float>{};
+        const Tensor<float> per_sample = rows_wanted ? context.out("per_sample") : Tensor<float>{};
         double sum = 0;
         for (std::size_t r = 0; r < rows; ++r) {
             const auto row = static_cast<std::int64_t>(r);
@@ -211,18 +212,21 @@ public:
         const Tensor<float> to_log_variance = context.gradient_for("log_variance");
         const float* mean = context.in("mean").data;
         const auto* variance = reinterpret_cast<const float*>(context.workspace(variance_).data());
-        const auto* dimension = reinterpret_cast<const double*>(context.workspace(dimension_).data());
+        const auto* dimension =
+            reinterpret_cast<const double*>(context.workspace(dimension_).data());
         const auto rows = static_cast<std::size_t>(context.place().count);
         const auto units = static_cast<std::size_t>(context.in("mean").row_size());
         const auto step = static_cast<float>(context.scalar_gradient("value") * beta(context) /
                                              static_cast<double>(rows));
         for (std::size_t r = 0; r < rows; ++r)
             for (std::size_t j = 0; j < units; ++j) {
-                const bool free = free_bits_ > 0 && dimension[j] / static_cast<double>(rows) <= free_bits_;
+                const bool free =
+                    free_bits_ > 0 && dimension[j] / static_cast<double>(rows) <= free_bits_;
                 const float scale = free ? 0.0f : step;
                 const std::size_t i = r * units + j;
                 if (to_mean.data) to_mean.data[i] = scale * mean[i];
-                if (to_log_variance.data) to_log_variance.data[i] = scale * 0.5f * (variance[i] - 1.0f);
+                if (to_log_variance.data)
+                    to_log_variance.data[i] = scale * 0.5f * (variance[i] - 1.0f);
             }
     }
 

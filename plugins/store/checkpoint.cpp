@@ -97,7 +97,8 @@ void StoreCheckpoint::start(RunContext& run) {
     pipeline_ = run.pipeline_text();
     progress_ = run.progress();
     if (!finished_before_ && ranks::all().first()) check_output(file_, run);
-    if (!finished_before_ && !claim_ && ranks::all().first()) claim_ = std::make_unique<storage::OutputClaim>(file_);
+    if (!finished_before_ && !claim_ && ranks::all().first())
+        claim_ = std::make_unique<storage::OutputClaim>(file_);
     if (progress_.stage > 0 && !saved_)
         saved_ = steps_done(progress_);  // those there are this run's
 }

@@ -106,8 +106,8 @@ void StoreSamples::start(RunContext& run) {
         scaling_ = bound_autoencoder(run.model())->scaling();
         if (scaling_) {
             if (type_ == "auto") stored_ = type_named(scaling_->source_type).value_or(stored_);
-            model::require_features(
-                *scaling_, static_cast<std::size_t>(run.shape("x").sample().elements()));
+            model::require_features(*scaling_,
+                                    static_cast<std::size_t>(run.shape("x").sample().elements()));
         }
     }
     storage::DatasetLayout layout;

@@ -74,12 +74,8 @@ void StoreScores::check_series(OpenContext& context) {
 // One label a scored sample; or one a row of the series, then a window counts as its highest.
 void StoreScores::take_labels(std::int64_t samples) {
     if (labels_file_.empty()) return;
-    datasets::DataSpec beside;
-    beside.format = format_;
-    beside.label_column = label_column_;
-    beside.columns = columns_;
     const datasets::Labels labels =
-        datasets::open_labels(datasets::parse_data(labels_file_, beside));
+        datasets::open_labels(labels_file_, format_, label_column_, columns_);
     if (!labels.targets.empty())
         throw Error(Fault::input, "the labels are numbers with fractions",
                     "give 0 for normal samples and 1 for anomalies");

@@ -68,11 +68,7 @@ void ViewMap::describe(Schema& schema) {
 
 void ViewMap::take_labels() {
     if (labels_file_.empty()) return;
-    datasets::DataSpec beside;
-    beside.format = format_;
-    beside.label_column = label_column_;
-    beside.columns = columns_;
-    labels_ = datasets::open_labels(datasets::parse_data(labels_file_, beside));
+    labels_ = datasets::open_labels(labels_file_, format_, label_column_, columns_);
     if (labels_.size() != samples_)
         throw Error(Fault::input,
                     fmt::format("there are {} labels for {} samples", labels_.size(), samples_),

@@ -94,7 +94,8 @@ TEST_CASE("threads change no bit of a mixture", "[mixture]") {
     analysis::MixtureOptions options;
     options.components = 5;
     const analysis::Mixture a = analysis::fit_mixture(rows.data(), 777, 2, options, SerialLoop{});
-    const analysis::Mixture b = analysis::fit_mixture(rows.data(), 777, 2, options, test::ThreadLoop(4));
+    const analysis::Mixture b =
+        analysis::fit_mixture(rows.data(), 777, 2, options, test::ThreadLoop(4));
     CHECK(a.weights == b.weights);
     CHECK(a.means == b.means);
     CHECK(a.factors == b.factors);

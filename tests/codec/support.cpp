@@ -17,16 +17,22 @@ Bytes make(storage::Numeric type, std::size_t count, Pattern pattern, std::uint6
         auto* values = reinterpret_cast<T*>(out.data());
         using Limits = std::numeric_limits<T>;
         for (std::size_t i = 0; i < count; ++i) {
-            const double wave = std::sin(0.07 * static_cast<double>(i)) + 0.3 * std::sin(0.011 * static_cast<double>(i));
+            const double wave = std::sin(0.07 * static_cast<double>(i)) +
+                                0.3 * std::sin(0.011 * static_cast<double>(i));
             const double noise = static_cast<double>(random() >> 11) * 0x1p-53;
             T value{};
             switch (pattern) {
-                case Pattern::constant: value = static_cast<T>(42); break;
-                case Pattern::zeros: break;
+                case Pattern::constant:
+                    value = static_cast<T>(42);
+                    break;
+                case Pattern::zeros:
+                    break;
                 case Pattern::smooth:
                     value = static_cast<T>((Limits::is_integer ? 40 : 1) * (wave + 1.5));
                     break;
-                case Pattern::noise: value = static_cast<T>((Limits::is_integer ? 100 : 1) * noise); break;
+                case Pattern::noise:
+                    value = static_cast<T>((Limits::is_integer ? 100 : 1) * noise);
+                    break;
                 case Pattern::random_bits: {
                     const std::uint64_t bits = random();
                     std::memcpy(&value, &bits, sizeof value);
@@ -42,12 +48,19 @@ Bytes make(storage::Numeric type, std::size_t count, Pattern pattern, std::uint6
                     }
                     break;
                 case Pattern::denormal:
-                    value = Limits::is_integer ? static_cast<T>(i % 2) : static_cast<T>(static_cast<double>(i % 9) * static_cast<double>(Limits::denorm_min()));
+                    value = Limits::is_integer
+                                ? static_cast<T>(i % 2)
+                                : static_cast<T>(static_cast<double>(i % 9) *
+                                                 static_cast<double>(Limits::denorm_min()));
                     break;
                 case Pattern::huge:
-                    value = i % 3 == 0 ? Limits::max() : i % 3 == 1 ? Limits::lowest() : static_cast<T>(i % 100);
+                    value = i % 3 == 0   ? Limits::max()
+                            : i % 3 == 1 ? Limits::lowest()
+                                         : static_cast<T>(i % 100);
                     break;
-                case Pattern::one_spike: value = i == count / 2 ? Limits::max() : static_cast<T>(1); break;
+                case Pattern::one_spike:
+                    value = i == count / 2 ? Limits::max() : static_cast<T>(1);
+                    break;
             }
             values[i] = value;
         }
@@ -64,9 +77,12 @@ codec::Input input_of(std::string path, storage::Numeric type, const Shape& shap
     info.shape = shape;
     info.value_bytes = storage::size_of(type);
     std::size_t row = info.value_bytes;
-    for (std::size_t axis = 1; axis < shape.rank(); ++axis) row *= static_cast<std::size_t>(shape[axis]);
-    return {info, [row, values = std::move(values)](std::int64_t first, std::int64_t count, std::byte* out) {
-                std::memcpy(out, values.data() + static_cast<std::size_t>(first) * row, static_cast<std::size_t>(count) * row);
+    for (std::size_t axis = 1; axis < shape.rank(); ++axis)
+        row *= static_cast<std::size_t>(shape[axis]);
+    return {info, [row, values = std::move(values)](std::int64_t first, std::int64_t count,
+                                                    std::byte* out) {
+                std::memcpy(out, values.data() + static_cast<std::size_t>(first) * row,
+                            static_cast<std::size_t>(count) * row);
             }};
 }
 
@@ -84,11 +100,13 @@ Bytes sensors(std::size_t rows, std::size_t channels) {
     std::mt19937_64 random(7);
     double drive[3] = {};
     for (std::size_t row = 0; row < rows; ++row) {
-        for (double& value : drive) value = 0.97 * value + (static_cast<double>(random() >> 11) * 0x1p-53 - 0.5);
+        for (double& value : drive)
+            value = 0.97 * value + (static_cast<double>(random() >> 11) * 0x1p-53 - 0.5);
         for (std::size_t channel = 0; channel < channels; ++channel) {
             const double at = static_cast<double>(channel) / static_cast<double>(channels);
             const double noise = static_cast<double>(random() >> 11) * 0x1p-53 - 0.5;
-            const auto value = static_cast<float>(5 + drive[0] + at * drive[1] + at * at * drive[2] + 0.004 * noise);
+            const auto value = static_cast<float>(5 + drive[0] + at * drive[1] +
+                                                  at * at * drive[2] + 0.004 * noise);
             std::memcpy(out.data() + 4 * (row * channels + channel), &value, 4);
         }
     }

@@ -38,7 +38,8 @@ private:
 class Folder {
 public:
     Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "narrows-codec-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "narrows-codec-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) std::abort();
         path_ = name;
     }
@@ -49,15 +50,26 @@ private:
     std::filesystem::path path_;
 };
 
-enum class Pattern { constant, zeros, smooth, noise, random_bits, holes, denormal, huge, one_spike };
-inline constexpr Pattern all_patterns[] = {Pattern::constant, Pattern::zeros,    Pattern::smooth,
-                                           Pattern::noise,    Pattern::random_bits, Pattern::holes,
-                                           Pattern::denormal, Pattern::huge,     Pattern::one_spike};
+enum class Pattern {
+    constant,
+    zeros,
+    smooth,
+    noise,
+    random_bits,
+    holes,
+    denormal,
+    huge,
+    one_spike
+};
+inline constexpr Pattern all_patterns[] = {
+    Pattern::constant, Pattern::zeros,    Pattern::smooth, Pattern::noise,    Pattern::random_bits,
+    Pattern::holes,    Pattern::denormal, Pattern::huge,   Pattern::one_spike};
 // `holes`: NaN, infinities and -0 where the type has them; the same for the same seed.
-narrows::codec::Bytes make(narrows::storage::Numeric type, std::size_t count, Pattern pattern, std::uint64_t seed);
+narrows::codec::Bytes make(narrows::storage::Numeric type, std::size_t count, Pattern pattern,
+                           std::uint64_t seed);
 
-narrows::codec::Input input_of(std::string path, narrows::storage::Numeric type, const narrows::Shape& shape,
-                               narrows::codec::Bytes values);
+narrows::codec::Input input_of(std::string path, narrows::storage::Numeric type,
+                               const narrows::Shape& shape, narrows::codec::Bytes values);
 
 std::string bytes_of(const std::filesystem::path& path);
 void put_bytes(const std::filesystem::path& path, const std::string& bytes);

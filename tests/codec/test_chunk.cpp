@@ -1,5 +1,5 @@
-// Any data, any bound, any way of coding: what comes back is inside the bound, bit by bit where it is
-// not finite, and never larger than the plain ways by more than one percent or 4 KiB.
+// Any data, any bound, any way of coding: what comes back is inside the bound, bit by bit where it
+// is not finite, and never larger than the plain ways by more than one percent or 4 KiB.
 #include <cmath>
 
 #include "pipeline/codec/chunk.hpp"
@@ -13,10 +13,19 @@ using codec_test::Pattern;
 
 namespace {
 
-constexpr Numeric all_types[] = {Numeric::i8,  Numeric::u8,  Numeric::i16, Numeric::u16, Numeric::i32, Numeric::u32,
-                                 Numeric::i64, Numeric::u64, Numeric::f16, Numeric::f32, Numeric::f64};
+constexpr Numeric all_types[] = {Numeric::i8,  Numeric::u8,  Numeric::i16, Numeric::u16,
+                                 Numeric::i32, Numeric::u32, Numeric::i64, Numeric::u64,
+                                 Numeric::f16, Numeric::f32, Numeric::f64};
 
-const Shape shapes[] = {{257}, {31, 9}, {7, 6, 5}, {3, 4, 5, 6}, {2, 3, 2, 5, 4}, {2, 1, 3, 2, 3, 4}, {2, 2, 1, 2, 3, 2, 5}, {1, 2, 2, 2, 2, 2, 2, 3}, {1}};
+const Shape shapes[] = {{257},
+                        {31, 9},
+                        {7, 6, 5},
+                        {3, 4, 5, 6},
+                        {2, 3, 2, 5, 4},
+                        {2, 1, 3, 2, 3, 4},
+                        {2, 2, 1, 2, 3, 2, 5},
+                        {1, 2, 2, 2, 2, 2, 2, 3},
+                        {1}};
 
 Plan plan_of(Numeric type, const Bytes& values, Bound bound, Method method, std::uint8_t axes) {
     Plan plan;
@@ -44,12 +53,14 @@ void holds(Numeric type, const Shape& shape, const Bytes& values, const Plan& pl
     ChunkReport found;
     compare(type, values, std::span(decoded).first(values.size()), plan.bound, plan.fill, found);
     REQUIRE(found.violations == 0);
-    for (std::size_t i = values.size(); i < decoded.size(); ++i) REQUIRE(decoded[i] == std::byte{0});
+    for (std::size_t i = values.size(); i < decoded.size(); ++i)
+        REQUIRE(decoded[i] == std::byte{0});
     Plan plain = plan;
     plain.method = Method::packed;
     ChunkReport ignored;
     REQUIRE(static_cast<double>(stored.size()) <=
-            std::max(1.01 * static_cast<double>(encode_chunk(plain, type, shape, values, ignored).size()),
+            std::max(1.01 * static_cast<double>(
+                                encode_chunk(plain, type, shape, values, ignored).size()),
                      4096.0 + static_cast<double>(values.size())));
 }
 
@@ -60,8 +71,10 @@ TEST_CASE("every type, rank, pattern and bound holds in every way of coding", "[
     for (const Numeric type : all_types)
         for (const Shape& shape : shapes)
             for (const Pattern pattern : codec_test::all_patterns) {
-                const Bytes values = codec_test::make(type, static_cast<std::size_t>(shape.elements()), pattern, ++seed);
-                INFO(storage::to_string(type) << " " << to_string(shape) << " pattern " << static_cast<int>(pattern));
+                const Bytes values = codec_test::make(
+                    type, static_cast<std::size_t>(shape.elements()), pattern, ++seed);
+                INFO(storage::to_string(type)
+                     << " " << to_string(shape) << " pattern " << static_cast<int>(pattern));
                 const Plan range = plan_of(type, values, {}, Method::packed, 0);
                 double width = range.low <= range.high ? range.high - range.low : 0;
                 if (!std::isfinite(width)) width = range.high;
@@ -74,8 +87,10 @@ TEST_CASE("every type, rank, pattern and bound holds in every way of coding", "[
                 for (const Bound& bound : bounds) {
                     holds(type, shape, values, plan_of(type, values, bound, Method::packed, 0));
                     holds(type, shape, values, plan_of(type, values, bound, Method::grid, 0));
-                    for (const std::uint8_t axes : std::initializer_list<std::uint8_t>{1, 2, 3, along_rows})
-                        holds(type, shape, values, plan_of(type, values, bound, Method::field, axes));
+                    for (const std::uint8_t axes :
+                         std::initializer_list<std::uint8_t>{1, 2, 3, along_rows})
+                        holds(type, shape, values,
+                              plan_of(type, values, bound, Method::field, axes));
                 }
             }
 }
@@ -104,7 +119,7 @@ TEST_CASE("fill values come back bit by bit and do not disturb their neighbours"
     const Bytes stored = encode_chunk(plan, Numeric::f32, Shape{64, 64}, values, report);
     CHECK(report.method == Method::field);
     CHECK(report.violations == 0);
-    CHECK(stored.size() < 3000);   // 2096 smooth values at about 9 bits
+    CHECK(stored.size() < 3000);  // 2096 smooth values at about 9 bits
     Bytes decoded(values.size());
     REQUIRE(decode_chunk(stored, Numeric::f32, nullptr, decoded));
     CHECK(std::memcmp(decoded.data() + 4000, values.data() + 4000, 8000) == 0);

@@ -41,10 +41,12 @@ struct Folder {
     fs::path path;
 };
 
-std::shared_ptr<const datasets::Dataset> open(datasets::DataSpec spec, std::uint64_t budget = 1 << 20) {
+std::shared_ptr<const datasets::Dataset> open(datasets::DataSpec spec,
+                                              std::uint64_t budget = 1 << 20) {
     return datasets::open({&spec, 1}, budget);
 }
-std::shared_ptr<const datasets::Dataset> open(const std::string& text, std::uint64_t budget = 1 << 20) {
+std::shared_ptr<const datasets::Dataset> open(const std::string& text,
+                                              std::uint64_t budget = 1 << 20) {
     return open(datasets::parse_data(text), budget);
 }
 std::vector<float> all(const datasets::Dataset& data) {
@@ -60,10 +62,12 @@ std::string message(const std::string& text) {
     }
     return "nothing";
 }
-std::string idx(std::uint8_t type, std::initializer_list<unsigned> extents, const std::string& data) {
+std::string idx(std::uint8_t type, std::initializer_list<unsigned> extents,
+                const std::string& data) {
     std::string out{'\0', '\0', static_cast<char>(type), static_cast<char>(extents.size())};
     for (const unsigned extent : extents)
-        for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(extent >> shift & 255);
+        for (int shift = 24; shift >= 0; shift -= 8)
+            out += static_cast<char>(extent >> shift & 255);
     return out + data;
 }
 
@@ -88,7 +92,8 @@ TEST_CASE("IDX of any rank and type, plain and gzipped, within memory or not", "
     std::string pixels;
     for (int i = 0; i < 24; ++i) pixels += static_cast<char>(i * 10);
     const std::string content = idx(0x08, {2, 3, 4}, pixels);
-    const std::string plain = folder.write("a.idx", content), packed = folder.gzip("a.idx.gz", content);
+    const std::string plain = folder.write("a.idx", content),
+                      packed = folder.gzip("a.idx.gz", content);
     for (const std::string& file : {plain, packed})
         for (const std::uint64_t budget : {1u << 20, 8u}) {
             const auto data = open(file, budget);
@@ -96,13 +101,18 @@ TEST_CASE("IDX of any rank and type, plain and gzipped, within memory or not", "
             CHECK(data->sample() == Shape{3, 4});
             CHECK(data->type() == storage::Numeric::u8);
             const auto values = all(*data);
-            for (std::size_t i = 0; i < 24; ++i) CHECK(values[i] == static_cast<float>(static_cast<std::uint8_t>(i * 10)));
+            for (std::size_t i = 0; i < 24; ++i)
+                CHECK(values[i] == static_cast<float>(static_cast<std::uint8_t>(i * 10)));
         }
-    const auto big = open(folder.write("b.idx", idx(0x0b, {2}, std::string("\xff\xfe\x01\x00", 4))));
+    const auto big =
+        open(folder.write("b.idx", idx(0x0b, {2}, std::string("\xff\xfe\x01\x00", 4))));
     CHECK(all(*big) == std::vector<float>{-2, 256});
-    CHECK(message(folder.write("cut.idx", content.substr(0, 20))).find("is cut off: 2 rows of 12 bytes need 40 bytes, it has 20") != std::string::npos);
+    CHECK(message(folder.write("cut.idx", content.substr(0, 20)))
+              .find("is cut off: 2 rows of 12 bytes need 40 bytes, it has 20") !=
+          std::string::npos);
     const std::string half = folder.read_back("a.idx.gz");
-    CHECK(message(folder.write("half.gz", half.substr(0, half.size() / 2))).find("damaged gzip") != std::string::npos);
+    CHECK(message(folder.write("half.gz", half.substr(0, half.size() / 2))).find("damaged gzip") !=
+          std::string::npos);
 }
 
 TEST_CASE("NPY headers of both widths, types and byte orders", "[datasets]") {
@@ -116,20 +126,33 @@ TEST_CASE("NPY headers of both widths, types and byte orders", "[datasets]") {
     };
     const float values[6] = {1, 2, 3, 4, 5, 6.5f};
     const std::string bytes(reinterpret_cast<const char*>(values), sizeof values);
-    const auto data = open(folder.write("a.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", bytes)));
+    const auto data = open(folder.write(
+        "a.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", bytes)));
     CHECK(data->rows() == 3);
     CHECK(data->sample() == Shape{2});
     CHECK(all(*data) == std::vector<float>(values, values + 6));
-    const auto flat = open(folder.write("b.npy", npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }", std::string("\x00\x05\xff\xff", 4))));
+    const auto flat =
+        open(folder.write("b.npy", npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }",
+                                       std::string("\x00\x05\xff\xff", 4))));
     CHECK(all(*flat) == std::vector<float>{5, -1});
-    CHECK(message(folder.write("f.npy", npy("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", bytes))).find("Fortran") != std::string::npos);
-    CHECK(message(folder.write("o.npy", npy("{'descr': '|O', 'fortran_order': False, 'shape': (3, 2), }", bytes))).find("not numbers") != std::string::npos);
-    CHECK(message(folder.write("s.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9, 2), }", bytes))).find("is cut off") != std::string::npos);
+    CHECK(message(folder.write(
+                      "f.npy",
+                      npy("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", bytes)))
+              .find("Fortran") != std::string::npos);
+    CHECK(message(folder.write(
+                      "o.npy",
+                      npy("{'descr': '|O', 'fortran_order': False, 'shape': (3, 2), }", bytes)))
+              .find("not numbers") != std::string::npos);
+    CHECK(message(folder.write(
+                      "s.npy",
+                      npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9, 2), }", bytes)))
+              .find("is cut off") != std::string::npos);
 }
 
 TEST_CASE("CSV with and without header, labels by name, columns chosen", "[datasets]") {
     const Folder folder;
-    const std::string file = folder.write("a.csv", "time,a,b,Class\n2020,1,2,yes\n2021,3,4.5,no\r\n\n2022,5,6,yes\n");
+    const std::string file =
+        folder.write("a.csv", "time,a,b,Class\n2020,1,2,yes\n2021,3,4.5,no\r\n\n2022,5,6,yes\n");
     const auto data = open(file);
     CHECK(data->rows() == 3);
     CHECK(data->sample() == Shape{3});
@@ -145,15 +168,18 @@ TEST_CASE("CSV with and without header, labels by name, columns chosen", "[datas
     CHECK(all(*bare) == std::vector<float>{1, 2, 3, 4});
     const auto missing = all(*open(folder.write("m.csv", "a;b\n1;\nNA;2\n")));
     CHECK((missing[0] == 1 && std::isnan(missing[1]) && std::isnan(missing[2]) && missing[3] == 2));
-    CHECK(message(folder.write("bad.csv", "a,b\n1,2\n3,x\n")).find("bad.csv:3:3: \"x\" is not a number") != std::string::npos);
-    CHECK(message(folder.write("short.csv", "a,b\n1,2\n3\n")).find("short.csv:3: 1 values, the rows before have 2") != std::string::npos);
+    CHECK(message(folder.write("bad.csv", "a,b\n1,2\n3,x\n"))
+              .find("bad.csv:3:3: \"x\" is not a number") != std::string::npos);
+    CHECK(message(folder.write("short.csv", "a,b\n1,2\n3\n"))
+              .find("short.csv:3: 1 values, the rows before have 2") != std::string::npos);
     CHECK(message(folder.write("empty.csv", "")).find("is empty") != std::string::npos);
     CHECK(message(folder.write("head.csv", "a,b\n")).find("has no rows") != std::string::npos);
 }
 
 TEST_CASE("raw numbers need a shape and a type", "[datasets]") {
     const Folder folder;
-    const std::string file = folder.write("x.raw", std::string("\x00\x01\x00\x02\x00\x03\x00\x04", 8));
+    const std::string file =
+        folder.write("x.raw", std::string("\x00\x01\x00\x02\x00\x03\x00\x04", 8));
     CHECK(message(file).find("--shape") != std::string::npos);
     auto spec = datasets::parse_data(file);
     spec.shape = {2};
@@ -167,12 +193,15 @@ TEST_CASE("raw numbers need a shape and a type", "[datasets]") {
 
 TEST_CASE(".ts files: channels last, classes as labels", "[datasets]") {
     const Folder folder;
-    const auto data = open(folder.write("a.ts", "# made\n@problemName x\n@classLabel true a b\n@data\n1,2,3:4,5,6:b\n7,8,9:1,1,1:a\n"));
+    const auto data = open(folder.write(
+        "a.ts",
+        "# made\n@problemName x\n@classLabel true a b\n@data\n1,2,3:4,5,6:b\n7,8,9:1,1,1:a\n"));
     CHECK(data->rows() == 2);
     CHECK(data->sample() == Shape{3, 2});
     CHECK(all(*data) == std::vector<float>{1, 4, 2, 5, 3, 6, 7, 1, 8, 1, 9, 1});
     CHECK(data->labels() == std::vector<std::int64_t>{1, 0});
-    CHECK(message(folder.write("b.ts", "@data\n1,2,3\n1,2\n")).find("b.ts:3:") != std::string::npos);
+    CHECK(message(folder.write("b.ts", "@data\n1,2,3\n1,2\n")).find("b.ts:3:") !=
+          std::string::npos);
 }
 
 TEST_CASE("ranges, windows and joined files are datasets too", "[datasets]") {
@@ -189,7 +218,8 @@ TEST_CASE("ranges, windows and joined files are datasets too", "[datasets]") {
     CHECK(windows->rows() == 3);
     CHECK(windows->sample() == Shape{4});
     CHECK(all(*windows) == std::vector<float>{0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9});
-    const datasets::DataSpec two[] = {datasets::parse_data(file + "@8:"), datasets::parse_data(file + "@:2")};
+    const datasets::DataSpec two[] = {datasets::parse_data(file + "@8:"),
+                                      datasets::parse_data(file + "@:2")};
     const auto joined = datasets::open(two);
     CHECK(all(*joined) == std::vector<float>{8, 9, 0, 1});
     const std::vector<std::int64_t> rows{3, 1, 2, 0};
@@ -205,7 +235,8 @@ TEST_CASE("labels of HDF5 files are read exactly, whatever their type", "[datase
     const Folder folder;
     storage::CodesLayout layout;
     layout.rows = 2;
-    layout.columns = {{"/codes", Type::f32, {2}}, {"/labels", Type::i32, {}}, {"/ids", Type::f64, {}}};
+    layout.columns = {
+        {"/codes", Type::f32, {2}}, {"/labels", Type::i32, {}}, {"/ids", Type::f64, {}}};
     storage::CodesWriter writer(folder.path / "z.h5", layout, false);
     const std::vector<float> codes(4, 1.0f);
     const std::vector<std::int32_t> labels = {16777217, -2147483647};  // no floats
@@ -217,10 +248,12 @@ TEST_CASE("labels of HDF5 files are read exactly, whatever their type", "[datase
     writer.commit();
     const auto data = open((folder.path / "z.h5").string());
     CHECK(data->labels() == std::vector<std::int64_t>{16777217, -2147483647});
-    CHECK(data->ids() == std::vector<std::int64_t>{9007199254740991, std::numeric_limits<std::int64_t>::min()});
+    CHECK(data->ids() ==
+          std::vector<std::int64_t>{9007199254740991, std::numeric_limits<std::int64_t>::min()});
 }
 
-TEST_CASE("PNG: folders are classes, and a picture that its file cannot hold is refused", "[datasets]") {
+TEST_CASE("PNG: folders are classes, and a picture that its file cannot hold is refused",
+          "[datasets]") {
     const Folder folder;
     fs::create_directories(folder.path / "p/one");
     fs::create_directories(folder.path / "p/two");
@@ -236,18 +269,22 @@ TEST_CASE("PNG: folders are classes, and a picture that its file cannot hold is 
     // 3 GB out of 57 bytes: its checksums are right.
     using namespace std::string_literals;
     fs::create_directory(folder.path / "q");
-    folder.write("q/a.png", "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x80\0\0\0\x80\0\x08\x02\0\0\0\x4b\x1e\x34\x28"
-                            "\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\x48\x06\x89\xd2"s);
-    CHECK(message((folder.path / "q").string()).find("32768 x 32768 pixels, more than its bytes can hold") != std::string::npos);
+    folder.write("q/a.png",
+                 "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x80\0\0\0\x80\0\x08\x02\0\0\0\x4b\x1e\x34\x28"
+                 "\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\x48\x06\x89\xd2"s);
+    CHECK(message((folder.path / "q").string())
+              .find("32768 x 32768 pixels, more than its bytes can hold") != std::string::npos);
 }
 
 TEST_CASE("a missing file and unknown bytes are refused with a next step", "[datasets]") {
     const Folder folder;
     CHECK(message((folder.path / "no.h5").string()).find("there is no file") == 0);
-    CHECK(message(folder.write("x.bin", std::string("\x80\x81\x82\x00\x01", 5))).find("known formats") != std::string::npos);
+    CHECK(message(folder.write("x.bin", std::string("\x80\x81\x82\x00\x01", 5)))
+              .find("known formats") != std::string::npos);
 }
 
-TEST_CASE("the summary has range, mean and deviation of good rows, and names bad ones", "[datasets]") {
+TEST_CASE("the summary has range, mean and deviation of good rows, and names bad ones",
+          "[datasets]") {
     const Folder folder;
     const auto data = open(folder.write("a.csv", "a,b,c\n1,10,3\n2,20,3\nnan,5,3\n3,60,3\n"));
     const datasets::Summary s = datasets::summarise(*data, SerialLoop{});
@@ -265,10 +302,13 @@ TEST_CASE("the summary has range, mean and deviation of good rows, and names bad
 TEST_CASE("an epoch's order is a permutation that depends on epoch and seed alone", "[datasets]") {
     const std::int64_t rows = GENERATE(1, 7, 1000, 10007);
     const datasets::SampleOrder order({5, 9}, rows, 64, 500), other({6, 9}, rows, 64, 500);
-    const auto epoch = [&](const datasets::SampleOrder& from, std::uint32_t number, std::int64_t step) {
+    const auto epoch = [&](const datasets::SampleOrder& from, std::uint32_t number,
+                           std::int64_t step) {
         std::vector<std::int64_t> out(static_cast<std::size_t>(rows));
         for (std::int64_t at = 0; at < rows; at += step)
-            from.rows(number, at, std::span(out).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(step, rows - at))));
+            from.rows(number, at,
+                      std::span(out).subspan(static_cast<std::size_t>(at),
+                                             static_cast<std::size_t>(std::min(step, rows - at))));
         return out;
     };
     const auto first = epoch(order, 0, 13);
@@ -285,7 +325,8 @@ TEST_CASE("an epoch's order is a permutation that depends on epoch and seed alon
 TEST_CASE("generated rows depend on kind, seed and row alone", "[datasets]") {
     const std::string kind = GENERATE("digits", "waves", "fields", "blobs");
     const datasets::Generated layout = datasets::generated_layout(kind);
-    const std::size_t bytes = static_cast<std::size_t>(layout.sample.elements()) * storage::size_of(layout.type);
+    const std::size_t bytes =
+        static_cast<std::size_t>(layout.sample.elements()) * storage::size_of(layout.type);
     std::vector<std::byte> many(20 * bytes), one(bytes), other(20 * bytes);
     std::vector<std::int64_t> labels(20);
     datasets::generate(kind, 1, 100, 20, many.data(), labels.data());
@@ -293,7 +334,8 @@ TEST_CASE("generated rows depend on kind, seed and row alone", "[datasets]") {
     CHECK(many != other);
     std::int64_t label = -1;
     datasets::generate(kind, 1, 113, 1, one.data(), &label);
-    CHECK(std::equal(one.begin(), one.end(), many.begin() + static_cast<std::ptrdiff_t>(13 * bytes)));
+    CHECK(
+        std::equal(one.begin(), one.end(), many.begin() + static_cast<std::ptrdiff_t>(13 * bytes)));
     CHECK(label == labels[13]);
     CHECK_THROWS_AS(datasets::generated_layout("digit"), Error);
 }
@@ -324,8 +366,9 @@ TEST_CASE("the real files open with the shapes that their index says", "[dataset
         CHECK(opened->sample() == one.sample);
         CHECK(opened->labels().size() == one.labels);
     }
-    const datasets::Summary mnist = datasets::summarise(*open(data + "/mnist/train-images-idx3-ubyte.gz", 192u << 20), SerialLoop{});
+    const datasets::Summary mnist = datasets::summarise(
+        *open(data + "/mnist/train-images-idx3-ubyte.gz", 192u << 20), SerialLoop{});
     double mean = 0;
     for (const float value : mnist.mean) mean += value;
-    CHECK(mean / 784 == Approx(33.32).margin(0.005));   // as the index says
+    CHECK(mean / 784 == Approx(33.32).margin(0.005));  // as the index says
 }

@@ -16,12 +16,12 @@ using namespace narrows;
 
 // What the nodes saw; cleared before each run.
 struct Seen {
-    std::vector<std::int64_t> order;             // first samples, as the ordered sink met them
+    std::vector<std::int64_t> order;  // first samples, as the ordered sink met them
     std::vector<double> sums;
-    std::atomic<int> alive{0}, most_alive{0};    // packets between source and sink
+    std::atomic<int> alive{0}, most_alive{0};  // packets between source and sink
     std::atomic<int> finished{0}, abandoned{0}, stopped{0};
-    std::atomic<int>* stop = nullptr;            // that a node sets when it finishes
-    std::vector<double> gradients;               // that came to the model, a step each
+    std::atomic<int>* stop = nullptr;  // that a node sets when it finishes
+    std::vector<double> gradients;     // that came to the model, a step each
     std::vector<Phase> phases;
     std::vector<std::uint32_t> epochs;
 };
@@ -43,7 +43,10 @@ inline void forget() {
 class Counter final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("numbers").source().threads(Threads::parallel).out("x", "f32[batch, ...]", "numbers")
+        schema.summary("numbers")
+            .source()
+            .threads(Threads::parallel)
+            .out("x", "f32[batch, ...]", "numbers")
             .integer<&Counter::samples_>("samples", 100, 1, 1 << 30, "how many")
             .integer<&Counter::batch_>("batch", 8, 1, 1 << 20, "a packet")
             .integer<&Counter::validation_>("validation", 0, 0, 1 << 20, "held out")
@@ -55,8 +58,11 @@ public:
     }
     void process(Context& context) override {
         const int now = ++seen().alive;
-        for (int most = seen().most_alive; now > most && !seen().most_alive.compare_exchange_weak(most, now);) {}
-        if (static_cast<std::int64_t>(context.place().sequence) == fail_at_) context.fail("the counter broke");
+        for (int most = seen().most_alive;
+             now > most && !seen().most_alive.compare_exchange_weak(most, now);) {
+        }
+        if (static_cast<std::int64_t>(context.place().sequence) == fail_at_)
+            context.fail("the counter broke");
         const auto x = context.out("x");
         for (std::int64_t i = 0; i < context.place().count; ++i) {
             context.sample_ids()[static_cast<std::size_t>(i)] = context.place().first + i;
@@ -70,7 +76,10 @@ public:
 class Uneven final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("waits").threads(Threads::parallel).in("x", "f32[batch, ...]", "in").out("x", "f32 like x", "out")
+        schema.summary("waits")
+            .threads(Threads::parallel)
+            .in("x", "f32[batch, ...]", "in")
+            .out("x", "f32 like x", "out")
             .integer<&Uneven::drop_>("drop", 0, 0, 1000, "every so many packets")
             .integer<&Uneven::fail_at_>("fail_at", -1, -1, 1 << 30, "packet")
             .integer<&Uneven::fail_too_>("fail_too", -1, -1, 1 << 30, "packet");
@@ -79,7 +88,8 @@ public:
     void process(Context& context) override {
         const auto number = static_cast<std::int64_t>(context.place().sequence);
         std::this_thread::sleep_for(std::chrono::microseconds(number * 7919 % 5 * 150));
-        if (number == fail_at_ || number == fail_too_) context.fail("packet " + std::to_string(number) + " is bad");
+        if (number == fail_at_ || number == fail_too_)
+            context.fail("packet " + std::to_string(number) + " is bad");
         if (drop_ > 0 && number % drop_ == drop_ - 1) return context.drop();
         const auto in = context.in("x");
         const auto out = context.out("x");
@@ -91,7 +101,10 @@ public:
 class Add final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("adds").threads(Threads::parallel).in("a", "f32[batch, ...]", "one").in("b", "f32[batch, ...]", "other")
+        schema.summary("adds")
+            .threads(Threads::parallel)
+            .in("a", "f32[batch, ...]", "one")
+            .in("b", "f32[batch, ...]", "other")
             .out("x", "f32[batch, ...]", "sum");
     }
     void open(OpenContext& context) override { context.set_shape("x", context.shape("a")); }
@@ -104,7 +117,8 @@ public:
         const auto gradient = context.gradient_of("x");
         for (const char* port : {"a", "b"})
             if (const auto to = context.gradient_for(port); to.data)
-                for (std::int64_t i = 0; i < context.place().count; ++i) to.data[i] = gradient.data[i];
+                for (std::int64_t i = 0; i < context.place().count; ++i)
+                    to.data[i] = gradient.data[i];
     }
 };
 
@@ -154,7 +168,11 @@ public:
 class Scale final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("w x").threads(Threads::parallel).binds_model().in("x", "f32[batch, ...]", "in").out("x", "f32 like x", "w x");
+        schema.summary("w x")
+            .threads(Threads::parallel)
+            .binds_model()
+            .in("x", "f32[batch, ...]", "in")
+            .out("x", "f32 like x", "w x");
     }
     void open(OpenContext& context) override { context.set_shape("x", context.shape("x")); }
     void process(Context& context) override {
@@ -168,7 +186,8 @@ public:
         if (!gradient.data) return;
         const auto in = context.in("x");
         auto* model = static_cast<Weight*>(context.model());
-        for (std::int64_t i = 0; i < context.place().count; ++i) model->gradient += gradient.data[i] * in.data[i];
+        for (std::int64_t i = 0; i < context.place().count; ++i)
+            model->gradient += gradient.data[i] * in.data[i];
         if (const auto to = context.gradient_for("x"); to.data)
             for (std::int64_t i = 0; i < context.place().count; ++i)
                 to.data[i] = gradient.data[i] * static_cast<float>(model->w);
@@ -178,8 +197,11 @@ public:
 class Distance final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("loss").threads(Threads::parallel).in("prediction", "f32[batch, ...]", "made")
-            .in("target", "f32[batch, ...]", "wanted").out("value", "scalar", "mean")
+        schema.summary("loss")
+            .threads(Threads::parallel)
+            .in("prediction", "f32[batch, ...]", "made")
+            .in("target", "f32[batch, ...]", "wanted")
+            .out("value", "scalar", "mean")
             .number<&Distance::wanted_>("wanted", 2, -1e300, 1e300, "times the target");
     }
     void process(Context& context) override {
@@ -202,8 +224,12 @@ public:
 class StepWeight final : public Node {
 public:
     static void describe(Schema& schema) {
-        schema.summary("w -= rate g").binds_model().updates_model().in("loss", "scalar", "small", Need::many)
-            .out("done", "event", "stepped").number<&StepWeight::rate_>("rate", 1, 0, 100, "rate");
+        schema.summary("w -= rate g")
+            .binds_model()
+            .updates_model()
+            .in("loss", "scalar", "small", Need::many)
+            .out("done", "event", "stepped")
+            .number<&StepWeight::rate_>("rate", 1, 0, 100, "rate");
     }
     void process(Context& context) override {
         auto* model = static_cast<Weight*>(context.model());
@@ -218,10 +244,13 @@ public:
 inline registry::Registry& types() {
     static registry::Registry* registry = [] {
         static constexpr Entry entries[] = {
-            NARROWS_NODE(Counter, "counter"), NARROWS_NODE(Uneven, "uneven"), NARROWS_NODE(Add, "add"),
-            NARROWS_NODE(Sink, "sink"), NARROWS_NODE(Late, "late"), NARROWS_NODE(Scale, "scale"), NARROWS_NODE(Distance, "distance"),
-            NARROWS_NODE(StepWeight, "step"), NARROWS_MODEL(Weight, "weight")};
-        static constexpr PluginInfo info{"flow_test", "1", "nodes for tests", entries, std::size(entries)};
+            NARROWS_NODE(Counter, "counter"),   NARROWS_NODE(Uneven, "uneven"),
+            NARROWS_NODE(Add, "add"),           NARROWS_NODE(Sink, "sink"),
+            NARROWS_NODE(Late, "late"),         NARROWS_NODE(Scale, "scale"),
+            NARROWS_NODE(Distance, "distance"), NARROWS_NODE(StepWeight, "step"),
+            NARROWS_MODEL(Weight, "weight")};
+        static constexpr PluginInfo info{"flow_test", "1", "nodes for tests", entries,
+                                         std::size(entries)};
         auto* made = new registry::Registry;
         made->add(info);
         return made;

@@ -19,7 +19,8 @@ TEST_CASE("an ordered node meets packets in order whatever the threads", "[flow]
     const std::size_t threads = GENERATE(1, 2, 5, 8);
     const flow::Result result = flow_test::run(chain(""), threads);
     REQUIRE(seen().order.size() == 101);
-    for (std::size_t i = 0; i < seen().order.size(); ++i) CHECK(seen().order[i] == static_cast<std::int64_t>(8 * i));
+    for (std::size_t i = 0; i < seen().order.size(); ++i)
+        CHECK(seen().order[i] == static_cast<std::int64_t>(8 * i));
     CHECK(result.samples == 803);
     CHECK(result.numbers.at("mean") == 401.0);
     CHECK(seen().finished == 1);
@@ -58,8 +59,9 @@ TEST_CASE("of several failures the lowest packet is reported, every time", "[flo
 }
 
 TEST_CASE("a failing source is reported like any node", "[flow]") {
-    CHECK_THROWS_WITH(flow_test::run(chain("", "fail_at = 5"), 2),
-                      "node \"data\" failed on packet 5 (samples 40-47, epoch 0): the counter broke");
+    CHECK_THROWS_WITH(
+        flow_test::run(chain("", "fail_at = 5"), 2),
+        "node \"data\" failed on packet 5 (samples 40-47, epoch 0): the counter broke");
 }
 
 TEST_CASE("a stop lets what is in flight finish and tells every node", "[flow]") {
@@ -74,10 +76,12 @@ TEST_CASE("a stop lets what is in flight finish and tells every node", "[flow]")
     CHECK(seen().stopped == 1);
     CHECK(seen().finished == 0);
     CHECK(seen().order.size() < 101);
-    for (std::size_t i = 0; i < seen().order.size(); ++i) CHECK(seen().order[i] == static_cast<std::int64_t>(8 * i));
+    for (std::size_t i = 0; i < seen().order.size(); ++i)
+        CHECK(seen().order[i] == static_cast<std::int64_t>(8 * i));
 }
 
-TEST_CASE("a stop while nodes finish ends the run as stopped; who has finished stays so", "[flow]") {
+TEST_CASE("a stop while nodes finish ends the run as stopped; who has finished stays so",
+          "[flow]") {
     std::atomic<int> stop{0};
     flow::Settings settings;
     settings.stop = &stop;
@@ -96,18 +100,21 @@ TEST_CASE("a stop while nodes finish ends the run as stopped; who has finished s
 
 TEST_CASE("a join of many inputs waits for all of them", "[flow]") {
     const std::size_t threads = GENERATE(1, 2, 8);
-    std::string text = "schema = 1\n[run]\nmode = \"stream\"\n[node.data]\ntype = \"counter\"\nsamples = 400\n";
+    std::string text =
+        "schema = 1\n[run]\nmode = \"stream\"\n[node.data]\ntype = \"counter\"\nsamples = 400\n";
     std::string left = "data.x";
     for (int i = 0; i < 12; ++i) {
         const std::string n = std::to_string(i);
         text += "[node.u" + n + "]\ntype = \"uneven\"\nin.x = \"data.x\"\n";
-        text += "[node.a" + n + "]\ntype = \"add\"\nin.a = \"" + left + "\"\nin.b = \"u" + n + ".x\"\n";
+        text +=
+            "[node.a" + n + "]\ntype = \"add\"\nin.a = \"" + left + "\"\nin.b = \"u" + n + ".x\"\n";
         left = "a" + n + ".x";
     }
     text += "[node.out]\ntype = \"sink\"\nin.x = \"" + left + "\"\n";
     flow_test::run(text, threads);
     REQUIRE(seen().sums.size() == 50);
-    for (std::size_t i = 0; i < 50; ++i) CHECK(seen().sums[i] == 13.0 * (8.0 * 8.0 * static_cast<double>(i) + 28));
+    for (std::size_t i = 0; i < 50; ++i)
+        CHECK(seen().sums[i] == 13.0 * (8.0 * 8.0 * static_cast<double>(i) + 28));
 }
 
 TEST_CASE("only_check opens everything and runs nothing", "[flow]") {

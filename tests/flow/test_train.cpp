@@ -9,12 +9,16 @@ using flow_test::seen;
 namespace {
 
 // (w x + w x) against 2 x: w goes to 1. Both branches' gradients meet in one weight.
-std::string training(const std::string& run = "", const std::string& source = "", const std::string& loss = "") {
-    return "schema = 1\n[run]\nmode = \"train\"\n" + run + "\n[model.m]\ntype = \"weight\"\nencoder = []\n" +
+std::string training(const std::string& run = "", const std::string& source = "",
+                     const std::string& loss = "") {
+    return "schema = 1\n[run]\nmode = \"train\"\n" + run +
+           "\n[model.m]\ntype = \"weight\"\nencoder = []\n" +
            "[node.data]\ntype = \"counter\"\nsamples = 60\nbatch = 8\n" + source +
            "\n[node.w]\ntype = \"scale\"\nmodel = \"m\"\nin.x = \"data.x\"\n"
            "[node.twice]\ntype = \"add\"\nin.a = \"w.x\"\nin.b = \"w.x\"\n"
-           "[node.loss]\ntype = \"distance\"\nin.prediction = \"twice.x\"\nin.target = \"data.x\"\n" + loss +
+           "[node.loss]\ntype = \"distance\"\nin.prediction = \"twice.x\"\nin.target = "
+           "\"data.x\"\n" +
+           loss +
            "\n[node.step]\ntype = \"step\"\nmodel = \"m\"\nin.loss = \"loss.value\"\nrate = 0.5\n";
 }
 
@@ -75,7 +79,9 @@ TEST_CASE("a loss that is not finite stops the run before the weights are touche
 }
 
 TEST_CASE("training without an update is refused", "[flow]") {
-    CHECK_THROWS_WITH(flow_test::run("schema = 1\n[run]\nmode = \"train\"\n[node.data]\ntype = \"counter\"\n"
-                                     "[node.out]\ntype = \"sink\"\nin.x = \"data.x\"\n", 1),
-                      "mode is \"train\" but no node updates a model");
+    CHECK_THROWS_WITH(
+        flow_test::run("schema = 1\n[run]\nmode = \"train\"\n[node.data]\ntype = \"counter\"\n"
+                       "[node.out]\ntype = \"sink\"\nin.x = \"data.x\"\n",
+                       1),
+        "mode is \"train\" but no node updates a model");
 }

@@ -9,8 +9,7 @@ namespace {
 constexpr const char* formats[] = {"idx", "npy", "csv", "raw", "ts", "", "pgn", "epd"};
 
 std::string npy(const std::string& descr = "'<f4'") {
-    std::string header =
-        "{'descr': " + descr + ", 'fortran_order': False, 'shape': (3, 4), }";
+    std::string header = "{'descr': " + descr + ", 'fortran_order': False, 'shape': (3, 4), }";
     header.resize(117, ' ');
     header += '\n';
     return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
@@ -24,7 +23,8 @@ std::vector<std::string> fuzz::seeds() {
     return {
         "\0\0\0\x08\x03\0\0\0\x03\0\0\0\x02\0\0\0\x02"s + std::string(12, '\7'),
         "\0\0\0\x0d\x01\0\0\0\x02"s + std::string(8, '\1'),
-        "\1"s + npy(), "\1"s + npy("''"),
+        "\1"s + npy(),
+        "\1"s + npy("''"),
         "\2a,b,label\n1,2.5,x\n3,-4e3,y\n5,nan,x\n"s,
         "\2"
         "1 2 3\n4 5 6\n"s,

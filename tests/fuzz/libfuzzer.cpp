@@ -1,5 +1,6 @@
-// The same targets under libFuzzer: configure with clang and -DNARROWS_FUZZ=ON. With NARROWS_FUZZ_SEEDS
-// the target's own inputs are written to that folder at the start, for libFuzzer to begin from.
+// The same targets under libFuzzer: configure with clang and -DNARROWS_FUZZ=ON. With
+// NARROWS_FUZZ_SEEDS the target's own inputs are written to that folder at the start, for libFuzzer
+// to begin from.
 #include <cstdlib>
 #include <fstream>
 

@@ -26,7 +26,8 @@ std::string read(const fs::path& path) {
 
 TEST_CASE("mistakes get their golden texts", "[language]") {
     std::vector<fs::path> cases;
-    for (const auto& entry : fs::directory_iterator(fs::path(NARROWS_SOURCE_DIR) / "tests/cases/language"))
+    for (const auto& entry :
+         fs::directory_iterator(fs::path(NARROWS_SOURCE_DIR) / "tests/cases/language"))
         if (entry.path().extension() == ".toml") cases.push_back(entry.path());
     std::sort(cases.begin(), cases.end());
     REQUIRE(cases.size() >= 20);

@@ -76,7 +76,7 @@ TEST_CASE("a pipeline is read in file order with everything in its place", "[lan
     CHECK(p.nodes[0].settings[0].value.texts.at(0) == "some/folder/digits.h5");
     CHECK(p.nodes[0].position.line == 17);
     CHECK(p.nodes[1].settings[0].value.number == 0.3);
-    CHECK(p.nodes[2].inputs[0].from_port == "x");     // a bare reference to a node of one output
+    CHECK(p.nodes[2].inputs[0].from_port == "x");  // a bare reference to a node of one output
     CHECK(p.nodes[5].sink);
     CHECK(p.warnings.empty());
 }
@@ -106,8 +106,8 @@ TEST_CASE("a setting that says the default is no difference", "[language]") {
 }
 
 TEST_CASE("--set changes values, adds keys and takes plain texts", "[language]") {
-    const std::vector<std::string> overrides{"node.noisy.kind=pink", "run.epochs=3", "vars.data=other.h5",
-                                             "node.step.rate=0.5"};
+    const std::vector<std::string> overrides{"node.noisy.kind=pink", "run.epochs=3",
+                                             "vars.data=other.h5", "node.step.rate=0.5"};
     const language::Pipeline p = language::parse(good, "train.toml", types(), overrides);
     CHECK(p.run.epochs == 3);
     CHECK(p.nodes[0].settings[0].value.texts.at(0) == "some/folder/other.h5");
@@ -123,7 +123,8 @@ TEST_CASE("a mistake in --set is shown under the argument", "[language]") {
     } catch (const language::PipelineError& error) {
         const std::string text = error.what();
         INFO(text);
-        CHECK(text.find("--set node.noisy.sigma=11: error: node \"noisy\": \"sigma\" must lie in [0, 10], found 11\n"
+        CHECK(text.find("--set node.noisy.sigma=11: error: node \"noisy\": \"sigma\" must lie in "
+                        "[0, 10], found 11\n"
                         "      | node.noisy.sigma=11\n"
                         "      |                  ^~\n") != std::string::npos);
         CHECK(text.find("did you mean \"noisy\"?") != std::string::npos);

@@ -31,15 +31,30 @@ struct Dice {
 
 std::string mutated(Dice& dice) {
     std::string text(training_text);
-    constexpr std::string_view pieces[] = {"\"", "'",  "[",    "]",  "{",   "}",    "=",        ".",       "\n",   "#",  "${",
-                                           "-1", "0",  "1e99", "inf", "nan", "true", "\"\"\"", "[node.x]", "\xc3", "\t", "9223372036854775807"};
+    constexpr std::string_view pieces[] = {"\"",       "'",
+                                           "[",        "]",
+                                           "{",        "}",
+                                           "=",        ".",
+                                           "\n",       "#",
+                                           "${",       "-1",
+                                           "0",        "1e99",
+                                           "inf",      "nan",
+                                           "true",     "\"\"\"",
+                                           "[node.x]", "\xc3",
+                                           "\t",       "9223372036854775807"};
     for (std::size_t changes = 1 + dice.below(3); changes > 0; --changes) {
         const std::size_t at = dice.below(text.size());
         const auto lines = lines_of(text);
         switch (dice.below(4)) {
-            case 0: text.erase(at, 1 + dice.below(6)); break;
-            case 1: text.insert(at, pieces[dice.below(std::size(pieces))]); break;
-            case 2: text.insert(at, std::string(lines[dice.below(lines.size())])); break;
+            case 0:
+                text.erase(at, 1 + dice.below(6));
+                break;
+            case 1:
+                text.insert(at, pieces[dice.below(std::size(pieces))]);
+                break;
+            case 2:
+                text.insert(at, std::string(lines[dice.below(lines.size())]));
+                break;
             default: {
                 const std::string_view line = lines[dice.below(lines.size())];
                 text.erase(static_cast<std::size_t>(line.data() - text.data()), line.size());
@@ -53,7 +68,8 @@ std::string mutated(Dice& dice) {
 bool holds(const std::string& text, std::span<const std::string> overrides = {}) {
     INFO(text);
     try {
-        const std::string first = language::write(language::parse(text, "t.toml", types(), overrides));
+        const std::string first =
+            language::write(language::parse(text, "t.toml", types(), overrides));
         const std::string again = language::write(language::parse(first, "again.toml", types()));
         CHECK(first == again);
         return true;
@@ -61,13 +77,13 @@ bool holds(const std::string& text, std::span<const std::string> overrides = {})
         const std::string said = error.what();
         INFO(said);
         CHECK(said.find("; nothing was run") != std::string::npos);
-        CHECK(said.find("again.toml") == std::string::npos);   // what write() gives can be read
+        CHECK(said.find("again.toml") == std::string::npos);  // what write() gives can be read
         REQUIRE(!error.diagnostics().empty());
         std::uint32_t last = 0;
         const auto lines = static_cast<std::uint32_t>(lines_of(text).size() + 1);
         for (const language::Diagnostic& diagnostic : error.diagnostics()) {
             if (!diagnostic.argument.empty()) continue;
-            CHECK(diagnostic.position.line >= last);           // in file order
+            CHECK(diagnostic.position.line >= last);  // in file order
             CHECK(diagnostic.position.line <= lines);
             last = diagnostic.position.line;
         }
@@ -81,20 +97,40 @@ TEST_CASE("a damaged pipeline is read or refused, never more", "[language]") {
     Dice dice;
     std::size_t read = 0;
     for (int i = 0; i < 4000; ++i) read += holds(mutated(dice));
-    CHECK(read > 100);      // both answers were met
+    CHECK(read > 100);  // both answers were met
     CHECK(read < 3900);
 }
 
 TEST_CASE("every prefix of a pipeline is read or refused", "[language]") {
     CHECK(holds(std::string(training_text)));
-    for (std::size_t size = 0; size < training_text.size(); ++size) holds(std::string(training_text.substr(0, size)));
+    for (std::size_t size = 0; size < training_text.size(); ++size)
+        holds(std::string(training_text.substr(0, size)));
 }
 
 TEST_CASE("odd --set arguments are applied or refused", "[language]") {
-    for (const char* argument : {"", "=", "a", "=1", "node=1", "node.=1", ".=1", "..a=2", "node.noisy=1", "schema=2", "run.mode=",
-                                 "run.seed=[", "node.noisy.sigma=\n[evil]", "node.noisy.sigma=1\nx = 2", "node.noisy.in=3",
-                                 "node.noisy.in.x=", "model.ae.encoder=[{ dens = 3 }]", "vars.data=${data}", "\xff=\xff",
-                                 "stage=1", "run={}", "node.clean.file=[1, \"b\"]", "node.step.in.loss={ a = [1] }"}) {
+    for (const char* argument : {"",
+                                 "=",
+                                 "a",
+                                 "=1",
+                                 "node=1",
+                                 "node.=1",
+                                 ".=1",
+                                 "..a=2",
+                                 "node.noisy=1",
+                                 "schema=2",
+                                 "run.mode=",
+                                 "run.seed=[",
+                                 "node.noisy.sigma=\n[evil]",
+                                 "node.noisy.sigma=1\nx = 2",
+                                 "node.noisy.in=3",
+                                 "node.noisy.in.x=",
+                                 "model.ae.encoder=[{ dens = 3 }]",
+                                 "vars.data=${data}",
+                                 "\xff=\xff",
+                                 "stage=1",
+                                 "run={}",
+                                 "node.clean.file=[1, \"b\"]",
+                                 "node.step.in.loss={ a = [1] }"}) {
         const std::vector<std::string> overrides{argument};
         INFO(argument);
         holds(std::string(training_text), overrides);
@@ -102,7 +138,8 @@ TEST_CASE("odd --set arguments are applied or refused", "[language]") {
 }
 
 TEST_CASE("texts keep every character through writing and reading", "[language]") {
-    for (const char* file : {"${a}", "$${a}", "$$${", "a${", "tab\there", "\"quoted\"", "back\\slash", "line\nbreak", "ü/€", "$"}) {
+    for (const char* file : {"${a}", "$${a}", "$$${", "a${", "tab\there", "\"quoted\"",
+                             "back\\slash", "line\nbreak", "ü/€", "$"}) {
         language::Pipeline p = language::parse(training_text, "t.toml", types());
         p.nodes[0].settings[0].value.texts = {file};
         const language::Pipeline again = language::parse(language::write(p), "again.toml", types());
@@ -135,7 +172,8 @@ TEST_CASE("stages keep their choice through writing and reading", "[language]") 
 }
 
 TEST_CASE("a wrong reference in --set is shown under the argument", "[language]") {
-    const std::vector<std::string> overrides{"node.step.in.loss=[\"loss.value\", \"lost.value\"]", "node.code.in.x=clean.labels"};
+    const std::vector<std::string> overrides{"node.step.in.loss=[\"loss.value\", \"lost.value\"]",
+                                             "node.code.in.x=clean.labels"};
     try {
         language::parse(training_text, "t.toml", types(), overrides);
         FAIL("nothing was thrown");

@@ -26,19 +26,20 @@ public:
     void apply(const layers::UpdateBlock& block) const override {
         std::vector<float>& all = gradients[block.parameter];
         if (all.empty()) all.resize(block.parameter->stored());
-        std::copy_n(block.gradient, block.count, all.begin() + static_cast<std::ptrdiff_t>(block.offset));
+        std::copy_n(block.gradient, block.count,
+                    all.begin() + static_cast<std::ptrdiff_t>(block.offset));
     }
     mutable std::map<const layers::Parameter*, std::vector<float>> gradients;
 };
 
 struct Step {
     std::vector<float> y, dx;
-    std::map<std::string, std::vector<float>> gradients;   // canonical
+    std::map<std::string, std::vector<float>> gradients;  // canonical
 };
 
 // Forward and backward of sum(c * y), and the gradients of all trained parameters.
-Step step(Layer& layer, std::size_t outputs, const std::vector<float>& x, const std::vector<float>& c,
-          const Loop& loop) {
+Step step(Layer& layer, std::size_t outputs, const std::vector<float>& x,
+          const std::vector<float>& c, const Loop& loop) {
     Step out;
     out.y.resize(rows * outputs);
     out.dx.resize(x.size());
@@ -55,19 +56,12 @@ Step step(Layer& layer, std::size_t outputs, const std::vector<float>& x, const 
     layer.backward(pass, x.data(), out.y.data(), dy.data(), out.dx.data());
     const layers::Trace trace{pass, x.data(), out.y.data(), dy.data()};
     Record record;
-    SerialLoop serial;   // the record is not for many threads
+    SerialLoop serial;  // the record is not for many threads
     layer.prepare_update({&trace, 1});
     layer.update(serial, {&trace, 1}, record);
     for (layers::Parameter* parameter : layer.parameters()) {
         if (!parameter->trained) continue;
-        std::vector<float> canonical(parameter->count());
-        const std::vector<float>& stored = record.gradients.at(parameter);
-        if (parameter->matrix())
-            simd::unpack(stored.data(), static_cast<std::size_t>(parameter->shape()[0]),
-                         static_cast<std::size_t>(parameter->shape()[1]), canonical.data());
-        else
-            std::copy_n(stored.begin(), canonical.size(), canonical.begin());
-        out.gradients[parameter->name()] = canonical;
+        out.gradients[parameter->name()] = parameter->canonical(record.gradients.at(parameter));
     }
     return out;
 }
@@ -82,7 +76,8 @@ void check_gradients(Layer& layer, std::int64_t inputs, std::int64_t outputs) {
 
 std::unique_ptr<layers::Dense> dense(std::int64_t units, const std::string& act) {
     return conv_test::make<layers::Dense>({conv_test::number("units", static_cast<double>(units)),
-                                           conv_test::text("act", act), conv_test::number("alpha", 0.3)});
+                                           conv_test::text("act", act),
+                                           conv_test::number("alpha", 0.3)});
 }
 
 }  // namespace
@@ -114,7 +109,8 @@ TEST_CASE("dense is x W + b, whatever its sizes", "[layers]") {
 }
 
 TEST_CASE("gradients of dense agree with finite differences for every activation", "[layers]") {
-    const std::string act = GENERATE("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "tanh", "softplus");
+    const std::string act = GENERATE("linear", "relu", "leaky_relu", "elu", "selu", "gelu",
+                                     "sigmoid", "tanh", "softplus");
     INFO(act);
     const auto layer = dense(9, act);
     layer->configure(Shape{11});
@@ -149,9 +145,11 @@ TEST_CASE("gradients of normalising layers agree with finite differences", "[lay
     check_gradients(normalise, 3, 3);
 }
 
-TEST_CASE("batch norm's output has mean 0 and variance 1, and validation uses the running ones", "[layers]") {
+TEST_CASE("batch norm's output has mean 0 and variance 1, and validation uses the running ones",
+          "[layers]") {
     layers::BatchNorm layer;
-    conv_test::set_all(NARROWS_LAYER(layers::BatchNorm, "batch_norm"), layer, {conv_test::number("momentum", 1)});
+    conv_test::set_all(NARROWS_LAYER(layers::BatchNorm, "batch_norm"), layer,
+                       {conv_test::number("momentum", 1)});
     layer.configure(Shape{3});
     layer.initialise({});
     const auto x = conv_test::noise(rows * 3, 9);
@@ -173,13 +171,14 @@ TEST_CASE("batch norm's output has mean 0 and variance 1, and validation uses th
     pass.phase = Phase::validation;
     pass.rows = 1;
     std::vector<float> y(3);
-    layer.forward(pass, layer.parameters()[2]->data(), y.data());   // the running mean itself
+    layer.forward(pass, layer.parameters()[2]->data(), y.data());  // the running mean itself
     for (const float value : y) CHECK(value == Approx(0).margin(1e-6));
 }
 
 TEST_CASE("dropout keeps the mean, repeats itself, and is off outside training", "[layers]") {
     layers::Dropout layer;
-    conv_test::set_all(NARROWS_LAYER(layers::Dropout, "dropout"), layer, {conv_test::number("rate", 0.25)});
+    conv_test::set_all(NARROWS_LAYER(layers::Dropout, "dropout"), layer,
+                       {conv_test::number("rate", 0.25)});
     layer.configure(Shape{4000});
     SerialLoop loop;
     const std::vector<float> ones(rows * 4000, 1.0f);
@@ -194,7 +193,8 @@ TEST_CASE("dropout keeps the mean, repeats itself, and is off outside training",
         CHECK((value == 0 || value == Approx(4.0f / 3)));
     }
     CHECK(sum / static_cast<double>(a.y.size()) == Approx(1).margin(0.02));
-    CHECK(static_cast<double>(zeros) / static_cast<double>(a.y.size()) == Approx(0.25).margin(0.015));
+    CHECK(static_cast<double>(zeros) / static_cast<double>(a.y.size()) ==
+          Approx(0.25).margin(0.015));
     layers::Pass pass;
     pass.loop = &loop;
     pass.phase = Phase::streaming;
@@ -242,7 +242,8 @@ TEST_CASE("a tied pair has one weight, and its gradient is that of both sides", 
     decoder->forward(pass, z.data(), y.data());
     decoder->backward(pass, z.data(), y.data(), dy.data(), dz.data());
     encoder->backward(pass, x.data(), z.data(), dz.data(), nullptr);
-    const layers::Trace first{pass, x.data(), z.data(), dz.data()}, second{pass, z.data(), y.data(), dy.data()};
+    const layers::Trace first{pass, x.data(), z.data(), dz.data()},
+        second{pass, z.data(), y.data(), dy.data()};
     encoder->prepare_update({&first, 1});
     decoder->prepare_update({&second, 1});
     Record record;

@@ -1,4 +1,5 @@
-// The dense layer against plain loops in double and finite differences; its shared weights; its bits.
+// The dense layer against plain loops in double and finite differences; its shared weights; its
+// bits.
 #include "pipeline/layers/activation.hpp"
 #include "pipeline/layers/dense.hpp"
 #include "tests/layers/layer_bench.hpp"
@@ -26,8 +27,7 @@ double activated(const std::string& act, double alpha, double z) {
     if (act == "relu") return std::max(0.0, z);
     if (act == "leaky_relu") return z > 0 ? z : alpha * z;
     if (act == "elu") return z > 0 ? z : alpha * std::expm1(z);
-    if (act == "selu")
-        return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
+    if (act == "selu") return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
     if (act == "gelu") return 0.5 * z * (1 + std::erf(z / std::sqrt(2.0)));
     if (act == "sigmoid") return 1 / (1 + std::exp(-z));
     if (act == "tanh") return std::tanh(z);
@@ -50,7 +50,8 @@ std::vector<double> affine(const Bench& bench, const std::vector<float>& weight,
     return z;
 }
 
-void check_close(const std::vector<float>& got, const std::vector<double>& expected, double within) {
+void check_close(const std::vector<float>& got, const std::vector<double>& expected,
+                 double within) {
     REQUIRE(got.size() == expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
         INFO(i << ": " << got[i] << " for " << expected[i]);
@@ -281,11 +282,14 @@ TEST_CASE("dense layers give the same bits for all loops, cuts and kernel levels
 
 TEST_CASE("first weights have the variance of their initialiser", "[dense]") {
     const double in = 300, out = 200;
-    const std::vector<std::pair<std::string, double>> kinds = {
-        {"glorot_uniform", 2 / (in + out)}, {"glorot_normal", 2 / (in + out)},
-        {"he_uniform", 2 / in},             {"he_normal", 2 / in},
-        {"lecun_uniform", 1 / in},          {"lecun_normal", 1 / in},
-        {"zeros", 0},                       {"auto", 2 / in}};
+    const std::vector<std::pair<std::string, double>> kinds = {{"glorot_uniform", 2 / (in + out)},
+                                                               {"glorot_normal", 2 / (in + out)},
+                                                               {"he_uniform", 2 / in},
+                                                               {"he_normal", 2 / in},
+                                                               {"lecun_uniform", 1 / in},
+                                                               {"lecun_normal", 1 / in},
+                                                               {"zeros", 0},
+                                                               {"auto", 2 / in}};
     for (const auto& [kind, variance] : kinds) {
         INFO(kind);
         const auto layer =

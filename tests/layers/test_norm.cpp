@@ -90,8 +90,9 @@ TEST_CASE("training, batch norm uses the batch's mean and variance of each chann
     const std::vector<float> shift = values_of(parameter_of(*layer, "shift"));
     for (std::size_t i = 0; i < bench.x.size(); ++i) {
         const std::size_t c = i % 18;
-        const double y = (double(bench.x[i]) - mean[c]) / std::sqrt(variance[c] + 1e-4) *
-                             double(gain[c]) + double(shift[c]);
+        const double y =
+            (double(bench.x[i]) - mean[c]) / std::sqrt(variance[c] + 1e-4) * double(gain[c]) +
+            double(shift[c]);
         REQUIRE(double(bench.y[i]) == Approx(y).margin(2e-6));
     }
 }
@@ -135,8 +136,9 @@ TEST_CASE("batch norm's running statistics follow the batches and serve outside 
         bench.forward();
         for (std::size_t i = 0; i < bench.x.size(); ++i) {
             const std::size_t c = i % 6;
-            const double y = (double(bench.x[i]) - mean[c]) / std::sqrt(variance[c] + 1e-4) *
-                                 double(gain[c]) + double(shift[c]);
+            const double y =
+                (double(bench.x[i]) - mean[c]) / std::sqrt(variance[c] + 1e-4) * double(gain[c]) +
+                double(shift[c]);
             REQUIRE(double(bench.y[i]) == Approx(y).margin(2e-5));
         }
     }
@@ -156,14 +158,16 @@ TEST_CASE("layer norm normalises the last axis of a sample in every phase", "[no
         bench.pass.phase = phase;
         bench.forward();
         for (std::size_t at = 0; at < bench.x.size(); at += 19) {
-            const std::vector<float> one(bench.x.begin() + long(at), bench.x.begin() + long(at + 19));
+            const std::vector<float> one(bench.x.begin() + long(at),
+                                         bench.x.begin() + long(at + 19));
             double mean = 0, variance = 0;
             for (const float value : one) mean += double(value) / 19;
             for (const float value : one)
                 variance += (double(value) - mean) * (double(value) - mean) / 19;
             for (std::size_t c = 0; c < 19; ++c) {
-                const double y = (double(one[c]) - mean) / std::sqrt(variance + 1e-4) *
-                                     double(gain[c]) + double(shift[c]);
+                const double y =
+                    (double(one[c]) - mean) / std::sqrt(variance + 1e-4) * double(gain[c]) +
+                    double(shift[c]);
                 REQUIRE(double(bench.y[at + c]) == Approx(y).margin(2e-6));
             }
         }

@@ -23,9 +23,9 @@ using conv_test::number;
 using conv_test::numbers;
 using conv_test::same_bits;
 using conv_test::text;
-using test::ThreadLoop;
 using model::Autoencoder;
 using model::Stack;
+using test::ThreadLoop;
 
 // ------------------------------------------------------------------------------- factory
 
@@ -47,8 +47,8 @@ public:
                                    std::span<const Setting> settings) const override {
         std::vector<Complete> out;
         for (const Parameter& parameter : parameters(kind, type, settings))
-            out.push_back({std::string(parameter.name), parameter.kind,
-                           value_of(parameter, type, settings)});
+            out.push_back(
+                {std::string(parameter.name), parameter.kind, value_of(parameter, type, settings)});
         return out;
     }
     // As if a later version had other defaults.
@@ -118,8 +118,7 @@ inline ModelSpec mirrored(Shape input, std::vector<LayerSpec> encoder) {
 // The model type's own parameters are set by whoever makes the model.
 inline std::unique_ptr<Autoencoder> build(const ModelSpec& spec, bool tied = false,
                                           const std::string& output = "linear",
-                                          std::uint64_t seed = 1,
-                                          const Factory& with = factory()) {
+                                          std::uint64_t seed = 1, const Factory& with = factory()) {
     auto made = std::make_unique<Autoencoder>();
     test::Parameters schema;
     Autoencoder::describe(schema);

@@ -11,7 +11,8 @@ using namespace narrows;
 
 class Layers final : public Factory {
 public:
-    std::unique_ptr<Component> create(Kind, std::string_view type, std::span<const Setting> settings) const override {
+    std::unique_ptr<Component> create(Kind, std::string_view type,
+                                      std::span<const Setting> settings) const override {
         auto component = entry(type).create();
         for (const Parameter& parameter : parameters(type)) {
             parameter.set(*component, parameter.fallback);
@@ -20,7 +21,8 @@ public:
         }
         return component;
     }
-    std::vector<Complete> complete(Kind, std::string_view type, std::span<const Setting> settings) const override {
+    std::vector<Complete> complete(Kind, std::string_view type,
+                                   std::span<const Setting> settings) const override {
         std::vector<Complete> out;
         for (const Parameter& parameter : parameters(type)) {
             out.push_back({std::string(parameter.name), parameter.kind, parameter.fallback});
@@ -81,14 +83,18 @@ inline std::unique_ptr<model::Autoencoder> make(const ModelSpec& spec, bool tied
 }
 
 // x through encoder and decoder.
-inline std::vector<float> reconstruct(const model::Autoencoder& model, const std::vector<float>& x) {
+inline std::vector<float> reconstruct(const model::Autoencoder& model,
+                                      const std::vector<float>& x) {
     const SerialLoop loop;
     layers::Pass pass;
     pass.loop = &loop;
     pass.rows = x.size() / static_cast<std::size_t>(model.input_shape().elements());
-    std::vector<float> z(pass.rows * static_cast<std::size_t>(model.code_shape().elements())), y(x.size());
+    std::vector<float> z(pass.rows * static_cast<std::size_t>(model.code_shape().elements())),
+        y(x.size());
     layers::Floats memory(std::max(model.encoder().workspace_bytes(pass.rows, false),
-                                   model.decoder().workspace_bytes(pass.rows, false)) / 4 + 16);
+                                   model.decoder().workspace_bytes(pass.rows, false)) /
+                              4 +
+                          16);
     auto* workspace = reinterpret_cast<std::byte*>(memory.data());
     model.encoder().forward(pass, workspace, x.data(), z.data());
     model.decoder().forward(pass, workspace, z.data(), y.data());

@@ -21,20 +21,23 @@ std::vector<float> numbers(std::size_t count, std::uint64_t seed) {
 }
 
 // One step of 1/2 sum (y - x)^2 / rows with the rule.
-double train_step(model::Autoencoder& model, const std::vector<float>& x, const layers::UpdateRule& rule, double clip) {
+double train_step(model::Autoencoder& model, const std::vector<float>& x,
+                  const layers::UpdateRule& rule, double clip) {
     const SerialLoop loop;
     layers::Pass pass;
     pass.loop = &loop;
     pass.phase = Phase::training;
     pass.rows = x.size() / static_cast<std::size_t>(model.input_shape().elements());
-    std::vector<float> z(pass.rows * static_cast<std::size_t>(model.code_shape().elements())), y(x.size()), dy(x.size()), dz(z.size());
+    std::vector<float> z(pass.rows * static_cast<std::size_t>(model.code_shape().elements())),
+        y(x.size()), dy(x.size()), dz(z.size());
     layers::Floats first(model.encoder().workspace_bytes(pass.rows, true) / 4 + 16);
     layers::Floats second(model.decoder().workspace_bytes(pass.rows, true) / 4 + 16);
     auto* one = reinterpret_cast<std::byte*>(first.data());
     auto* two = reinterpret_cast<std::byte*>(second.data());
     model.encoder().forward(pass, one, x.data(), z.data());
     model.decoder().forward(pass, two, z.data(), y.data());
-    for (std::size_t i = 0; i < x.size(); ++i) dy[i] = (y[i] - x[i]) / static_cast<float>(pass.rows);
+    for (std::size_t i = 0; i < x.size(); ++i)
+        dy[i] = (y[i] - x[i]) / static_cast<float>(pass.rows);
     model.decoder().backward(pass, two, z.data(), y.data(), dy.data(), dz.data());
     model.encoder().backward(pass, one, x.data(), z.data(), dz.data(), nullptr);
     return model.update(loop, rule, clip);
@@ -54,7 +57,8 @@ private:
 
 struct Folder {
     Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "narrows-model-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "narrows-model-XXXXXX").string();
         path = mkdtemp(name.data());
     }
     ~Folder() { std::filesystem::remove_all(path); }
@@ -63,12 +67,16 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("a mirrored decoder has the encoder's sizes backwards and each activation a layer later", "[model]") {
-    const auto model = make(spec_of({dense(64, "relu"), dense(16, "tanh"), dense(4)}), false, "sigmoid");
+TEST_CASE("a mirrored decoder has the encoder's sizes backwards and each activation a layer later",
+          "[model]") {
+    const auto model =
+        make(spec_of({dense(64, "relu"), dense(16, "tanh"), dense(4)}), false, "sigmoid");
     model->configure(Shape{10, 10});
     CHECK(model->describe() ==
-          "[10, 10] -> dense 64 relu -> dense 16 tanh -> dense 4 | dense 16 tanh -> dense 64 relu -> dense 100 sigmoid");
-    CHECK(model->parameter_count() == 2 * (100 * 64 + 64 * 16 + 16 * 4) + 64 + 16 + 4 + 16 + 64 + 100);
+          "[10, 10] -> dense 64 relu -> dense 16 tanh -> dense 4 | dense 16 tanh -> dense 64 relu "
+          "-> dense 100 sigmoid");
+    CHECK(model->parameter_count() ==
+          2 * (100 * 64 + 64 * 16 + 16 * 4) + 64 + 16 + 4 + 16 + 64 + 100);
 }
 
 TEST_CASE("tied weights halve the matrices", "[model]") {
@@ -76,7 +84,8 @@ TEST_CASE("tied weights halve the matrices", "[model]") {
     model->configure(Shape{30});
     CHECK(model->parameter_count() == 30 * 20 + 20 * 5 + 20 + 5 + 20 + 30);
     CHECK(model->describe().ends_with("(tied)"));
-    CHECK_THROWS_AS(make(spec_of({dense(20)}, {dense(7), dense(30)}), true)->configure(Shape{30}), Error);
+    CHECK_THROWS_AS(make(spec_of({dense(20)}, {dense(7), dense(30)}), true)->configure(Shape{30}),
+                    Error);
 }
 
 TEST_CASE("a decoder of another size is refused with both shapes", "[model]") {
@@ -90,7 +99,8 @@ TEST_CASE("a decoder of another size is refused with both shapes", "[model]") {
 }
 
 TEST_CASE("weights come back as they were, and another architecture's are refused", "[model]") {
-    const auto a = make(spec_of({dense(8, "relu"), dense(3)})), b = make(spec_of({dense(8, "relu"), dense(3)}));
+    const auto a = make(spec_of({dense(8, "relu"), dense(3)})),
+               b = make(spec_of({dense(8, "relu"), dense(3)}));
     a->configure(Shape{12});
     b->configure(Shape{12});
     CHECK(a->sha256() == b->sha256());
@@ -104,7 +114,8 @@ TEST_CASE("weights come back as they were, and another architecture's are refuse
     CHECK_THROWS_AS(b->set_weights(weights), Error);
 }
 
-TEST_CASE("a model's file gives the same model, and its test vectors notice one changed weight", "[model]") {
+TEST_CASE("a model's file gives the same model, and its test vectors notice one changed weight",
+          "[model]") {
     const Folder folder;
     const auto model = make(spec_of({dense(8, "gelu"), dense(3)}), false, "sigmoid");
     model->configure(Shape{3, 4});
@@ -138,8 +149,10 @@ TEST_CASE("a model's file gives the same model, and its test vectors notice one 
 TEST_CASE("the architecture keeps every setting, defaults too", "[model]") {
     const auto model = make(spec_of({dense(8, "relu")}));
     model->configure(Shape{12});
-    CHECK(model->architecture().find(R"({"type":"dense","units":8,"act":"relu","alpha":0.0,"bias":true,"init":"auto","unit_norm":false})") !=
-          std::string::npos);
+    CHECK(
+        model->architecture().find(
+            R"({"type":"dense","units":8,"act":"relu","alpha":0.0,"bias":true,"init":"auto","unit_norm":false})") !=
+        std::string::npos);
 }
 
 TEST_CASE("clipping measures the whole gradient and scales the step to it", "[model]") {
@@ -148,14 +161,16 @@ TEST_CASE("clipping measures the whole gradient and scales the step to it", "[mo
     clipped->configure(Shape{40});
     const auto x = numbers(7 * 40, 4), before = [&] {
         std::vector<float> all;
-        for (const auto& w : whole->weights()) all.insert(all.end(), w.values.begin(), w.values.end());
+        for (const auto& w : whole->weights())
+            all.insert(all.end(), w.values.begin(), w.values.end());
         return all;
     }();
     const auto moved = [&](const model::Autoencoder& model) {
         std::vector<double> out;
         std::size_t at = 0;
         for (const auto& w : model.weights())
-            for (const float value : w.values) out.push_back(static_cast<double>(value) - before[at++]);
+            for (const float value : w.values)
+                out.push_back(static_cast<double>(value) - before[at++]);
         return out;
     };
     CHECK(train_step(*whole, x, Descent(0.01f), 0) == 0);
@@ -175,7 +190,8 @@ TEST_CASE("a linear autoencoder learns data of rank two", "[model]") {
     const auto basis = numbers(20, 6), mix = numbers(2 * 50, 7);
     std::vector<float> x(500);
     for (std::size_t r = 0; r < 50; ++r)
-        for (std::size_t i = 0; i < 10; ++i) x[r * 10 + i] = mix[2 * r] * basis[i] + mix[2 * r + 1] * basis[10 + i];
+        for (std::size_t i = 0; i < 10; ++i)
+            x[r * 10 + i] = mix[2 * r] * basis[i] + mix[2 * r + 1] * basis[10 + i];
     for (int step = 0; step < 4000; ++step) train_step(*model, x, Descent(0.01f), 0);
     const auto y = model_test::reconstruct(*model, x);
     double error = 0, size = 0;

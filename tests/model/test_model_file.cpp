@@ -17,12 +17,11 @@ ModelSpec from_file(const std::filesystem::path& path) {
 }
 
 ModelSpec many_layers() {
-    return mirrored({12, 12, 2},
-                    {conv(6, "relu"), layer("batch_norm", {number("momentum", 0.3)}),
-                     layer("dropout", {number("rate", 0.25)}),
-                     layer("dense", {number("units", 9), text("act", "leaky_relu"),
-                                     number("alpha", 0.2), number("bias", 0)}),
-                     layer("layer_norm"), dense(4)});
+    return mirrored({12, 12, 2}, {conv(6, "relu"), layer("batch_norm", {number("momentum", 0.3)}),
+                                  layer("dropout", {number("rate", 0.25)}),
+                                  layer("dense", {number("units", 9), text("act", "leaky_relu"),
+                                                  number("alpha", 0.2), number("bias", 0)}),
+                                  layer("layer_norm"), dense(4)});
 }
 
 void train_a_little(Autoencoder& model) {
@@ -43,8 +42,8 @@ TEST_CASE("a model comes back from its file with the same digest and outputs", "
     SerialLoop loop;
     for (const bool tied : {false, true}) {
         INFO("tied " << tied);
-        const auto model = build(tied ? mirrored({30}, {dense(8, "gelu"), dense(3)}) : many_layers(),
-                                 tied, "sigmoid");
+        const auto model = build(
+            tied ? mirrored({30}, {dense(8, "gelu"), dense(3)}) : many_layers(), tied, "sigmoid");
         train_a_little(*model);
         model::Scaling scaling;
         scaling.kind = "standard";
@@ -125,9 +124,9 @@ TEST_CASE("the architecture keeps every setting of every layer", "[model_file]")
     // None of them as the default.
     const std::vector<LayerSpec> encoder = {
         layer("conv", {number("units", 4), numbers("kernel", {5, 3}), numbers("stride", {2, 1}),
-                       numbers("padding", {2, 1}), numbers("dilation", {1, 1}),
-                       number("groups", 2), text("act", "elu"), number("alpha", 0.7),
-                       number("bias", 0), text("init", "he_normal")}),
+                       numbers("padding", {2, 1}), numbers("dilation", {1, 1}), number("groups", 2),
+                       text("act", "elu"), number("alpha", 0.7), number("bias", 0),
+                       text("init", "he_normal")}),
         layer("batch_norm", {number("momentum", 1), number("epsilon", 0.001)}),
         layer("activation", {text("function", "leaky_relu"), number("alpha", 0.125)}),
         layer("dropout", {number("rate", 0.1)}),
@@ -149,9 +148,9 @@ TEST_CASE("the architecture keeps every setting of every layer", "[model_file]")
         later.other_defaults[name].text = "tanh";
     for (const char* name : {"dense.init", "conv.init", "conv_transposed.init"})
         later.other_defaults[name].text = "zeros";
-    for (const char* name : {"dense.alpha", "conv.alpha", "conv_transposed.alpha",
-                             "activation.alpha", "batch_norm.epsilon", "batch_norm.momentum",
-                             "layer_norm.epsilon", "dropout.rate"})
+    for (const char* name :
+         {"dense.alpha", "conv.alpha", "conv_transposed.alpha", "activation.alpha",
+          "batch_norm.epsilon", "batch_norm.momentum", "layer_norm.epsilon", "dropout.rate"})
         later.other_defaults[name].number = 0.77;
     for (const char* name : {"dense.bias", "conv.bias", "conv_transposed.bias"})
         later.other_defaults[name].flag = false;
@@ -169,18 +168,30 @@ TEST_CASE("the architecture keeps every setting of every layer", "[model_file]")
             REQUIRE(before.spec(i).type == after.spec(i).type);
             const auto wanted =
                 factory().complete(Kind::layer, before.spec(i).type, before.spec(i).settings);
-            const auto found = later.complete(Kind::layer, after.spec(i).type, after.spec(i).settings);
+            const auto found =
+                later.complete(Kind::layer, after.spec(i).type, after.spec(i).settings);
             REQUIRE(wanted.size() == found.size());
             for (std::size_t s = 0; s < wanted.size(); ++s) {
                 INFO(before.spec(i).type << "." << wanted[s].name);
                 const Value &a = wanted[s].value, &b = found[s].value;
                 switch (wanted[s].kind) {
-                    case ParameterKind::integer: CHECK(a.integer == b.integer); break;
-                    case ParameterKind::number: CHECK(a.number == b.number); break;
-                    case ParameterKind::flag: CHECK(a.flag == b.flag); break;
-                    case ParameterKind::numbers: CHECK(a.numbers == b.numbers); break;
-                    case ParameterKind::texts: CHECK(a.texts == b.texts); break;
-                    default: CHECK(a.text == b.text);
+                    case ParameterKind::integer:
+                        CHECK(a.integer == b.integer);
+                        break;
+                    case ParameterKind::number:
+                        CHECK(a.number == b.number);
+                        break;
+                    case ParameterKind::flag:
+                        CHECK(a.flag == b.flag);
+                        break;
+                    case ParameterKind::numbers:
+                        CHECK(a.numbers == b.numbers);
+                        break;
+                    case ParameterKind::texts:
+                        CHECK(a.texts == b.texts);
+                        break;
+                    default:
+                        CHECK(a.text == b.text);
                 }
             }
         }
@@ -219,7 +230,8 @@ TEST_CASE("a model file that does not fit is refused as wrong input", "[model_fi
     };
     CHECK(error([](storage::Bundle&) {}) == "none");
     CHECK_THAT(error([&](storage::Bundle& of) {
-                   std::erase_if(of.arrays, [](const auto& a) { return a.path == "/architecture"; });
+                   std::erase_if(of.arrays,
+                                 [](const auto& a) { return a.path == "/architecture"; });
                }),
                Contains("4|") && Contains("architecture"));
     CHECK_THAT(error([&](storage::Bundle& of) { architecture(of, "{\"format\": 1"); }),
@@ -241,10 +253,11 @@ TEST_CASE("a model file that does not fit is refused as wrong input", "[model_fi
                        storage::Array::of<float>("/model/encoder.1.weight", Shape{2, 5}, few);
                }),
                Contains("4|encoder.1.weight") && Contains("[2, 5]") && Contains("[5, 2]"));
-    CHECK_THAT(error([&](storage::Bundle& of) {
-                   const std::vector<float> five(5, 1.0f);
-                   of.arrays.push_back(storage::Array::of<float>("/scaling/shift", Shape{5}, five));
-                   of.arrays.push_back(storage::Array::of<float>("/scaling/factor", Shape{5}, five));
-               }),
-               Contains("4|") && Contains("scaling"));
+    CHECK_THAT(
+        error([&](storage::Bundle& of) {
+            const std::vector<float> five(5, 1.0f);
+            of.arrays.push_back(storage::Array::of<float>("/scaling/shift", Shape{5}, five));
+            of.arrays.push_back(storage::Array::of<float>("/scaling/factor", Shape{5}, five));
+        }),
+        Contains("4|") && Contains("scaling"));
 }

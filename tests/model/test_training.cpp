@@ -93,8 +93,9 @@ TEST_CASE("clipping scales the whole gradient to the norm that was asked", "[tra
         for (std::size_t p = 0; p < plain.gradients.size(); ++p)
             for (std::size_t i = 0; i < plain.gradients[p].size(); ++i) {
                 INFO("parameter " << p << " value " << i);
-                REQUIRE(double(clipped.gradients[p][i]) ==
-                        Approx(double(plain.gradients[p][i]) / 3).epsilon(1e-5).margin(1e-9 * norm));
+                REQUIRE(
+                    double(clipped.gradients[p][i]) ==
+                    Approx(double(plain.gradients[p][i]) / 3).epsilon(1e-5).margin(1e-9 * norm));
                 REQUIRE(clipped.after[p][i] ==
                         clipped.before[p][i] - 0.1f * clipped.gradients[p][i]);
             }

@@ -34,7 +34,7 @@ struct Packet {
     narrows::Context::Place place;
     std::map<std::string, const void*> inputs;
     std::vector<std::int64_t> ids;
-    narrows::Progress progress;   // behind an update: with this packet's
+    narrows::Progress progress;  // behind an update: with this packet's
 };
 
 void open(narrows::Node& node, Run& run);

@@ -27,13 +27,17 @@ std::string pipeline(const std::string& loss = "", const std::string& classes = 
            classes +
            "\n"
            "[node.data]\ntype = \"load\"\nfile = \"@d.csv\"\nbatch = 6\n"
-           "[node.code]\ntype = \"encode\"\nmodel = \"c\"\nin.x = \"data.x\"\n[node.logits]\nmodel = \"c\"\ntype = "
+           "[node.code]\ntype = \"encode\"\nmodel = \"c\"\nin.x = \"data.x\"\n[node.logits]\nmodel "
+           "= \"c\"\ntype = "
            "\"decode\"\nin.z = \"code.z\"\n"
-           "[node.loss]\ntype = \"loss.cross_entropy\"\nmodel = \"c\"\nin.prediction = \"logits.x\"\nin.labels = "
+           "[node.loss]\ntype = \"loss.cross_entropy\"\nmodel = \"c\"\nin.prediction = "
+           "\"logits.x\"\nin.labels = "
            "\"data.labels\"\n" +
            loss +
-           "[node.step]\ntype = \"optimize.sgd\"\nmodel = \"c\"\nrate = 1.0\nin.loss = \"loss.value\"\n"
-           "[node.keep]\ntype = \"store.checkpoint\"\nmodel = \"c\"\nin.after = \"step.done\"\nfile = \"@c.h5\"\n";
+           "[node.step]\ntype = \"optimize.sgd\"\nmodel = \"c\"\nrate = 1.0\nin.loss = "
+           "\"loss.value\"\n"
+           "[node.keep]\ntype = \"store.checkpoint\"\nmodel = \"c\"\nin.after = "
+           "\"step.done\"\nfile = \"@c.h5\"\n";
 }
 
 std::vector<float> weights(const Work& work, const char* name) {
@@ -91,9 +95,11 @@ TEST_CASE("classes are measured: accuracy, confusion and probabilities", "[plugi
     const flow::Result result = work.run(
         "stream",
         "[model.c]\nfile = \"@c.h5\"\n[node.data]\ntype = \"load\"\nfile = \"@d.csv\"\nbatch = 2\n"
-        "[node.code]\ntype = \"encode\"\nmodel = \"c\"\nin.x = \"data.x\"\n[node.logits]\ntype = \"decode\"\nmodel = \"c\"\nin.z "
+        "[node.code]\ntype = \"encode\"\nmodel = \"c\"\nin.x = \"data.x\"\n[node.logits]\ntype = "
+        "\"decode\"\nmodel = \"c\"\nin.z "
         "= \"code.z\"\n"
-        "[node.seen]\ntype = \"measure.classes\"\nmodel = \"c\"\nin.logits = \"logits.x\"\nin.labels = "
+        "[node.seen]\ntype = \"measure.classes\"\nmodel = \"c\"\nin.logits = "
+        "\"logits.x\"\nin.labels = "
         "\"data.labels\"\n"
         "[node.out]\ntype = \"store.table\"\nin.row = \"seen.label\"\nin.second = "
         "\"seen.confidence\"\n"

@@ -16,8 +16,9 @@ std::string csv(std::size_t rows, std::size_t columns, double low, double high, 
     for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < columns; ++c) {
             state = state * 6364136223846793005u + 1442695040888963407u;
-            text += std::to_string(low + (high - low) * static_cast<double>(state >> 40) / 16777216.0) +
-                    (c + 1 < columns ? "," : "\n");
+            text +=
+                std::to_string(low + (high - low) * static_cast<double>(state >> 40) / 16777216.0) +
+                (c + 1 < columns ? "," : "\n");
         }
     return text;
 }
@@ -29,10 +30,12 @@ std::string copy(const std::string& node) {
 
 }  // namespace
 
-TEST_CASE("gaussian corruption has its deviation, and repeats itself for any batch and threads", "[plugins]") {
+TEST_CASE("gaussian corruption has its deviation, and repeats itself for any batch and threads",
+          "[plugins]") {
     const Work work;
     work.write("x.csv", csv(2000, 10, 0, 1, 1));
-    const std::string noise = "[node.noisy]\ntype = \"corrupt.gaussian\"\nin.x = \"data.x\"\nsigma = 0.5\n";
+    const std::string noise =
+        "[node.noisy]\ntype = \"corrupt.gaussian\"\nin.x = \"data.x\"\nsigma = 0.5\n";
     work.run("stream", copy(noise));
     const auto x = work.values("x.csv"), y = work.values("y.h5");
     double mean = 0, square = 0;
@@ -52,13 +55,16 @@ TEST_CASE("gaussian corruption has its deviation, and repeats itself for any bat
 TEST_CASE("masking sets its share of values, salt and pepper stand at both ends", "[plugins]") {
     const Work work;
     work.write("x.csv", csv(2000, 10, 1, 2, 2));
-    work.run("stream", copy("[node.noisy]\ntype = \"corrupt.masking\"\nin.x = \"data.x\"\nrate = 0.3\n"));
+    work.run("stream",
+             copy("[node.noisy]\ntype = \"corrupt.masking\"\nin.x = \"data.x\"\nrate = 0.3\n"));
     auto y = work.values("y.h5");
     const auto count = [&](float value) {
-        return static_cast<double>(std::count(y.begin(), y.end(), value)) / static_cast<double>(y.size());
+        return static_cast<double>(std::count(y.begin(), y.end(), value)) /
+               static_cast<double>(y.size());
     };
     CHECK(count(0) == Approx(0.3).margin(0.015));
-    work.run("stream", copy("[node.noisy]\ntype = \"corrupt.salt_and_pepper\"\nin.x = \"data.x\"\nrate = 0.2\nlow = -5.0\nhigh = 7.0\n"));
+    work.run("stream", copy("[node.noisy]\ntype = \"corrupt.salt_and_pepper\"\nin.x = "
+                            "\"data.x\"\nrate = 0.2\nlow = -5.0\nhigh = 7.0\n"));
     y = work.values("y.h5");
     CHECK(count(-5) == Approx(0.1).margin(0.01));
     CHECK(count(7) == Approx(0.1).margin(0.01));
@@ -69,12 +75,14 @@ TEST_CASE("losses are those of their formulas", "[plugins]") {
     work.write("p.csv", csv(300, 6, 0.01, 0.99, 3));
     work.write("t.csv", csv(300, 6, 0, 1, 4));
     const std::string sources =
-        "[node.p]\ntype = \"load\"\nfile = \"@p.csv\"\n[node.t]\ntype = \"load\"\nfile = \"@t.csv\"\n";
+        "[node.p]\ntype = \"load\"\nfile = \"@p.csv\"\n[node.t]\ntype = \"load\"\nfile = "
+        "\"@t.csv\"\n";
     const auto loss = [](const std::string& type, const std::string& more = "") {
-        return "[node." + type.substr(5) + "]\ntype = \"" + type + "\"\nin.prediction = \"p.x\"\nin.target = \"t.x\"\n" + more;
+        return "[node." + type.substr(5) + "]\ntype = \"" + type +
+               "\"\nin.prediction = \"p.x\"\nin.target = \"t.x\"\n" + more;
     };
-    const flow::Result result =
-        work.run("stream", sources + loss("loss.mse") + loss("loss.bce") + loss("loss.huber", "delta = 0.2\n"));
+    const flow::Result result = work.run("stream", sources + loss("loss.mse") + loss("loss.bce") +
+                                                       loss("loss.huber", "delta = 0.2\n"));
     const auto p = work.values("p.csv"), t = work.values("t.csv");
     double sse = 0, bce = 0, huber = 0;
     for (std::size_t i = 0; i < p.size(); ++i) {
@@ -89,12 +97,15 @@ TEST_CASE("losses are those of their formulas", "[plugins]") {
     CHECK(result.numbers.at("huber") == Approx(huber).epsilon(1e-6));
 }
 
-TEST_CASE("load scales as it is told, and the model's units are undone on the way out", "[plugins]") {
+TEST_CASE("load scales as it is told, and the model's units are undone on the way out",
+          "[plugins]") {
     const Work work;
     work.write("x.csv", "1,10,5\n3,20,5\n5,60,5\n");
     const auto scaled = [&](const std::string& scale) {
-        work.run("stream", "[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\nscale = \"" + scale +
-                               "\"\n[node.out]\ntype = \"store.samples\"\nin.x = \"data.x\"\nfile = \"@y.h5\"\n");
+        work.run(
+            "stream",
+            "[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\nscale = \"" + scale +
+                "\"\n[node.out]\ntype = \"store.samples\"\nin.x = \"data.x\"\nfile = \"@y.h5\"\n");
         return work.values("y.h5");
     };
     CHECK(scaled("none") == std::vector<float>{1, 10, 5, 3, 20, 5, 5, 60, 5});
@@ -112,11 +123,13 @@ TEST_CASE("held-out rows are evenly spread, train on nothing, and all rows are s
     work.write("x.csv", csv(100, 8, 0, 1, 5));
     const std::string body =
         "epochs = 2\n[model.ae]\nencoder = [{ dense = 3 }]\ndecoder = [{ dense = 8 }]\n"
-        "[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\nbatch = 16\nshuffle = true\nvalidation = 0.25\n"
+        "[node.data]\ntype = \"load\"\nfile = \"@x.csv\"\nbatch = 16\nshuffle = true\nvalidation = "
+        "0.25\n"
         "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"data.x\"\n"
         "[node.recon]\ntype = \"decode\"\nmodel = \"ae\"\nin.z = \"code.z\"\n"
         "[node.loss]\ntype = \"loss.mse\"\nin.prediction = \"recon.x\"\nin.target = \"data.x\"\n"
-        "[node.step]\ntype = \"optimize.sgd\"\nmodel = \"ae\"\nin.loss = \"loss.value\"\nrate = 0.01\n";
+        "[node.step]\ntype = \"optimize.sgd\"\nmodel = \"ae\"\nin.loss = \"loss.value\"\nrate = "
+        "0.01\n";
     const flow::Result result = work.run("train", body);
     CHECK(result.steps == 2 * 5);
     CHECK(result.samples == 150);
@@ -135,7 +148,8 @@ TEST_CASE("rows with NaN stop a run by number, or are left out", "[plugins]") {
         FAIL("nothing was thrown");
     } catch (const Error& error) {
         CHECK(error.fault() == Fault::input);
-        CHECK(std::string(error.what()).find("row 1 of x.csv holds NaN or Inf") != std::string::npos);
+        CHECK(std::string(error.what()).find("row 1 of x.csv holds NaN or Inf") !=
+              std::string::npos);
     }
     CHECK_FALSE(std::filesystem::exists(work.file("y.h5")));
     work.run("stream", body("on_bad_row = \"skip\"\n"));
@@ -151,7 +165,8 @@ TEST_CASE("schedules are their formulas at the start, the middle and the end", "
     schedule.final_fraction = 0.2;
     for (const std::uint64_t step : {0, 13, 50, 99})
         CHECK(schedule.at(step, 100, static_cast<std::uint32_t>(step / 10), 10, none) ==
-              Approx(0.02 + 0.08 * (1 + std::cos(M_PI * static_cast<double>(step) / 100)) / 2).epsilon(1e-9));
+              Approx(0.02 + 0.08 * (1 + std::cos(M_PI * static_cast<double>(step) / 100)) / 2)
+                  .epsilon(1e-9));
     schedule.kind = "step";
     schedule.every = 3;
     schedule.factor = 0.5;

@@ -159,9 +159,9 @@ TEST_CASE("store.samples writes a dataset of the wanted type", "[store]") {
         Run run;
         run.samples = rows;
         run.shapes = {{"x", {batch, 3}}, {"labels", {batch}}};
-        const auto node =
-            make_node("store.samples",
-                      {{"file", folder / "x.h5"}, {"sample_type", std::string("u8")}, {"level", level}});
+        const auto node = make_node(
+            "store.samples",
+            {{"file", folder / "x.h5"}, {"sample_type", std::string("u8")}, {"level", level}});
         open(*node, run);
         start(*node, run);
         stream(*node, run, "x", 0, rows);

@@ -133,7 +133,8 @@ TEST_CASE("an unknown preset is refused with those that are available", "[recipe
     const Error other = error_of(options_for("diffusion"), images);
     CHECK(other.fault() == Fault::usage);
     CHECK(contains(other.what(), "no preset \"diffusion\""));
-    for (const PresetInfo& preset : presets()) CHECK(contains(other.hint(), std::string(preset.name)));
+    for (const PresetInfo& preset : presets())
+        CHECK(contains(other.hint(), std::string(preset.name)));
 
     CHECK(
         contains(error_of(options_for("denoisng"), images).hint(), "did you mean \"denoising\"?"));
@@ -150,7 +151,8 @@ TEST_CASE("corruption is read with its amount, and refused with what is known", 
     CHECK(parse_emphasis("1,0").beta == 0);
     for (const char* wrong : {"", "x", "1,", "-1", "0,0"})
         CHECK_THROWS_AS(parse_emphasis(wrong), Error);
-    for (const char* wrong : {"gausian:0.3", "masking:2", "masking:x", "masking:", "gaussian:-1", "gaussian:nan"})
+    for (const char* wrong :
+         {"gausian:0.3", "masking:2", "masking:x", "masking:", "gaussian:-1", "gaussian:nan"})
         CHECK_THROWS_AS(parse_corruption(wrong), Error);
 }
 
@@ -217,7 +219,8 @@ TEST_CASE("a codebook stands behind the last layer, and its entries divide the c
     CHECK(contains(error_of(wrong, images).what(), "takes no codebook"));
     wrong = options_for("contractive");
     wrong.codebook = "64";
-    CHECK(contains(error_of(wrong, images).what(), "a quantised code takes no contractive penalty"));
+    CHECK(
+        contains(error_of(wrong, images).what(), "a quantised code takes no contractive penalty"));
 }
 
 TEST_CASE("sparse with k units is tied, centred, of length 1, with a falling k and revival",

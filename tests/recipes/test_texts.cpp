@@ -21,9 +21,9 @@ Session& session() {
 }
 
 bool have_plugins() {
-    for (const char* type : {"load", "generate", "encode", "decode", "loss.bce", "loss.mse", "measure.units",
-                             "corrupt.gaussian", "optimize.adam", "store.codes", "store.samples",
-                             "store.checkpoint", "view.grid"}) {
+    for (const char* type : {"load", "generate", "encode", "decode", "loss.bce", "loss.mse",
+                             "measure.units", "corrupt.gaussian", "optimize.adam", "store.codes",
+                             "store.samples", "store.checkpoint", "view.grid"}) {
         if (session().registry().find(Kind::node, type) != nullptr) continue;
         std::cout << "skipped: no node type " << type << " in " << folder << "\n";
         return false;

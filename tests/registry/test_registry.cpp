@@ -15,7 +15,9 @@ std::string read(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
-fs::path plugins() { return fs::path(NARROWS_BUILD_DIR) / "lib/narrows"; }
+fs::path plugins() {
+    return fs::path(NARROWS_BUILD_DIR) / "lib/narrows";
+}
 
 struct Folder {
     Folder() {
@@ -65,14 +67,17 @@ TEST_CASE("a file that is no plugin is refused", "[registry]") {
     CHECK(refusal(folder.write("narrows_empty.so", "")) != "loaded");
     CHECK(refusal(folder.path / "narrows_none.so") != "loaded");
     // A library without a note: one of our own columns.
-    CHECK(refusal(fs::path(NARROWS_BUILD_DIR) / "lib/libnarrows_node.so").find("not a narrows plugin") != std::string::npos);
+    CHECK(refusal(fs::path(NARROWS_BUILD_DIR) / "lib/libnarrows_node.so")
+              .find("not a narrows plugin") != std::string::npos);
 }
 
-TEST_CASE("a plugin cut off or changed anywhere in its headers never crashes the reader", "[registry]") {
+TEST_CASE("a plugin cut off or changed anywhere in its headers never crashes the reader",
+          "[registry]") {
     const Folder folder;
     const std::string good = read(plugins() / "narrows_corrupt.so");
     REQUIRE(good.size() > 4096);
-    for (std::size_t size : {10, 63, 64, 200, 1000, 4000}) refusal(folder.write("narrows_cut.so", good.substr(0, size)));
+    for (std::size_t size : {10, 63, 64, 200, 1000, 4000})
+        refusal(folder.write("narrows_cut.so", good.substr(0, size)));
     for (std::size_t at = 0; at < 64; ++at) {
         std::string changed = good.substr(0, 4096);
         changed[at] = static_cast<char>(changed[at] ^ 0x7f);
@@ -87,7 +92,8 @@ TEST_CASE("a plugin of another ABI is refused with both versions and its path", 
     const std::size_t owner = other.find(std::string("narrows\0", 8));
     REQUIRE(owner != std::string::npos);
     std::size_t at = owner;
-    while (at != std::string::npos && !(other[at - 4] == 1 && other[at - 12] == 8)) at = other.find(std::string("narrows\0", 8), at + 1);
+    while (at != std::string::npos && !(other[at - 4] == 1 && other[at - 12] == 8))
+        at = other.find(std::string("narrows\0", 8), at + 1);
     REQUIRE(at != std::string::npos);
     other[at + 12] = 99;
     const fs::path file = folder.write("narrows_other.so", other);
@@ -113,7 +119,7 @@ TEST_CASE("components are made with checked parameters", "[registry]") {
         CHECK(error.position().line == 3);
     }
     CHECK_THROWS_AS(registry.create(Kind::node, "corrupt.gausian", {}), Error);
-    CHECK_THROWS_AS(registry.create(Kind::node, "load", {}), Error);   // file is required
+    CHECK_THROWS_AS(registry.create(Kind::node, "load", {}), Error);  // file is required
     const auto complete = registry.complete(Kind::layer, "dense", {});
     CHECK(complete.front().name == "units");
     CHECK(complete.size() == 6);

@@ -8,26 +8,38 @@ namespace {
 
 double exact(Activation kind, double x, double alpha) {
     switch (kind) {
-        case Activation::linear: return x;
-        case Activation::relu: return x <= 0 ? 0 : x;
-        case Activation::leaky_relu: return x <= 0 ? alpha * x : x;
-        case Activation::elu: return x <= 0 ? alpha * std::expm1(x) : x;
+        case Activation::linear:
+            return x;
+        case Activation::relu:
+            return x <= 0 ? 0 : x;
+        case Activation::leaky_relu:
+            return x <= 0 ? alpha * x : x;
+        case Activation::elu:
+            return x <= 0 ? alpha * std::expm1(x) : x;
         case Activation::selu:
             return 1.0507009873554805 * (x <= 0 ? 1.6732632423543772 * std::expm1(x) : x);
-        case Activation::gelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
-        case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-        case Activation::tanh: return std::tanh(x);
-        case Activation::softplus: return x > 30 ? x + std::exp(-x) : std::log1p(std::exp(x));
+        case Activation::gelu:
+            return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+        case Activation::sigmoid:
+            return 1 / (1 + std::exp(-x));
+        case Activation::tanh:
+            return std::tanh(x);
+        case Activation::softplus:
+            return x > 30 ? x + std::exp(-x) : std::log1p(std::exp(x));
     }
     return 0;
 }
 
 double exact_slope(Activation kind, double x, double alpha) {
     switch (kind) {
-        case Activation::linear: return 1;
-        case Activation::relu: return x <= 0 ? 0 : 1;
-        case Activation::leaky_relu: return x <= 0 ? alpha : 1;
-        case Activation::elu: return x <= 0 ? alpha * std::exp(x) : 1;
+        case Activation::linear:
+            return 1;
+        case Activation::relu:
+            return x <= 0 ? 0 : 1;
+        case Activation::leaky_relu:
+            return x <= 0 ? alpha : 1;
+        case Activation::elu:
+            return x <= 0 ? alpha * std::exp(x) : 1;
         case Activation::selu:
             return 1.0507009873554805 * (x <= 0 ? 1.6732632423543772 * std::exp(x) : 1);
         case Activation::gelu:
@@ -37,8 +49,10 @@ double exact_slope(Activation kind, double x, double alpha) {
             const double s = 1 / (1 + std::exp(-x));
             return s * (1 - s);
         }
-        case Activation::tanh: return 1 - std::tanh(x) * std::tanh(x);
-        case Activation::softplus: return 1 / (1 + std::exp(-x));
+        case Activation::tanh:
+            return 1 - std::tanh(x) * std::tanh(x);
+        case Activation::softplus:
+            return 1 / (1 + std::exp(-x));
     }
     return 0;
 }
@@ -50,7 +64,8 @@ const std::vector<float>& many_arguments() {
         for (int i = 0; i < 20000; ++i) x.push_back(numbers.between(-12, 12));
         for (int i = 0; i < 4000; ++i) x.push_back(numbers.between(-110, 110));
         for (int i = 0; i < 8000; ++i) {  // all sizes, both signs
-            const double size = std::ldexp(1 + numbers.unit(), static_cast<int>(numbers.unit() * 276) - 149);
+            const double size =
+                std::ldexp(1 + numbers.unit(), static_cast<int>(numbers.unit() * 276) - 149);
             x.push_back(static_cast<float>(numbers.unit() < 0.5 ? size : -size));
         }
         return x;
@@ -79,13 +94,16 @@ TEST_CASE("exp and log stay within two units in the last place", "[functions]") 
 
 TEST_CASE("exp and log have their limits", "[functions]") {
     constexpr float inf = std::numeric_limits<float>::infinity();
-    const std::vector<float> x{inf, -inf, 0.0f, -0.0f, -1.0f, 1.0f, NAN, 0x1p-149f, 200.0f, -200.0f};
+    const std::vector<float> x{inf,  -inf, 0.0f,      -0.0f,  -1.0f,
+                               1.0f, NAN,  0x1p-149f, 200.0f, -200.0f};
     each_level([&](const Kernels& kernels) {
         std::vector<float> e(x.size()), l(x.size());
         kernels.exponential(x.data(), e.data(), x.size());
         kernels.logarithm(x.data(), l.data(), x.size());
-        CHECK(same_bits(e, {inf, 0.0f, 1.0f, 1.0f, std::exp(-1.0f), std::exp(1.0f), NAN, 1.0f, inf, 0.0f}));
-        CHECK(same_bits(l, {inf, NAN, -inf, -inf, NAN, 0.0f, NAN, std::log(0x1p-149f), std::log(200.0f), NAN}));
+        CHECK(same_bits(
+            e, {inf, 0.0f, 1.0f, 1.0f, std::exp(-1.0f), std::exp(1.0f), NAN, 1.0f, inf, 0.0f}));
+        CHECK(same_bits(
+            l, {inf, NAN, -inf, -inf, NAN, 0.0f, NAN, std::log(0x1p-149f), std::log(200.0f), NAN}));
     });
 }
 
@@ -111,7 +129,8 @@ TEST_CASE("activations agree with double precision", "[functions]") {
                 continue;
             }
             // e^-87 (1.6e-38) and below end there or at 0: far under anything that is added to them
-            const double error = std::abs(static_cast<double>(y[i]) - right) / std::max(std::abs(right), 1e-31);
+            const double error =
+                std::abs(static_cast<double>(y[i]) - right) / std::max(std::abs(right), 1e-31);
             if (error > worst) worst = error, at = x[i];
         }
         INFO("worst " << worst << " at " << at);
@@ -122,8 +141,9 @@ TEST_CASE("activations agree with double precision", "[functions]") {
 TEST_CASE("activations have the right limits at infinity", "[functions]") {
     constexpr float inf = std::numeric_limits<float>::infinity();
     const float x[2] = {-inf, inf};
-    const float limits[9][2] = {{-inf, inf}, {0, inf}, {-inf, inf}, {-0.5f, inf}, {-1.7580993f, inf},
-                                {0, inf},    {0, 1},   {-1, 1},     {0, inf}};
+    const float limits[9][2] = {
+        {-inf, inf}, {0, inf}, {-inf, inf}, {-0.5f, inf}, {-1.7580993f, inf},
+        {0, inf},    {0, 1},   {-1, 1},     {0, inf}};
     each_level([&](const Kernels& kernels) {
         for (int kind = 0; kind < 9; ++kind) {
             float y[2];
@@ -145,13 +165,16 @@ TEST_CASE("derivatives of activations agree with double precision", "[functions]
         std::vector<float> y(x.size()), dz(x.size());
         kernels.activate(kind, alpha, x.data(), y.data(), x.size());
         const bool input = simd::derivative_needs_input(kind);
-        kernels.activation_gradient(kind, alpha, input ? x.data() : y.data(), dy.data(), dz.data(), x.size());
+        kernels.activation_gradient(kind, alpha, input ? x.data() : y.data(), dy.data(), dz.data(),
+                                    x.size());
         double worst = 0;
         for (std::size_t i = 0; i < x.size(); ++i) {
-            const double right = static_cast<double>(dy[i]) *
-                                 exact_slope(kind, static_cast<double>(x[i]), static_cast<double>(alpha));
+            const double right =
+                static_cast<double>(dy[i]) *
+                exact_slope(kind, static_cast<double>(x[i]), static_cast<double>(alpha));
             // A saturated y holds its slope only to an ulp or two of 1, times dy.
-            const double room = std::abs(right) + std::max(1.0, std::abs(static_cast<double>(dy[i])));
+            const double room =
+                std::abs(right) + std::max(1.0, std::abs(static_cast<double>(dy[i])));
             worst = std::max(worst, std::abs(static_cast<double>(dz[i]) - right) / room);
         }
         CHECK(worst < 4e-7);
@@ -180,10 +203,14 @@ TEST_CASE("elementwise functions have the same bits at every level and length", 
         });
     };
     SECTION("exp") {
-        compare([&](const Kernels& k, std::size_t at, float* y, std::size_t n) { k.exponential(&x[at], y, n); });
+        compare([&](const Kernels& k, std::size_t at, float* y, std::size_t n) {
+            k.exponential(&x[at], y, n);
+        });
     }
     SECTION("log") {
-        compare([&](const Kernels& k, std::size_t at, float* y, std::size_t n) { k.logarithm(&x[at], y, n); });
+        compare([&](const Kernels& k, std::size_t at, float* y, std::size_t n) {
+            k.logarithm(&x[at], y, n);
+        });
     }
     SECTION("activations") {
         const auto kind = static_cast<Activation>(GENERATE(range(0, 9)));

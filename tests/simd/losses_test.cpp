@@ -5,7 +5,8 @@ using namespace narrows::test;
 
 namespace {
 
-using Loss = std::function<double(const Kernels&, const float*, const float*, float, float*, std::size_t)>;
+using Loss =
+    std::function<double(const Kernels&, const float*, const float*, float, float*, std::size_t)>;
 
 struct Case {
     const char* name;
@@ -69,8 +70,10 @@ TEST_CASE("losses and their gradients agree with double precision", "[loss]") {
                 REQUIRE(std::abs(loss - expected) <= 1e-6 * expected);
                 REQUIRE(same_bits(c.run(k, p.data(), t.data(), 0.25f, nullptr, n), loss));
                 for (std::size_t i = 0; i < n; ++i) {
-                    const double slope = 0.25 * c.slope(static_cast<double>(p[i]), static_cast<double>(t[i]));
-                    REQUIRE(std::abs(static_cast<double>(g[i]) - slope) <= 3e-7 * (std::abs(slope) + 0.25));
+                    const double slope =
+                        0.25 * c.slope(static_cast<double>(p[i]), static_cast<double>(t[i]));
+                    REQUIRE(std::abs(static_cast<double>(g[i]) - slope) <=
+                            3e-7 * (std::abs(slope) + 0.25));
                 }
                 REQUIRE(g[n] == 9.0f);
                 const double other = c.run(portable(), p.data(), t.data(), 0.25f, g0.data(), n);
@@ -89,7 +92,8 @@ TEST_CASE("cross entropy of logits is exact for long rows and confident answers"
             double expected = 0;
             for (std::size_t i = 0; i < n; ++i) {
                 t[i] = static_cast<float>(i % 3 == 0);
-                z[i] = static_cast<float>((i % 3 == 0 ? size : -size) * static_cast<double>(noise[i]));
+                z[i] =
+                    static_cast<float>((i % 3 == 0 ? size : -size) * static_cast<double>(noise[i]));
                 expected += std::log1p(std::exp(-std::abs(static_cast<double>(z[i]))));
             }
             each_level([&](const Kernels& k) {
@@ -170,7 +174,8 @@ TEST_CASE("one value that is not finite is found wherever it stands", "[reductio
 
 TEST_CASE("adam follows the paper in double precision", "[optimiser]") {
     Numbers numbers(26);
-    simd::AdamStep step{.rate = 0.01f, .decay = 0.02f, .decoupled_decay = 0.05f, .gradient_scale = 0.5f};
+    simd::AdamStep step{
+        .rate = 0.01f, .decay = 0.02f, .decoupled_decay = 0.05f, .gradient_scale = 0.5f};
     for (const std::size_t n : lengths()) {
         const auto w0 = numbers.vector(n);
         std::vector<std::vector<float>> gradients;
@@ -191,13 +196,15 @@ TEST_CASE("adam follows the paper in double precision", "[optimiser]") {
                     const double slope = 0.5 * static_cast<double>(g[i]) + 0.02 * w[i];
                     m[i] = 0.9 * m[i] + 0.1 * slope;
                     v[i] = 0.999 * v[i] + 0.001 * slope * slope;
-                    const double mean = m[i] / (1 - std::pow(0.9, t)), size = v[i] / (1 - std::pow(0.999, t));
+                    const double mean = m[i] / (1 - std::pow(0.9, t)),
+                                 size = v[i] / (1 - std::pow(0.999, t));
                     w[i] -= 0.01 * (mean / (std::sqrt(size) + 1e-8) + 0.05 * w[i]);
                 }
             }
             if (reference) first = wf;
             INFO("length " << n);
-            for (std::size_t i = 0; i < n; ++i) REQUIRE(static_cast<double>(wf[i]) == Approx(w[i]).margin(3e-6));
+            for (std::size_t i = 0; i < n; ++i)
+                REQUIRE(static_cast<double>(wf[i]) == Approx(w[i]).margin(3e-6));
             REQUIRE(same_bits(wf, first));
         });
     }
@@ -208,8 +215,11 @@ TEST_CASE("momentum, nesterov and plain descent follow their formulas", "[optimi
     for (const bool nesterov : {false, true})
         for (const bool stateful : {false, true})
             for (const std::size_t n : lengths()) {
-                const simd::MomentumStep step{.rate = 0.1f, .momentum = stateful ? 0.9f : 0.0f,
-                                              .decay = 0.01f, .gradient_scale = 2.0f, .nesterov = nesterov};
+                const simd::MomentumStep step{.rate = 0.1f,
+                                              .momentum = stateful ? 0.9f : 0.0f,
+                                              .decay = 0.01f,
+                                              .gradient_scale = 2.0f,
+                                              .nesterov = nesterov};
                 const auto w0 = numbers.vector(n), g = numbers.vector(n), m0 = numbers.vector(n);
                 each_level([&](const Kernels& k) {
                     auto w = w0, m = m0;

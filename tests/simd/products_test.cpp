@@ -40,9 +40,15 @@ TEST_CASE("a product has the bits of a scalar chain for every number of rows", "
 
         each_level([&](const Kernels& kernels) {
             std::vector<float> c(m * n, untouched);
-            kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
-                             .panels = panels.data(), .columns = n,
-                             .last_panel = simd::panel_count(n), .c = c.data(), .c_stride = n,
+            kernels.product({.a = a.data(),
+                             .a_stride = k,
+                             .rows = m,
+                             .depth = k,
+                             .panels = panels.data(),
+                             .columns = n,
+                             .last_panel = simd::panel_count(n),
+                             .c = c.data(),
+                             .c_stride = n,
                              .bias = bias.data()});
 
             INFO("rows " << m);
@@ -54,7 +60,8 @@ TEST_CASE("a product has the bits of a scalar chain for every number of rows", "
 TEST_CASE("a product has the bits of a scalar chain for odd widths and depths", "[product]") {
     Numbers numbers(2);
     for (const std::size_t k : {0, 1, 2, 31, 511, 512, 513, 1025})
-        for (const std::size_t n : {1, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 160, 257}) {
+        for (const std::size_t n :
+             {1, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 160, 257}) {
             const std::size_t m = k < 100 ? 11 : 5;
             const auto a = numbers.vector(m * k), b = numbers.vector(k * n);
             const auto panels = packed(b, k, n);
@@ -62,9 +69,14 @@ TEST_CASE("a product has the bits of a scalar chain for odd widths and depths", 
 
             each_level([&](const Kernels& kernels) {
                 std::vector<float> c(m * n, untouched);
-                kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
-                                 .panels = panels.data(), .columns = n,
-                                 .last_panel = simd::panel_count(n), .c = c.data(),
+                kernels.product({.a = a.data(),
+                                 .a_stride = k,
+                                 .rows = m,
+                                 .depth = k,
+                                 .panels = panels.data(),
+                                 .columns = n,
+                                 .last_panel = simd::panel_count(n),
+                                 .c = c.data(),
                                  .c_stride = n});
 
                 INFO("k " << k << " n " << n);
@@ -72,7 +84,6 @@ TEST_CASE("a product has the bits of a scalar chain for odd widths and depths", 
             });
         }
 }
-
 
 TEST_CASE("a product with the transpose has the bits of a scalar chain", "[product]") {
     Numbers numbers(7);
@@ -88,9 +99,14 @@ TEST_CASE("a product with the transpose has the bits of a scalar chain", "[produ
 
                 each_level([&](const Kernels& kernels) {
                     std::vector<float> c(m * n, untouched);
-                    simd::Product product{.a = a.data(), .a_stride = k, .rows = m, .depth = k,
-                                          .panels = panels.data(), .columns = n,
-                                          .last_panel = (simd::panel_count(n) + 1) / 2, .c = c.data(),
+                    simd::Product product{.a = a.data(),
+                                          .a_stride = k,
+                                          .rows = m,
+                                          .depth = k,
+                                          .panels = panels.data(),
+                                          .columns = n,
+                                          .last_panel = (simd::panel_count(n) + 1) / 2,
+                                          .c = c.data(),
                                           .c_stride = n};
                     kernels.transposed_product(product);
                     product.first_panel = product.last_panel;
@@ -117,10 +133,18 @@ TEST_CASE("a product writes nothing but its panels' columns and its rows", "[pro
 
     each_level([&](const Kernels& kernels) {
         std::vector<float> c(m * c_stride, untouched), z(m * c_stride, untouched);
-        kernels.product({.a = wide.data(), .a_stride = a_stride, .rows = m, .depth = k,
-                         .panels = panels.data(), .columns = n, .first_panel = first,
-                         .last_panel = last, .c = c.data(), .c_stride = c_stride,
-                         .bias = bias.data(), .activation = simd::Activation::relu,
+        kernels.product({.a = wide.data(),
+                         .a_stride = a_stride,
+                         .rows = m,
+                         .depth = k,
+                         .panels = panels.data(),
+                         .columns = n,
+                         .first_panel = first,
+                         .last_panel = last,
+                         .c = c.data(),
+                         .c_stride = c_stride,
+                         .bias = bias.data(),
+                         .activation = simd::Activation::relu,
                          .before = z.data()});
 
         for (std::size_t i = 0; i < m; ++i)
@@ -145,10 +169,18 @@ TEST_CASE("a product's activation has the bits of the activation alone", "[produ
         auto expected = chains(a, b, bias, m, k, n);
         portable().activate(activation, 0.3f, expected.data(), expected.data(), m * n);
         std::vector<float> c(m * n);
-        kernels.product({.a = a.data(), .a_stride = k, .rows = m, .depth = k,
-                         .panels = panels.data(), .columns = n,
-                         .last_panel = simd::panel_count(n), .c = c.data(), .c_stride = n,
-                         .bias = bias.data(), .activation = activation, .alpha = 0.3f});
+        kernels.product({.a = a.data(),
+                         .a_stride = k,
+                         .rows = m,
+                         .depth = k,
+                         .panels = panels.data(),
+                         .columns = n,
+                         .last_panel = simd::panel_count(n),
+                         .c = c.data(),
+                         .c_stride = n,
+                         .bias = bias.data(),
+                         .activation = activation,
+                         .alpha = 0.3f});
 
         REQUIRE(same_bits(c, expected));
     });
@@ -188,7 +220,8 @@ TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
         }
 }
 
-TEST_CASE("a dense layer's step of Adam is gradient, rule and transpose, bit for bit", "[gradient]") {
+TEST_CASE("a dense layer's step of Adam is gradient, rule and transpose, bit for bit",
+          "[gradient]") {
     Numbers numbers(9);
     const std::size_t inputs = 45, outputs = 75;
     simd::AdamStep adam;
@@ -217,9 +250,19 @@ TEST_CASE("a dense layer's step of Adam is gradient, rule and transpose, bit for
                                            expected_t.data());
                 }
             for (std::size_t panel = 0; panel < simd::panel_count(outputs); ++panel)
-                for (const auto& [first, last] : {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
-                    kernels.dense_adam({{terms, 2}, panel, first, last, inputs, outputs, w.data(),
-                                        m.data(), v.data(), t.data(), adam});
+                for (const auto& [first, last] :
+                     {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
+                    kernels.dense_adam({{terms, 2},
+                                        panel,
+                                        first,
+                                        last,
+                                        inputs,
+                                        outputs,
+                                        w.data(),
+                                        m.data(),
+                                        v.data(),
+                                        t.data(),
+                                        adam});
 
             INFO("rows " << rows);
             REQUIRE(same_bits(w, expected_w));

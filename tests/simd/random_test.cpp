@@ -12,7 +12,8 @@ TEST_CASE("philox gives Random123's published answers", "[random]") {
     // 0 leaves the key as it is.
     using Words = std::array<std::uint32_t, 4>;
     CHECK(simd::philox(0, 0, 0, 0, 0) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
-    CHECK(simd::philox(~0ull, 0, ~0u, ~0ull, ~0u) == Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+    CHECK(simd::philox(~0ull, 0, ~0u, ~0ull, ~0u) ==
+          Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
     CHECK(simd::philox(0x299f31d0a4093822ull, 0, 0x03707344, 0x13198a2e85a308d3ull, 0x243f6a88) ==
           Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
@@ -26,8 +27,9 @@ TEST_CASE("uniform numbers are philox's words in order", "[random]") {
                 k.uniform(stream, first, u.data(), n);
                 for (std::size_t i = 0; i < n; ++i) {
                     const std::size_t e = first + i;
-                    const auto words = simd::philox(stream.seed, stream.node, stream.epoch, stream.sample,
-                                                    static_cast<std::uint32_t>(e / 4));
+                    const auto words =
+                        simd::philox(stream.seed, stream.node, stream.epoch, stream.sample,
+                                     static_cast<std::uint32_t>(e / 4));
                     REQUIRE(u[i] == simd::to_uniform(words[e % 4]));
                 }
                 REQUIRE(u[n] == 4.0f);
@@ -42,8 +44,10 @@ TEST_CASE("normal numbers are Box and Muller's of philox's words", "[random]") {
         for (std::size_t i = 0; i < z.size(); ++i) {
             const auto words = simd::philox(5, 6, 7, 8, static_cast<std::uint32_t>(i / 4));
             const std::size_t pair = i % 4 / 2 * 2;
-            const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(simd::to_uniform(words[pair]))));
-            const double turn = 6.283185307179586 * static_cast<double>(simd::to_uniform(words[pair + 1]));
+            const double radius =
+                std::sqrt(-2 * std::log(1 - static_cast<double>(simd::to_uniform(words[pair]))));
+            const double turn =
+                6.283185307179586 * static_cast<double>(simd::to_uniform(words[pair + 1]));
             const double right = radius * (i % 2 == 0 ? std::cos(turn) : std::sin(turn));
             REQUIRE(static_cast<double>(z[i]) == Approx(right).epsilon(1e-6).margin(1e-6));
         }

@@ -32,7 +32,9 @@ public:
         state_ = state_ * 6364136223846793005u + 1442695040888963407u;
         return static_cast<double>(state_ >> 11) * 0x1p-53;
     }
-    float between(double low, double high) { return static_cast<float>(low + (high - low) * unit()); }
+    float between(double low, double high) {
+        return static_cast<float>(low + (high - low) * unit());
+    }
     std::vector<float> vector(std::size_t n, double low = -1, double high = 1) {
         std::vector<float> out(n);
         for (float& x : out) x = between(low, high);
@@ -62,11 +64,37 @@ inline bool same_bits(double a, double b) {
 // Floats that try the edges of a function: limits, denormals, zeros of both signs, NaN.
 inline std::vector<float> difficult() {
     constexpr float inf = std::numeric_limits<float>::infinity();
-    std::vector<float> out{0.0f,     -0.0f,    1.0f,    -1.0f,   inf,       -inf,     NAN,
-                           0x1p-149f, -0x1p-149f, 0x1p-126f, -0x1p-126f, 0x1.8p-130f, 1e-20f, -1e-20f,
-                           88.72f,   88.73f,   -87.3f,  -87.4f,  -103.9f,   -104.1f,  200.0f,
-                           -200.0f,  1e30f,    -1e30f,  std::numeric_limits<float>::max(),
-                           std::numeric_limits<float>::lowest(), 0.5f, 2.0f, 16.6f, -16.6f, 1e-7f};
+    std::vector<float> out{0.0f,
+                           -0.0f,
+                           1.0f,
+                           -1.0f,
+                           inf,
+                           -inf,
+                           NAN,
+                           0x1p-149f,
+                           -0x1p-149f,
+                           0x1p-126f,
+                           -0x1p-126f,
+                           0x1.8p-130f,
+                           1e-20f,
+                           -1e-20f,
+                           88.72f,
+                           88.73f,
+                           -87.3f,
+                           -87.4f,
+                           -103.9f,
+                           -104.1f,
+                           200.0f,
+                           -200.0f,
+                           1e30f,
+                           -1e30f,
+                           std::numeric_limits<float>::max(),
+                           std::numeric_limits<float>::lowest(),
+                           0.5f,
+                           2.0f,
+                           16.6f,
+                           -16.6f,
+                           1e-7f};
     return out;
 }
 
@@ -74,14 +102,17 @@ inline std::vector<float> difficult() {
 inline double ulps(float got, double exact) {
     const float near = static_cast<float>(exact);
     if (same_bits(got, near)) return 0;
-    if (!std::isfinite(near) || !std::isfinite(got)) return std::isfinite(near) == std::isfinite(got) ? 0 : 1e9;
+    if (!std::isfinite(near) || !std::isfinite(got))
+        return std::isfinite(near) == std::isfinite(got) ? 0 : 1e9;
     int exponent = 0;
     std::frexp(exact, &exponent);
     const double unit = std::ldexp(1.0, std::max(exponent - 24, -149));
     return std::abs(static_cast<double>(got) - exact) / unit;
 }
 
-inline const Kernels& portable() { return *simd::table(Level::portable); }
+inline const Kernels& portable() {
+    return *simd::table(Level::portable);
+}
 
 // Runs `work` for each level of this machine.
 inline void each_level(const std::function<void(const Kernels&)>& work) {

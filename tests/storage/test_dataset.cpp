@@ -287,11 +287,10 @@ print(c.byte_offset, c.size)
         const std::string error =
             error_of([&] { reader->read(row, row, reinterpret_cast<std::byte*>(block.data())); });
         ++tried;
-        const std::string expected = "4|\"" + (folder / "bad.h5").string() +
-                                     "\" is damaged: /samples, rows " + std::to_string(row) +
-                                     " to " + std::to_string(2 * row - 1) + " (bytes " +
-                                     std::to_string(offset) + " to " +
-                                     std::to_string(offset + size - 1) + " of the file)";
+        const std::string expected =
+            "4|\"" + (folder / "bad.h5").string() + "\" is damaged: /samples, rows " +
+            std::to_string(row) + " to " + std::to_string(2 * row - 1) + " (bytes " +
+            std::to_string(offset) + " to " + std::to_string(offset + size - 1) + " of the file)";
         refused += error == expected;
         // A few bits of a deflate stream mean nothing: then the values are the right ones.
         for (std::size_t i = 0; error == "none" && i < block.size(); ++i)

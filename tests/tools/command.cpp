@@ -74,7 +74,9 @@ void Folder::write(const std::string& name, const std::string& text) const {
     std::ofstream(path_ / "work" / name, std::ios::binary) << text;
 }
 
-std::string Folder::read(const std::string& name) const { return slurp(path_ / "work" / name); }
+std::string Folder::read(const std::string& name) const {
+    return slurp(path_ / "work" / name);
+}
 
 std::vector<std::string> Folder::names() const {
     std::vector<std::string> names;
@@ -84,6 +86,8 @@ std::vector<std::string> Folder::names() const {
     return names;
 }
 
-bool Folder::has(const std::string& name) const { return fs::exists(path_ / "work" / name); }
+bool Folder::has(const std::string& name) const {
+    return fs::exists(path_ / "work" / name);
+}
 
 }  // namespace narrows::test

@@ -10,7 +10,7 @@
 namespace narrows::test {
 
 struct Outcome {
-    int code = -1;   // exit code
+    int code = -1;  // exit code
     std::string out, err;
     nlohmann::json json() const { return nlohmann::json::parse(out); }
 };
@@ -32,7 +32,7 @@ public:
     Outcome shell(const std::string& command) const;
     void write(const std::string& name, const std::string& text) const;
     std::string read(const std::string& name) const;
-    std::vector<std::string> names() const;   // sorted; what lies in the folder
+    std::vector<std::string> names() const;  // sorted; what lies in the folder
     bool has(const std::string& name) const;
 
 private:

@@ -15,7 +15,8 @@ std::string channels(int rows, int start) {
     std::string text;
     for (int row = start; row < start + rows; ++row)
         for (int channel = 0; channel < 12; ++channel)
-            text += std::to_string(std::sin(0.07 * row + 0.3 * channel) + 0.4 * std::sin(0.011 * row * (1 + channel % 3))) +
+            text += std::to_string(std::sin(0.07 * row + 0.3 * channel) +
+                                   0.4 * std::sin(0.011 * row * (1 + channel % 3))) +
                     (channel == 11 ? "\n" : ",");
     return text;
 }
@@ -24,7 +25,8 @@ void turn_a_bit(const Folder& folder, const std::string& name, const std::string
     std::string bytes = folder.read(name);
     std::size_t at = bytes.find(after);
     // A chunk: behind its checksum stand a method and a type.
-    while (after == "N1" && at != std::string::npos && (bytes[at + 10] < 1 || bytes[at + 10] > 5 || bytes[at + 11] != 9))
+    while (after == "N1" && at != std::string::npos &&
+           (bytes[at + 10] < 1 || bytes[at + 10] > 5 || bytes[at + 11] != 9))
         at = bytes.find(after, at + 1);
     REQUIRE(at != std::string::npos);
     bytes[at + 60] ^= 4;
@@ -39,8 +41,9 @@ TEST_CASE("data goes into a compressed file and back, within its bound", "[tools
 
     const auto result = folder.must("compress w.h5 --rel 1e-3 -o c.h5 --json").json();
 
-    for (const char* key : {"bytes_in", "bytes_out", "model_bytes", "ratio", "bits_per_value", "bound", "max_error",
-                            "violations", "method", "samples", "seconds", "threads", "kernel"})
+    for (const char* key :
+         {"bytes_in", "bytes_out", "model_bytes", "ratio", "bits_per_value", "bound", "max_error",
+          "violations", "method", "samples", "seconds", "threads", "kernel"})
         CHECK(result.contains(key));
     CHECK(result.at("violations") == 0);
     CHECK(result.at("ratio") > 2);
@@ -77,9 +80,12 @@ TEST_CASE("a model is fitted once for many files", "[tools]") {
     folder.must("compress b.h5 --rel 1e-3 -m a.c.h5 --embed -q -o b.e.h5");
     CHECK(folder.must("verify b.e.h5 b.d.h5 --json").json().at("max_error") == 0);
 
-    const auto exact = folder.must("compress a.h5 --rel 1e-2 --per-variable samples=lossless -o x.h5 --json").json();
+    const auto exact =
+        folder.must("compress a.h5 --rel 1e-2 --per-variable samples=lossless -o x.h5 --json")
+            .json();
     CHECK(exact.at("max_error") == 0);
-    const Outcome twice = folder.narrows("compress a.h5 --per-variable samples=lossless --per-variable /samples=rel:0.1 -o y.h5");
+    const Outcome twice = folder.narrows(
+        "compress a.h5 --per-variable samples=lossless --per-variable /samples=rel:0.1 -o y.h5");
     CHECK(twice.code == 2);
     CHECK(twice.err.find("two bounds") != std::string::npos);
 }
@@ -88,11 +94,13 @@ TEST_CASE("the same bytes for any thread count and kernel", "[tools]") {
     Folder folder;
     folder.must("generate waves -n 200 -q -o w.h5");
     folder.must("generate digits -n 400 -q -o i.h5");
-    folder.must("compress w.h5 --abs 0.01 --chunk-rows 30 --threads 1 --kernel portable -q -o a.h5");
+    folder.must(
+        "compress w.h5 --abs 0.01 --chunk-rows 30 --threads 1 --kernel portable -q -o a.h5");
     folder.must("compress w.h5 --abs 0.01 --chunk-rows 30 --threads 5 -q -o b.h5");
     CHECK(folder.read("a.h5") == folder.read("b.h5"));
     folder.must("compress i.h5:/samples --budget 1 --threads 1 --kernel portable -q -o a.h5");
-    const Outcome shown = folder.must("compress i.h5:/samples --budget 1 --threads 3 --explain -q -o b.h5");
+    const Outcome shown =
+        folder.must("compress i.h5:/samples --budget 1 --threads 3 --explain -q -o b.h5");
     CHECK(folder.read("a.h5") == folder.read("b.h5"));
     CHECK(shown.out.find("* causal network") != std::string::npos);
     CHECK(folder.must("verify b.h5 i.h5:/samples --json").json().at("max_error") == 0);
@@ -127,11 +135,14 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
                  "import h5py\n"
                  "c = h5py.File('c.h5', 'r')['samples']\n"
                  "d = h5py.File('d.h5', 'r')['samples']\n"
-                 "assert c.chunks[0] == 128 and (c[...] == d[...]).all() and (c[200:210] == d[200:210]).all()\n"
-                 "with h5py.File('n.h5', 'w') as f: f.create_dataset('x', data=d[...], chunks=(50,) + d.shape[1:], compression=310)\n"
+                 "assert c.chunks[0] == 128 and (c[...] == d[...]).all() and (c[200:210] == "
+                 "d[200:210]).all()\n"
+                 "with h5py.File('n.h5', 'w') as f: f.create_dataset('x', data=d[...], "
+                 "chunks=(50,) + d.shape[1:], compression=310)\n"
                  "assert (h5py.File('n.h5', 'r')['x'][...] == d[...]).all()\n");
     const std::string command = "cd '" + (folder.path() / "work").string() +
-                                "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 read.py";
+                                "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR
+                                "/lib/narrows-hdf5 /usr/bin/python3 read.py";
     CHECK(std::system(command.c_str()) == 0);
     // A model that was left behind: an error, no wrong values; but it is found in another file.
     std::filesystem::copy_file(folder.path() / "work/c.h5", folder.path() / "work/m.h5");
@@ -146,16 +157,18 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
                  "    raise SystemExit(0)\n"
                  "raise SystemExit(1)\n");
     const std::string lost = "cd '" + (folder.path() / "work").string() +
-                             "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR "/lib/narrows-hdf5 /usr/bin/python3 lost.py";
+                             "' && HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR
+                             "/lib/narrows-hdf5 /usr/bin/python3 lost.py";
     CHECK(std::system(lost.c_str()) == 0);
     folder.write("found.py",
                  "import h5py\n"
                  "c = h5py.File('c.h5', 'r')\n"
                  "assert '.models' not in c\n"
                  "assert (c['samples'][...] == h5py.File('d.h5', 'r')['samples'][...]).all()\n");
-    const std::string found = "cd '" + (folder.path() / "work").string() +
-                              "' && NARROWS_MODEL_PATH=no_such_file:found.py:m.h5 HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR
-                              "/lib/narrows-hdf5 /usr/bin/python3 found.py";
+    const std::string found =
+        "cd '" + (folder.path() / "work").string() +
+        "' && NARROWS_MODEL_PATH=no_such_file:found.py:m.h5 HDF5_PLUGIN_PATH=" NARROWS_BUILD_DIR
+        "/lib/narrows-hdf5 /usr/bin/python3 found.py";
     CHECK(std::system(found.c_str()) == 0);
 }
 
@@ -172,7 +185,9 @@ TEST_CASE("who gives every dataset its bound need not give one to coordinates", 
                  "    f['time'].make_scale('time')\n"
                  "    f['x'] = np.sin(np.arange(1600) * 0.01).reshape(200, 8).astype('f4')\n"
                  "    f['x'].dims[0].attach_scale(f['time'])\n");
-    REQUIRE(std::system(("cd '" + (folder.path() / "work").string() + "' && /usr/bin/python3 make.py").c_str()) == 0);
+    REQUIRE(
+        std::system(("cd '" + (folder.path() / "work").string() + "' && /usr/bin/python3 make.py")
+                        .c_str()) == 0);
     folder.must("compress s.h5 --per-variable x=rel:1e-3 -q -o c.h5");
     CHECK(folder.must("verify c.h5 s.h5 --json").json().at("violations") == 0);
     CHECK(folder.narrows("compress s.h5 --per-variable time=lossless -q -o e.h5").code == 2);

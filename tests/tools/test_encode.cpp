@@ -150,10 +150,12 @@ TEST_CASE("encode --append copies rows of any width in little memory", "[tools][
     folder.must("generate digits -n 12 -o d.h5");
     folder.must("train d.h5 --model variational --latent 16 --hidden 8 --epochs 1 -o m.h5 -q");
     // 65536 draws of 16 values are 4 MiB a row: 4096 rows of them would be 16 GiB.
-    const std::string encode = "encode d.h5@0:2 -m m.h5 -o z.h5 --append --draws 65536 --batch 1 -q";
+    const std::string encode =
+        "encode d.h5@0:2 -m m.h5 -o z.h5 --append --draws 65536 --batch 1 -q";
     folder.must(encode);
     const Outcome again = folder.shell("ulimit -v 12000000; narrows " + encode);
     INFO(again.err);
     CHECK(again.code == 0);
-    CHECK(narrows::storage::open_array(folder.path() / "work/z.h5", "/draws")->info().shape[0] == 4);
+    CHECK(narrows::storage::open_array(folder.path() / "work/z.h5", "/draws")->info().shape[0] ==
+          4);
 }

@@ -43,7 +43,8 @@ std::vector<Case> cases_of(const std::filesystem::path& file) {
 }  // namespace
 
 TEST_CASE("wrong command lines give the golden text and exit code, and write nothing", "[tools]") {
-    for (const auto& entry : std::filesystem::directory_iterator(NARROWS_SOURCE_DIR "/tests/cases/tools")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(NARROWS_SOURCE_DIR "/tests/cases/tools")) {
         if (entry.path().extension() != ".txt") continue;
         for (const Case& one : cases_of(entry.path())) {
             Folder folder;
@@ -74,7 +75,8 @@ TEST_CASE("with --json an error is one object on stdout", "[tools]") {
 
 TEST_CASE("help and version go to stdout with exit code 0", "[tools]") {
     Folder folder;
-    for (const char* words : {"--help", "--version", "train --help", "help encode", "nodes --version"}) {
+    for (const char* words :
+         {"--help", "--version", "train --help", "help encode", "nodes --version"}) {
         const Outcome outcome = folder.must(words);
         CHECK(!outcome.out.empty());
         CHECK(outcome.err.empty());

@@ -248,11 +248,11 @@ TEST_CASE("the guide to anomalies measures beside the mean and PCA, and says wha
 
 TEST_CASE("masters' positions are remembered, mirrored ones less, shuffled ones hardly",
           "[tools]") {
-    const auto data = narrows::test::real_data("the chess experiment", "chess/masters_ply40.epd.gz");
+    const auto data =
+        narrows::test::real_data("the chess experiment", "chess/masters_ply40.epd.gz");
     if (!data) return;
     Folder folder;
-    guide(folder, "CHECK=1",
-          "chess_memory.sh' '" + *data + "/chess/masters_ply40.epd.gz'");
+    guide(folder, "CHECK=1", "chess_memory.sh' '" + *data + "/chess/masters_ply40.epd.gz'");
 }
 
 TEST_CASE("h5py and NumPy read codes, and write what narrows takes", "[tools]") {

@@ -16,8 +16,8 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("nodes lists what the plugins bring, and one type whole", "[tools]") {
     Folder folder;
     const std::string list = folder.must("nodes").out;
-    for (const char* type : {"load", "corrupt.gaussian", "encode", "decode", "loss.bce", "optimize.adam",
-                             "store.checkpoint", "dense"})
+    for (const char* type : {"load", "corrupt.gaussian", "encode", "decode", "loss.bce",
+                             "optimize.adam", "store.checkpoint", "dense"})
         CHECK(contains(list, type));
     const std::string adam = folder.must("nodes optimize.adam").out;
     CHECK(contains(adam, "rate"));
@@ -70,7 +70,8 @@ TEST_CASE("import keeps values, labels and their order", "[tools]") {
     CHECK(info.at("format") == "narrows-dataset");
     bool samples = false, labels = false;
     for (const auto& dataset : info.at("datasets")) {
-        if (dataset.at("path") == "/samples") samples = dataset.at("shape") == std::vector<int>{5, 2};
+        if (dataset.at("path") == "/samples")
+            samples = dataset.at("shape") == std::vector<int>{5, 2};
         if (dataset.at("path") == "/labels") labels = dataset.at("shape") == std::vector<int>{5};
     }
     CHECK(samples);
@@ -90,14 +91,17 @@ TEST_CASE("labels from another file must be as many as the samples", "[tools]") 
 TEST_CASE("rows with NaN are refused before training, by number", "[tools]") {
     Folder folder;
     std::string text = "a,b,c,d\n";
-    for (int row = 0; row < 40; ++row) text += row == 17 ? "0.1,nan,0.2,0.3\n" : "0.1,0.4,0.2,0.3\n";
+    for (int row = 0; row < 40; ++row)
+        text += row == 17 ? "0.1,nan,0.2,0.3\n" : "0.1,0.4,0.2,0.3\n";
     folder.write("a.csv", text);
     const Outcome outcome = folder.narrows("train a.csv --model undercomplete --epochs 1 -o m.h5");
     CHECK(outcome.code == 4);
     CHECK(contains(outcome.err, "17"));
     CHECK(contains(outcome.err, "--on-bad-row"));
     CHECK_FALSE(folder.has("m.h5"));
-    CHECK(folder.narrows("train a.csv --model undercomplete --epochs 1 --on-bad-row skip -q -o m.h5").code == 0);
+    CHECK(
+        folder.narrows("train a.csv --model undercomplete --epochs 1 --on-bad-row skip -q -o m.h5")
+            .code == 0);
 }
 
 TEST_CASE("a damaged model is refused with exit code 4", "[tools]") {
@@ -117,13 +121,21 @@ TEST_CASE("a damaged model is refused with exit code 4", "[tools]") {
     CHECK(folder.must("info m.h5 --check").out.size() > 100);
 }
 
-TEST_CASE("NARROWS_THREADS, NARROWS_KERNEL and --kernel choose, and refuse what is not there", "[tools]") {
+TEST_CASE("NARROWS_THREADS, NARROWS_KERNEL and --kernel choose, and refuse what is not there",
+          "[tools]") {
     Folder folder;
-    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_THREADS=1").json().at("threads") == 1);
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_THREADS=1")
+              .json()
+              .at("threads") == 1);
     CHECK(folder.narrows("generate digits -n 10 -o d.h5", "NARROWS_THREADS=many").code == 2);
-    CHECK(folder.must("generate digits -n 10 -o d.h5 --kernel portable --json").json().at("kernel") == "portable");
-    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_KERNEL=portable").json().at("kernel") == "portable");
-    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --kernel portable", "NARROWS_KERNEL=sse").code == 0);
+    CHECK(
+        folder.must("generate digits -n 10 -o d.h5 --kernel portable --json").json().at("kernel") ==
+        "portable");
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --json", "NARROWS_KERNEL=portable")
+              .json()
+              .at("kernel") == "portable");
+    CHECK(folder.narrows("generate digits -n 10 -o d.h5 --kernel portable", "NARROWS_KERNEL=sse")
+              .code == 0);
     CHECK(folder.narrows("generate digits -n 10 -o d.h5", "NARROWS_KERNEL=sse").code == 2);
     const Outcome outcome = folder.narrows("generate digits -n 10 -o d.h5 --kernel sse");
     CHECK(outcome.code == 2);

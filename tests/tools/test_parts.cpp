@@ -250,7 +250,8 @@ TEST_CASE("a run over a part names rows by their numbers in the data", "[tools][
     const auto numbers = [&](const std::string& name, const std::string& in_row_150) {
         std::string text;
         for (int row = 0; row < 200; ++row)
-            text += row == 150 ? in_row_150 : std::to_string(row % 7) + "," + std::to_string(row % 5) + "\n";
+            text += row == 150 ? in_row_150
+                               : std::to_string(row % 7) + "," + std::to_string(row % 5) + "\n";
         std::ofstream(in(folder, name)) << text;
     };
     numbers("good.csv", "1,1\n");

@@ -8,12 +8,13 @@
 using narrows::test::Folder;
 
 TEST_CASE("every preset gives the same bits for any threads and kernel", "[tools]") {
-    const std::string preset = GENERATE(
-        "linear", "undercomplete", "deep", "denoising", "overcomplete", "tied", "sparse",
-        "variational", "convolutional", "convolutional --tied", "layerwise", "layerwise --tied", "sparse --sparsity k:5",
-        "undercomplete --sparsity l1:0.01", "deep --tied", "contractive", "contractive --hidden 64",
-        "vector-quantised", "vector-quantised --codebook 40:8 --loss mse",
-        "convolutional --codebook 32", "vector-quantised --tied");
+    const std::string preset =
+        GENERATE("linear", "undercomplete", "deep", "denoising", "overcomplete", "tied", "sparse",
+                 "variational", "convolutional", "convolutional --tied", "layerwise",
+                 "layerwise --tied", "sparse --sparsity k:5", "undercomplete --sparsity l1:0.01",
+                 "deep --tied", "contractive", "contractive --hidden 64", "vector-quantised",
+                 "vector-quantised --codebook 40:8 --loss mse", "convolutional --codebook 32",
+                 "vector-quantised --tied");
     INFO(preset);
     const Folder folder;
     folder.must("generate digits -n 300 -o d.h5");

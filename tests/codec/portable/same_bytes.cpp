@@ -1,5 +1,5 @@
-// Encodes generated data of many kinds by every way of coding and prints a hash of all bytes, and of all
-// that was decoded: the same line from every compiler and optimisation (same_bytes.sh).
+// Encodes generated data of many kinds by every way of coding and prints a hash of all bytes, and
+// of all that was decoded: the same line from every compiler and optimisation (same_bytes.sh).
 #include <cmath>
 #include <cstdio>
 
@@ -20,12 +20,15 @@ std::size_t storage::size_of(Numeric type) {
 int main(int count, char** words) {
     if (count > 1 && !simd::select(*simd::level_from(words[1]))) return 2;
     Bytes all;
-    const auto add = [&](std::span<const std::byte> bytes) { all.insert(all.end(), bytes.begin(), bytes.end()); };
+    const auto add = [&](std::span<const std::byte> bytes) {
+        all.insert(all.end(), bytes.begin(), bytes.end());
+    };
     const auto code = [&](const Plan& plan, Numeric type, const Shape& shape, const Bytes& values) {
         ChunkReport report;
         const Bytes stored = encode_chunk(plan, type, shape, values, report);
         Bytes decoded(values.size());
-        if (report.violations > 0 || !decode_chunk(stored, type, plan.model.get(), decoded)) std::puts("FAILED");
+        if (report.violations > 0 || !decode_chunk(stored, type, plan.model.get(), decoded))
+            std::puts("FAILED");
         add(stored);
         add(decoded);
     };
@@ -33,7 +36,9 @@ int main(int count, char** words) {
     constexpr std::size_t rows = 900, columns = 12;
     const Bytes sensors = codec_test::sensors(rows, columns);
     Sample sample{rows, columns, {}, {0}, 1e-3};
-    for (std::size_t i = 0; i < rows * columns; ++i) sample.values.push_back(static_cast<double>(reinterpret_cast<const float*>(sensors.data())[i]));
+    for (std::size_t i = 0; i < rows * columns; ++i)
+        sample.values.push_back(
+            static_cast<double>(reinterpret_cast<const float*>(sensors.data())[i]));
     Plan plan;
     plan.guard = false;
     plan.low = -1000;
@@ -53,7 +58,8 @@ int main(int count, char** words) {
         const Bytes bytes = write_model(model);
         add(bytes);
         plan.model = read_model(bytes);
-        code(plan, Numeric::f32, Shape{16, columns}, Bytes(sensors.begin(), sensors.begin() + 16 * columns * 4));
+        code(plan, Numeric::f32, Shape{16, columns},
+             Bytes(sensors.begin(), sensors.begin() + 16 * columns * 4));
     }
     // Fields, differences, grids, logarithms.
     for (const FittedModel& one : fit_field(sample, 30, 30, SerialLoop{})) add(one.bytes);
@@ -61,7 +67,8 @@ int main(int count, char** words) {
         for (const codec_test::Pattern pattern : codec_test::all_patterns) {
             const Bytes values = codec_test::make(type, 2400, pattern, 7);
             for (const Method method : {Method::packed, Method::grid, Method::field})
-                for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01}, Bound{Bound::Kind::pointwise, 1e-3}, Bound{}}) {
+                for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01},
+                                           Bound{Bound::Kind::pointwise, 1e-3}, Bound{}}) {
                     Plan one;
                     one.method = method;
                     one.axes = method == Method::field ? 3 : 0;
