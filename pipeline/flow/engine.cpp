@@ -116,8 +116,9 @@ void Engine::updated(Packet& packet) {
     if (packet.place.phase == Phase::training) {
         progress.step = packet.place.step + 1;
         progress.samples_seen += static_cast<std::uint64_t>(packet.place.count);
+        // Not of validation: a run that stops there begins it again.
+        progress.partial = metrics.partial();
     }
-    progress.partial = metrics.partial();
 }
 
 void Engine::retire(Packet& packet) {

@@ -2,11 +2,10 @@
 // marginal, the history of the latent, interpolation and mixtures.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "pipeline/model/autoencoder.hpp"
+#include "pipeline/plugin.hpp"
 #include "tests/catch.hpp"
 #include "tests/plugins/run.hpp"
 
@@ -195,38 +194,53 @@ TEST_CASE("each epoch's history has the KL of each dimension and the active unit
     CHECK(work.run("train", text, 5).history == result.history);
 }
 
+namespace {
+
+std::atomic<int> stop{0};
+int packets_left = 0;  // until the run is asked to stop; 0: it is not
+
+// Asks the run to stop at a packet of the test's choice, in training or in validation.
+class StopAtPacket final : public Node {
+public:
+    static void describe(Schema& schema) {
+        schema.summary("asks the run to stop after some packets")
+            .threads(Threads::ordered)
+            .in("x", "f32[batch, ...]", "in");
+    }
+    void process(Context&) override {
+        if (packets_left > 0 && --packets_left == 0) stop = 1;
+    }
+};
+
+}  // namespace
+
 TEST_CASE("a run that was stopped again and again has the history of one that was not",
           "[variational]") {
+    static constexpr Entry entries[] = {NARROWS_NODE(StopAtPacket, "test.stop_at_packet")};
+    static constexpr PluginInfo info{"variational_test", "1", "a node for tests", entries,
+                                     std::size(entries)};
+    plugin_test::plugins().add(info);
     const Work work;
     write_data(work);
     const std::string text =
         training("{ dense = 4 }, { log_scale = \"feature\" }", "likelihood = \"gaussian\"\n",
                  "type = \"loss.gaussian_nll\"\nin.log_scale = "
                  "\"recon.log_scale\"\n",
-                 40);
+                 40) +
+        "[node.stopper]\ntype = \"test.stop_at_packet\"\nin.x = \"recon.x\"\n";
     const flow::Result whole = work.run("train", text);
     std::filesystem::remove(work.file("m.h5"));
-    std::string full = "schema = 1\n[run]\nmode = \"train\"\n" + text;
-    for (std::size_t at = 0; (at = full.find("\"@", at)) != std::string::npos;)
-        full.replace(at + 1, 1, work.file(""));
-    const auto pipeline = language::parse(full, "t.toml", plugin_test::plugins());
     flow::Result result;
     int stops = 0;
-    for (int wait = 5; stops < 200; wait += 5) {
-        std::atomic<int> stop = 0;
-        flow::Settings settings;
-        settings.resume = stops > 0;
-        settings.stop = &stop;
-        std::jthread timer([&] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(wait));
-            stop = 1;
-        });
-        result = flow::run(pipeline, plugin_test::plugins(), settings);
-        timer.join();
+    // Eight packets of training and two of validation make an epoch: every place is stopped at.
+    for (int packets = 1; stops < 200; ++packets) {
+        stop = 0;
+        packets_left = packets;
+        result = work.run("train", text, 2, stops > 0, &stop);
         if (!result.stopped) break;
         ++stops;
     }
-    CHECK(stops > 0);
+    CHECK(stops > 20);
     CHECK(result.history_names == whole.history_names);
     CHECK(result.history == whole.history);
     CHECK(result.texts.at("model_sha256") == whole.texts.at("model_sha256"));
