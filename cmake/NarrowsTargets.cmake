@@ -18,6 +18,52 @@ if(NARROWS_FUZZ)  # with clang: coverage for libFuzzer, in everything that its t
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# A clean build in half of the time: headers of others are precompiled, sources of the command
+# and its tests compiled six at a time. All build without too: so where warnings are errors, and behind
+# ccache, which would store little.
+set(quick ON)
+if(NARROWS_STRICT OR CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+    set(quick OFF)
+endif()
+option(NARROWS_QUICK_BUILD "Precompile headers, compile several sources at once" ${quick})
+
+# narrows_precompile(TARGET NAME): `cmake/precompiled/NAME.hpp`, compiled once and shared by all
+# targets of the same type; an executable's code is compiled otherwise than a library's.
+function(narrows_precompile target name)
+    if(NOT NARROWS_QUICK_BUILD)
+        return()
+    endif()
+    get_target_property(type ${target} TYPE)
+    set(owner narrows_precompiled_${name})
+    if(type STREQUAL EXECUTABLE)
+        set(owner ${owner}_executable)
+    endif()
+    if(NOT TARGET ${owner})
+        set(source ${PROJECT_SOURCE_DIR}/cmake/precompiled/empty.cpp)
+        if(type STREQUAL EXECUTABLE)
+            add_executable(${owner} EXCLUDE_FROM_ALL ${source})
+        else()
+            add_library(${owner} OBJECT EXCLUDE_FROM_ALL ${source})
+        endif()
+        target_include_directories(${owner} PRIVATE ${PROJECT_SOURCE_DIR})
+        target_link_libraries(${owner} PRIVATE narrows_flags fmt::fmt xtensor)
+        target_precompile_headers(${owner} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled/${name}.hpp)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+    # GCC 12 loses track there of what is a system header, and tells its wrong guesses about strings.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;
+        -Wno-stringop-overflow;-Wno-stringop-overread>)
+endfunction()
+
+# narrows_unite(TARGET): several of its sources at once. What they keep to themselves needs different
+# names then.
+function(narrows_unite target)
+    if(NARROWS_QUICK_BUILD)
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+        target_compile_options(${target} PRIVATE -Wno-shadow)  # of another source's names
+    endif()
+endfunction()
+
 # narrows_room(NAME LIBRARIES ...): the sources of the current folder as one object library.
 function(narrows_room name)
     cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
@@ -25,6 +71,11 @@ function(narrows_room name)
     add_library(narrows_room_${name} OBJECT ${sources})
     target_include_directories(narrows_room_${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(narrows_room_${name} PRIVATE narrows_flags PUBLIC ${ARG_LIBRARIES})
+    if(xtensor IN_LIST ARG_LIBRARIES AND fmt::fmt IN_LIST ARG_LIBRARIES)
+        narrows_precompile(narrows_room_${name} tensors)
+    elseif(fmt::fmt IN_LIST ARG_LIBRARIES)
+        narrows_precompile(narrows_room_${name} std)
+    endif()
 endfunction()
 
 # narrows_column(NAME ROOMS ... LIBRARIES ...): rooms linked into one shared library that needs
@@ -49,6 +100,9 @@ function(narrows_plugin name)
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     add_library(narrows_plugin_${name} MODULE ${sources})
     target_link_libraries(narrows_plugin_${name} PRIVATE narrows_flags narrows_node ${ARG_LIBRARIES})
+    if(fmt::fmt IN_LIST ARG_LIBRARIES)
+        narrows_precompile(narrows_plugin_${name} tensors)
+    endif()
     set_target_properties(narrows_plugin_${name} PROPERTIES
         PREFIX "" OUTPUT_NAME narrows_${name}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${NARROWS_PLUGIN_DIR}
@@ -57,15 +111,19 @@ function(narrows_plugin name)
     set_property(GLOBAL APPEND PROPERTY NARROWS_PLUGINS narrows_plugin_${name})
 endfunction()
 
-# narrows_test(NAME LIBRARIES ...): the sources of tests/NAME as one Catch2 program.
+# narrows_test(NAME [UNITE] LIBRARIES ...): the sources of tests/NAME as one Catch2 program.
 function(narrows_test name)
-    cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+    cmake_parse_arguments(ARG "UNITE" "" "LIBRARIES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
     if(NOT sources)
         return()
     endif()
     add_executable(test_${name} ${sources})
     target_link_libraries(test_${name} PRIVATE narrows_flags narrows_test_main ${ARG_LIBRARIES})
+    narrows_precompile(test_${name} tests)
+    if(ARG_UNITE)
+        narrows_unite(test_${name})
+    endif()
     target_compile_definitions(test_${name} PRIVATE
         NARROWS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NARROWS_BUILD_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${name} COMMAND test_${name})

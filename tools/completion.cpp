@@ -67,7 +67,7 @@ std::string_view summary_of(std::string_view first) {
 }
 
 // 'text' for a shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "'";
     for (const char c : text) {
         if (c == '\'')
@@ -89,7 +89,7 @@ std::string bash() {
     std::string two;
     for (const std::string& word : first_words())
         if (const auto seconds = second_words(word); !seconds.empty())
-            two += fmt::format("        {}) values='{}' ;;\n", quoted(word), join(seconds));
+            two += fmt::format("        {}) values='{}' ;;\n", in_quotes(word), join(seconds));
     std::string tables, values, before;
     std::vector<std::string> everywhere;
     for (const OptionInfo& option : common_options()) {
@@ -189,7 +189,7 @@ std::string zsh_option(const OptionInfo& option, std::string_view indent) {
     std::string tail = "[" + body + "]";
     if (!option.flag) tail += ":" + option.value + ":" + zsh_action(option);
     for (const std::string& name : option.names)
-        text += fmt::format(" \\\n{}  {}", indent, quoted("*" + name + tail));
+        text += fmt::format(" \\\n{}  {}", indent, in_quotes("*" + name + tail));
     return text;
 }
 
@@ -203,7 +203,7 @@ std::string zsh_arguments(const Verb& verb, std::string_view indent) {
             if (option.choices.empty()) continue;
             text += fmt::format(
                 " \\\n{}  {}", indent,
-                quoted(fmt::format("1:{}:({})", option.names.front(), join(option.choices))));
+                in_quotes(fmt::format("1:{}:({})", option.names.front(), join(option.choices))));
             continue;
         }
         text += zsh_option(option, indent);
@@ -215,7 +215,7 @@ std::string zsh() {
     std::string list, cases, before;
     for (const OptionInfo& option : common_options()) before += zsh_option(option, "    ");
     for (const std::string& word : first_words()) {
-        list += fmt::format("    {}\n", quoted(fmt::format("{}:{}", word, summary_of(word))));
+        list += fmt::format("    {}\n", in_quotes(fmt::format("{}:{}", word, summary_of(word))));
         const auto seconds = second_words(word);
         if (seconds.empty()) {
             cases += fmt::format("        {})\n{}            ;;\n", word,

@@ -52,12 +52,12 @@ void point_at(const language::Pipeline& pipeline, const registry::Registry& regi
         if (type->source) {
             std::string list;
             for (const std::string& data : options.source.data)
-                list += (list.empty() ? "" : ", ") + recipes::quoted(data);
+                list += (list.empty() ? "" : ", ") + recipes::in_quotes(data);
             overrides.push_back(fmt::format("node.{}.file=[{}]", node.id, list));
             ++sources;
         } else if (type->input("after") != nullptr) {
             overrides.push_back(
-                fmt::format("node.{}.file={}", node.id, recipes::quoted(options.output)));
+                fmt::format("node.{}.file={}", node.id, recipes::in_quotes(options.output)));
             ++outputs;
         }
     }
@@ -78,7 +78,7 @@ void set_precision(const language::Pipeline& pipeline, const registry::Registry&
         const registry::TypeInfo* type = registry.find(Kind::node, node.type);
         if (type != nullptr && type->updates_model && type->parameter("precision") != nullptr)
             overrides.push_back(
-                fmt::format("node.{}.precision={}", node.id, recipes::quoted(precision)));
+                fmt::format("node.{}.precision={}", node.id, recipes::in_quotes(precision)));
     }
     if (overrides.size() == before)
         throw Error(

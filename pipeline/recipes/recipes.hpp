@@ -88,6 +88,7 @@ struct Choices {
     std::int64_t latent = 0, epochs = 20, batch = 128, patience = 0;
     bool tied = false;
     bool convolutional = false;
+    bool dense_code = false;  // convolutional: `latent` values, not the channels that are left
     bool variational = false;
     bool layerwise = false;
     std::int64_t pretrain_epochs = 0;  // layerwise: of each stage before the last
@@ -289,7 +290,7 @@ struct ImportOptions {
 NARROWS_PUBLIC std::string import_data(const ImportOptions& options);
 
 // A TOML basic string, for overrides and texts made elsewhere.
-NARROWS_PUBLIC std::string quoted(std::string_view text);
+NARROWS_PUBLIC std::string in_quotes(std::string_view text);
 
 // A small pipeline that works as it is, for `new pipeline`.
 NARROWS_PUBLIC std::string starter(std::string_view name);

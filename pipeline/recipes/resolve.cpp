@@ -107,6 +107,9 @@ void settle_codebook(Choices& choices, const TrainOptions& options) {
         refuse(fmt::format("preset \"{}\" takes no codebook", choices.preset),
                "leave out --codebook, or use --model vector-quantised");
     if (!options.beta) choices.beta = 0.25;
+    if (choices.dense_code)
+        refuse("a convolutional codebook quantises the channels that are left, it has no --latent",
+               "leave out --latent, or --codebook");
     if (choices.convolutional) return;
     for (const std::int64_t size : {4, 2, 1})
         if (choices.entry_size == 0 && choices.latent % size == 0) choices.entry_size = size;
@@ -162,6 +165,9 @@ void check_choices(const Choices& choices, const TrainOptions& options, const Pr
                "leave out --hidden, or use --model deep");
     for (const std::int64_t width : choices.hidden)
         if (width < 1) refuse(fmt::format("--hidden: a layer of {} units", width));
+    if (choices.convolutional && choices.sparsity == "k")
+        refuse("preset \"convolutional\" takes no k-sparse code",
+               "use --sparsity l1:W or kl:RHO, or --model sparse");
     if (choices.latent < 1) refuse(fmt::format("--latent {}: must be at least 1", choices.latent));
     const bool restricted = preset.restricted || !choices.corruption.kind.empty() ||
                             !choices.sparsity.empty() || choices.contraction > 0 ||
@@ -342,6 +348,7 @@ std::string sizes(const Choices& choices) {
     if (!choices.model_text.empty()) return {};
     std::string text = std::to_string(choices.facts.features());
     for (const std::int64_t width : choices.hidden) text += fmt::format("-{}", width);
+    if (choices.dense_code) return text + fmt::format(" channels-{} and back", choices.latent);
     if (choices.convolutional) return text + " channels and back";
     text += fmt::format("-{}", choices.latent);
     for (auto width = choices.hidden.rbegin(); width != choices.hidden.rend(); ++width)

@@ -6,7 +6,7 @@
 
 namespace narrows::recipes {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
@@ -50,13 +50,13 @@ TomlText& TomlText::raw(std::string_view key, std::string_view value) {
 }
 
 TomlText& TomlText::text(std::string_view key, std::string_view value) {
-    return raw(key, quoted(value));
+    return raw(key, in_quotes(value));
 }
 
 TomlText& TomlText::texts(std::string_view key, std::span<const std::string> values) {
     if (values.size() == 1) return text(key, values.front());
     std::string list;
-    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + in_quotes(value);
     return raw(key, "[" + list + "]");
 }
 

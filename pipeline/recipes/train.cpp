@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -10,8 +12,8 @@ namespace {
 
 std::string dense(std::int64_t units, std::string_view act, std::string_view init) {
     std::string text = fmt::format("{{ dense = {}", units);
-    if (act != "linear") text += fmt::format(", act = {}", quoted(act));
-    if (!init.empty()) text += fmt::format(", init = {}", quoted(init));
+    if (act != "linear") text += fmt::format(", act = {}", in_quotes(act));
+    if (!init.empty()) text += fmt::format(", init = {}", in_quotes(init));
     return text + " }";
 }
 
@@ -28,7 +30,7 @@ void dense_block(std::vector<std::string>& layers, const Choices& c, std::int64_
     layers.push_back(dense(units, c.batch_norm ? "linear" : act, c.init));
     if (c.batch_norm) {
         layers.push_back("{ batch_norm = true }");
-        if (act != "linear") layers.push_back(fmt::format("{{ activation = {} }}", quoted(act)));
+        if (act != "linear") layers.push_back(fmt::format("{{ activation = {} }}", in_quotes(act)));
     }
     if (c.dropout > 0) layers.push_back(fmt::format("{{ dropout = {} }}", number(c.dropout)));
 }
@@ -58,8 +60,8 @@ std::string convolution(const Choices& c, std::int64_t channels, std::string_vie
                                  elements < 1 ? 1 : 0);
         text += all(2) ? ", padding = 0" : ", padding = [" + sides + "]";
     }
-    if (act != "linear") text += fmt::format(", act = {}", quoted(act));
-    if (!c.init.empty()) text += ", init = " + quoted(c.init);
+    if (act != "linear") text += fmt::format(", act = {}", in_quotes(act));
+    if (!c.init.empty()) text += ", init = " + in_quotes(c.init);
     return text + (squeeze ? ", squeeze = true }" : " }");
 }
 
@@ -67,9 +69,13 @@ std::string convolution(const Choices& c, std::int64_t channels, std::string_vie
 std::string convolutions(const Choices& c) {
     std::vector<std::string> layers;
     for (std::size_t i = 0; i < c.hidden.size(); ++i) {
-        const bool last = i + 1 == c.hidden.size();
+        const bool last = i + 1 == c.hidden.size() && !c.dense_code;
         layers.push_back(convolution(c, c.hidden[i], last ? c.code_act : c.hidden_act));
         layers.push_back("{ max_pool = 2, ceil = true }");
+    }
+    if (c.dense_code) {
+        layers.push_back("{ flatten = true }");
+        layers.push_back(dense(c.latent, c.code_act, c.init));
     }
     if (c.codebook > 0) layers.push_back(codebook(c));
     return stack(layers);
@@ -94,7 +100,16 @@ std::string deconvolutions(const Choices& c) {
         for (std::int64_t& extent : extents.back()) extent = (extent + 1) / 2;
     }
     std::vector<std::int64_t> now = extents[levels];
-    std::vector<std::string> layers{convolution(c, c.hidden.back(), c.hidden_act)};
+    std::vector<std::string> layers;
+    if (c.dense_code) {
+        std::vector<std::int64_t> left = now;
+        left.push_back(c.hidden.back());
+        const std::int64_t values =
+            std::accumulate(left.begin(), left.end(), std::int64_t{1}, std::multiplies<>());
+        layers.push_back(dense(values, c.hidden_act, c.init));
+        layers.push_back(fmt::format("{{ reshape = [{}] }}", fmt::join(left, ", ")));
+    }
+    layers.push_back(convolution(c, c.hidden.back(), c.hidden_act));
     for (std::size_t level = levels; level-- > 0;) {
         layers.push_back("{ upsample = 2 }");
         std::vector<std::int64_t> cut(axes, 0);
@@ -227,29 +242,29 @@ void health_node(TomlText& toml, const Choices& c) {
 
 // What the code pays beside the reconstruction; gives the optimiser's list of losses.
 std::string penalties(TomlText& toml, const Choices& c) {
-    std::string losses = quoted("loss.value");
+    std::string losses = in_quotes("loss.value");
     if (c.variational) {
         toml.node("kl", "penalty.kl")
             .text("in.mean", "code.mean")
             .text("in.log_variance", "code.log_variance");
         const double beta = in_nats(c, c.beta);
         if (beta != 1) toml.real("beta", beta);
-        losses += ", " + quoted("kl.value");
+        losses += ", " + in_quotes("kl.value");
     }
     if (c.contraction > 0) {
         contraction_node(toml, c, in_nats(c, c.contraction));
-        losses += ", " + quoted("contraction.value");
+        losses += ", " + in_quotes("contraction.value");
     }
-    if (c.codebook > 0) losses += ", " + quoted("quantised.value");
+    if (c.codebook > 0) losses += ", " + in_quotes("quantised.value");
     if (c.sparsity == "l1") {
         toml.node("sparse", "penalty.l1").text("in.h", "code.z").real("weight", c.sparsity_amount);
-        losses += ", " + quoted("sparse.value");
+        losses += ", " + in_quotes("sparse.value");
     }
     if (c.sparsity == "kl") {
         toml.node("sparse", "penalty.activity")
             .text("in.h", "code.z")
             .real("target", c.sparsity_amount);
-        losses += ", " + quoted("sparse.value");
+        losses += ", " + in_quotes("sparse.value");
     }
     return "[" + losses + "]";
 }

@@ -42,12 +42,13 @@ void set_chunk_decoder(ChunkDecoderMaker maker) {
 
 ArrayFile::ArrayFile(const std::filesystem::path& path) : path_(path) {
     if (!is_hdf5(path_))
-        throw Error(Fault::input, quoted(path_) + " is not an HDF5 file, or its start is damaged",
+        throw Error(Fault::input,
+                    in_quotes(path_) + " is not an HDF5 file, or its start is damaged",
                     "name an HDF5 or netCDF-4 file");
     file_ = std::make_shared<const Descriptor>(open_to_read(path_));
     // A file system without locks says something else than that: then nobody can be asked.
     if (::flock(file_->number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        throw Error(Fault::input, quoted(path_) + " is being written by another process",
+        throw Error(Fault::input, in_quotes(path_) + " is being written by another process",
                     "wait until it is done");
     const bool vouched = has_header(file_->number());
     if (vouched) verify_header(file_->number(), path_);
@@ -80,7 +81,7 @@ std::unique_ptr<ArrayReader> ArrayFile::open_layout(const ArrayLayout& layout) c
     const std::string& dataset = layout.info.path;
     if (layout.kind == ArrayLayout::Kind::parts)
         throw Error(Fault::input,
-                    quoted(path_) + ": " + dataset + " is joined from parts, a part cannot be",
+                    in_quotes(path_) + ": " + dataset + " is joined from parts, a part cannot be",
                     "name the file that was joined");
     check_layout(layout, file_bytes(file_->number(), path_), path_);
     if (layout.kind == ArrayLayout::Kind::contiguous)
@@ -90,14 +91,15 @@ std::unique_ptr<ArrayReader> ArrayFile::open_layout(const ArrayLayout& layout) c
         layout.filters[0] == Filter::codec) {
         const ChunkDecoderMaker maker = decoder_maker;
         if (maker == nullptr)
-            throw Error(Fault::input, quoted(path_) + ": " + dataset + " is compressed by narrows",
+            throw Error(Fault::input,
+                        in_quotes(path_) + ": " + dataset + " is compressed by narrows",
                         "link the codec");
         decoder = maker(layout.info, [&](const std::string& name) {
             const ArrayLayout model = source_->layout(name);
             const ArrayInfo& info = model.info;
             if (info.shape.rank() != 1 || info.value_bytes != 1 || info.shape[0] > largest_model ||
                 model.filters == std::vector<Filter>{Filter::codec})
-                throw Error(Fault::input, quoted(path_) + ": " + name + " is no model",
+                throw Error(Fault::input, in_quotes(path_) + ": " + name + " is no model",
                             "the file may be damaged: copy or make it again");
             const std::unique_ptr<ArrayReader> reader = open_layout(model);
             std::vector<std::byte> bytes(static_cast<std::size_t>(info.shape[0]));

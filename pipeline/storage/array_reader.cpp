@@ -23,7 +23,7 @@ RowReader::~RowReader() = default;
 void RowReader::check_range(std::int64_t first, std::int64_t count) const {
     if (first < 0 || count < 0 || first > rows() - count)
         throw Error(Fault::input,
-                    quoted(path_) + ": rows " + std::to_string(first) + " to " +
+                    in_quotes(path_) + ": rows " + std::to_string(first) + " to " +
                         std::to_string(first + count) + " of " + info_.path +
                         " were asked for, it has " + std::to_string(rows()),
                     "choose rows inside");
@@ -39,7 +39,7 @@ void RowReader::read(std::int64_t first, std::int64_t count, std::byte* out) con
 
 void RowReader::read(std::int64_t first, std::int64_t count, float* out, bool unpack) const {
     if (!info_.numeric)
-        throw Error(Fault::input, quoted(path_) + ": " + info_.path + " holds text, not numbers",
+        throw Error(Fault::input, in_quotes(path_) + ": " + info_.path + " holds text, not numbers",
                     "name a numeric dataset");
     Packing packing;
     if (unpack) packing = {info_.scale_factor, info_.add_offset, info_.fill_value};
@@ -74,7 +74,7 @@ void RowReader::read(std::int64_t first, std::int64_t count, float* out, bool un
 
 std::vector<std::string> RowReader::read_text(std::int64_t first, std::int64_t count) const {
     if (info_.numeric)
-        throw Error(Fault::input, quoted(path_) + ": " + info_.path + " holds numbers, not text",
+        throw Error(Fault::input, in_quotes(path_) + ": " + info_.path + " holds numbers, not text",
                     "name a text dataset");
     check_range(first, count);
     std::vector<std::byte> stored(static_cast<std::size_t>(count) * row_bytes());

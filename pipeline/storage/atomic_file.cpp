@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& why) {
-    throw Error(Fault::usage, "output " + quoted(path) + " is not writable: " + why,
+    throw Error(Fault::usage, "output " + in_quotes(path) + " is not writable: " + why,
                 "choose another place, or change its permissions");
 }
 
@@ -46,7 +46,7 @@ fs::path checked(fs::path path) {
     if (fs::is_directory(status)) refuse(path, "it is a folder");
     if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "it is not a plain file");
     if (!fs::exists(folder_of(path), ignored))
-        refuse(path, "the folder " + quoted(folder_of(path)) + " does not exist");
+        refuse(path, "the folder " + in_quotes(folder_of(path)) + " does not exist");
     return path;
 }
 
@@ -79,7 +79,8 @@ int claim(const fs::path& path, const std::string& prefix, fs::path& name) {
         }
         ::unlink(name.c_str());
         ::close(file);
-        throw Error(Fault::usage, "output " + quoted(path) + " is being written by another process",
+        throw Error(Fault::usage,
+                    "output " + in_quotes(path) + " is being written by another process",
                     "wait until it is done, or choose another output");
     }
     return file;
@@ -103,7 +104,7 @@ void AtomicFile::commit() {
     ::flock(lock_, LOCK_SH | LOCK_NB);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
         throw Error(Fault::run,
-                    "cannot put " + quoted(path_) + " in its place: " + system_text(errno),
+                    "cannot put " + in_quotes(path_) + " in its place: " + system_text(errno),
                     "check its folder");
     committed_ = true;
     sync_folder_of(path_);
@@ -133,7 +134,7 @@ void make_folder(const fs::path& folder) {
     const bool made = fs::create_directory(folder, error);
     if (error)
         throw Error(Fault::usage,
-                    "cannot make the folder " + quoted(folder) + ": " + error.message(),
+                    "cannot make the folder " + in_quotes(folder) + ": " + error.message(),
                     "choose another place, or change its permissions");
     if (made) sync_folder_of(folder);
 }

@@ -147,9 +147,10 @@ Bundle read_bundle(const std::filesystem::path& path, std::string_view format) {
     const h5::Handle source = h5::open(path);
     bundle.format = h5::text_or(h5::get(source, "format"));
     if (!format.empty() && bundle.format != format)
-        throw Error(Fault::input,
-                    quoted(path) + " is a " + bundle.format + ", expected a " + std::string(format),
-                    "name another file");
+        throw Error(
+            Fault::input,
+            in_quotes(path) + " is a " + bundle.format + ", expected a " + std::string(format),
+            "name another file");
     h5::check_version(source, path);
     for (auto& [name, value] : h5::get_all(source))
         if (name != "format" && name != "format_version" && name != "created_by")

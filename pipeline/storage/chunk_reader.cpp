@@ -58,7 +58,7 @@ void ChunkReader::unpack_into(std::span<std::byte> chunk, const ChunkPlace& plac
     if (whole) return;
     const std::uint64_t last = std::min(corner[0] + chunk_[0], extent_[0]) - 1;
     throw Error(Fault::input,
-                quoted(path_) + " is damaged: " + layout_.info.path + ", rows " +
+                in_quotes(path_) + " is damaged: " + layout_.info.path + ", rows " +
                     std::to_string(corner[0]) + " to " + std::to_string(last) + " (bytes " +
                     std::to_string(place.address) + " to " +
                     std::to_string(place.address + place.bytes - 1) + " of the file)",

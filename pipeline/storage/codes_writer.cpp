@@ -79,7 +79,7 @@ Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
 }
 
 [[noreturn]] void another_run(const fs::path& path, const std::string& what) {
-    throw Error(Fault::usage, quoted(path) + " belongs to another run: " + what,
+    throw Error(Fault::usage, in_quotes(path) + " belongs to another run: " + what,
                 "remove it, run without --resume, or choose another output");
 }
 
@@ -151,7 +151,7 @@ void claim(int file, const fs::path& path) {
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
     if (::fcntl(file, F_OFD_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES)) return;
-    throw Error(Fault::usage, quoted(path) + " is being written by another process",
+    throw Error(Fault::usage, in_quotes(path) + " is being written by another process",
                 "wait until it is done, or choose another output");
 }
 
@@ -226,7 +226,8 @@ struct CodesWriter::Impl {
             slot = 1 - i;
         }
         if (!valid)
-            throw Error(Fault::input, quoted(partial) + " is damaged: its row counter is not valid",
+            throw Error(Fault::input,
+                        in_quotes(partial) + " is damaged: its row counter is not valid",
                         "remove it and start again");
         // Its space may have been given up by a copy, or was never all reserved.
         reserve(file.number(), all_bytes(layout), partial);
@@ -274,7 +275,7 @@ void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t cou
     if (my.complete) return;
     if (column >= my.layout.columns.size() || first < 0 || count < 0 ||
         first > rows_of(my.layout, my.layout.columns[column]) - count)
-        throw Error(Fault::run, quoted(my.path) + ": rows " + std::to_string(first) + " to " +
+        throw Error(Fault::run, in_quotes(my.path) + ": rows " + std::to_string(first) + " to " +
                                     std::to_string(first + count) + " do not fit into its " +
                                     std::to_string(my.layout.rows));
     const std::size_t bytes = row_bytes(my.layout.columns[column]);
@@ -297,7 +298,7 @@ void CodesWriter::commit() {
     const std::lock_guard lock(my.mutex);
     if (my.complete) return;
     if (my.done != my.layout.rows)
-        throw Error(Fault::run, quoted(my.path) + " got " + std::to_string(my.done) + " of " +
+        throw Error(Fault::run, in_quotes(my.path) + " got " + std::to_string(my.done) + " of " +
                                     std::to_string(my.layout.rows) + " rows");
     sync_data(my.file.number(), my.partial);
     const auto rows = static_cast<std::uint64_t>(my.done);
@@ -311,7 +312,7 @@ void CodesWriter::commit() {
     sync_file(my.file.number(), my.partial);
     if (my.partial != my.path && ::rename(my.partial.c_str(), my.path.c_str()) != 0)
         throw Error(Fault::run,
-                    "cannot put " + quoted(my.path) + " in its place: " + system_text(errno),
+                    "cannot put " + in_quotes(my.path) + " in its place: " + system_text(errno),
                     "check its folder");
     sync_folder_of(my.path);
     my.complete = true;

@@ -49,7 +49,7 @@ public:
 
     void append(std::span<const std::byte> rows, const Loop&) override {
         if (written_ + rows.size() > place_.bytes)
-            throw Error(Fault::run, "more rows for " + quoted(target_.path) +
+            throw Error(Fault::run, "more rows for " + in_quotes(target_.path) +
                                         " than announced: " + std::to_string(target_.layout.rows));
         write_at(target_.file, rows.data(), rows.size(), place_.offset + written_, target_.path);
         written_ += rows.size();
@@ -57,8 +57,8 @@ public:
 
     h5::Handle finish(std::int64_t rows, std::uint64_t more_bytes) override {
         if (rows != target_.layout.rows)
-            throw Error(Fault::run, quoted(target_.path) + " got " + std::to_string(rows) + " of " +
-                                        std::to_string(target_.layout.rows) + " rows");
+            throw Error(Fault::run, in_quotes(target_.path) + " got " + std::to_string(rows) +
+                                        " of " + std::to_string(target_.layout.rows) + " rows");
         reserve(target_.file, file_bytes(target_.file, target_.path) + more_bytes + library_slack,
                 target_.path);
         return h5::open_to_change(target_.temporary, {.alignment = page_bytes});

@@ -62,8 +62,8 @@ struct DatasetWriter::Impl {
 
     void check_count(const char* what, std::size_t count) const {
         if (count != 0 && count != static_cast<std::size_t>(rows))
-            throw Error(Fault::run, quoted(target.path()) + " got " + std::to_string(count) + " " +
-                                        what + " for " + std::to_string(rows) + " rows");
+            throw Error(Fault::run, in_quotes(target.path()) + " got " + std::to_string(count) +
+                                        " " + what + " for " + std::to_string(rows) + " rows");
     }
 
     template <class T>
@@ -120,8 +120,9 @@ DatasetWriter::~DatasetWriter() = default;
 void DatasetWriter::append(std::span<const std::byte> rows, const Loop& loop) {
     Impl& my = *impl_;
     if (my.row_bytes == 0 || rows.size() % my.row_bytes != 0)
-        throw Error(Fault::run, quoted(my.target.path()) + " got " + std::to_string(rows.size()) +
-                                    " bytes, its rows have " + std::to_string(my.row_bytes));
+        throw Error(Fault::run, in_quotes(my.target.path()) + " got " +
+                                    std::to_string(rows.size()) + " bytes, its rows have " +
+                                    std::to_string(my.row_bytes));
     my.sink->append(rows, loop);
     my.whole.add(rows.data(), rows.size());
     while (!rows.empty()) {
@@ -152,7 +153,7 @@ void DatasetWriter::commit() {
     my.check_count("labels", my.labels.size());
     my.check_count("ids", my.ids.size());
     if (my.layout.rows >= 0 && my.rows != my.layout.rows)
-        throw Error(Fault::run, quoted(my.target.path()) + " got " + std::to_string(my.rows) +
+        throw Error(Fault::run, in_quotes(my.target.path()) + " got " + std::to_string(my.rows) +
                                     " of " + std::to_string(my.layout.rows) + " rows");
     if (my.rows % check_rows != 0) my.close_block();
     {

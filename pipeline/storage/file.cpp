@@ -16,7 +16,7 @@ namespace {
 
 [[noreturn]] void fail_write(const std::filesystem::path& path, int error) {
     const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-    throw Error(Fault::run, "cannot write " + quoted(path) + ": " + system_text(error),
+    throw Error(Fault::run, "cannot write " + in_quotes(path) + ": " + system_text(error),
                 full ? "free some space, or write to another place" : "check the disk");
 }
 
@@ -27,7 +27,7 @@ void Descriptor::close() noexcept {
     number_ = -1;
 }
 
-std::string quoted(const std::filesystem::path& path) {
+std::string in_quotes(const std::filesystem::path& path) {
     return "\"" + path.string() + "\"";
 }
 
@@ -43,11 +43,12 @@ Descriptor open_to_read(const std::filesystem::path& path) {
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file)
         throw Error(
-            Fault::input, "cannot open " + quoted(path) + ": " + system_text(errno),
+            Fault::input, "cannot open " + in_quotes(path) + ": " + system_text(errno),
             errno == ENOENT ? "check the spelling and the folder" : "check its permissions");
     struct stat status {};
     if (::fstat(file.number(), &status) != 0 || S_ISDIR(status.st_mode))
-        throw Error(Fault::input, quoted(path) + " is a folder, not a file", "name a file in it");
+        throw Error(Fault::input, in_quotes(path) + " is a folder, not a file",
+                    "name a file in it");
     return file;
 }
 
@@ -55,7 +56,7 @@ Descriptor open_to_write(const std::filesystem::path& path) {
     Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!file)
         throw Error(Fault::usage,
-                    "cannot open " + quoted(path) + " for writing: " + system_text(errno),
+                    "cannot open " + in_quotes(path) + " for writing: " + system_text(errno),
                     "check its permissions, or write to another place");
     return file;
 }
@@ -63,7 +64,7 @@ Descriptor open_to_write(const std::filesystem::path& path) {
 std::uint64_t file_bytes(int file, const std::filesystem::path& path) {
     struct stat status {};
     if (::fstat(file, &status) != 0)
-        throw Error(Fault::run, "cannot look at " + quoted(path) + ": " + system_text(errno),
+        throw Error(Fault::run, "cannot look at " + in_quotes(path) + ": " + system_text(errno),
                     "check the disk");
     return static_cast<std::uint64_t>(status.st_size);
 }
@@ -75,12 +76,13 @@ void read_at(int file, void* to, std::size_t bytes, std::uint64_t offset,
         const ssize_t got = ::pread(file, place, bytes, static_cast<off_t>(offset));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
-            throw Error(Fault::run, "cannot read " + quoted(path) + ": " + system_text(errno),
+            throw Error(Fault::run, "cannot read " + in_quotes(path) + ": " + system_text(errno),
                         "check the disk");
         if (got == 0)
             throw Error(Fault::input,
-                        quoted(path) + " is truncated: it ends at byte " + std::to_string(offset) +
-                            ", " + std::to_string(bytes) + " bytes are missing",
+                        in_quotes(path) + " is truncated: it ends at byte " +
+                            std::to_string(offset) + ", " + std::to_string(bytes) +
+                            " bytes are missing",
                         "copy or make it again");
         place += got;
         bytes -= static_cast<std::size_t>(got);

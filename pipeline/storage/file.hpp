@@ -33,7 +33,7 @@ private:
     int number_ = -1;
 };
 
-std::string quoted(const std::filesystem::path& path);
+std::string in_quotes(const std::filesystem::path& path);
 std::string system_text(int error);  // "no space left on device"
 
 // Fault::input: missing, a folder, not readable, being written by someone else.

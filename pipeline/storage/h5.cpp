@@ -50,7 +50,7 @@ std::string library_text() {
 
 void fail_read(const std::filesystem::path& path, const std::string& what) {
     const std::string why = library_text();
-    throw Error(Fault::input, quoted(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
+    throw Error(Fault::input, in_quotes(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
                 "the file may be damaged: copy or make it again");
 }
 
@@ -58,7 +58,7 @@ void fail_write(const std::filesystem::path& path, const std::string& what) {
     const std::string why = library_text();
     throw Error(
         Fault::run,
-        "cannot write " + quoted(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
+        "cannot write " + in_quotes(path) + ": " + what + (why.empty() ? "" : " (" + why + ")"),
         "check the disk and its free space");
 }
 
@@ -74,7 +74,7 @@ hid_t write_ok(hid_t id, const std::filesystem::path& path, const std::string& w
 
 Handle open(const std::filesystem::path& path) {
     if (!is_hdf5(path))
-        throw Error(Fault::input, quoted(path) + " is not an HDF5 file, or its start is damaged",
+        throw Error(Fault::input, in_quotes(path) + " is not an HDF5 file, or its start is damaged",
                     "name an HDF5 or netCDF-4 file");
     const Handle list(H5Pcreate(H5P_FILE_ACCESS));
     H5Pset_file_locking(list, true, true);
@@ -136,7 +136,7 @@ void check_version(hid_t file, const std::filesystem::path& path) {
     const std::optional<double> found = number(get(file, "format_version"));
     if (found && *found > static_cast<double>(format_version))
         throw Error(Fault::input,
-                    quoted(path) + " is a " + format + " of version " +
+                    in_quotes(path) + " is a " + format + " of version " +
                         std::to_string(static_cast<std::int64_t>(*found)) + "; narrows " +
                         std::string(version) + " reads versions up to " +
                         std::to_string(format_version),

@@ -31,7 +31,7 @@ std::uint64_t check_of(const Block& block) {
 }
 
 [[noreturn]] void damaged(const std::filesystem::path& path, const std::string& what) {
-    throw Error(Fault::input, quoted(path) + " is damaged: " + what,
+    throw Error(Fault::input, in_quotes(path) + " is damaged: " + what,
                 "take an earlier checkpoint or another copy");
 }
 
@@ -50,14 +50,15 @@ Header verify_header(int file, const std::filesystem::path& path) {
     Block block{};
     read_at(file, &block, sizeof block, 0, path);
     if (std::memcmp(block.magic, magic, sizeof magic) != 0)
-        throw Error(Fault::input,
-                    quoted(path) + " is no narrows model or checkpoint, or its header is damaged",
-                    "name a file that narrows train wrote");
+        throw Error(
+            Fault::input,
+            in_quotes(path) + " is no narrows model or checkpoint, or its header is damaged",
+            "name a file that narrows train wrote");
     if (block.check != check_of(block))
         damaged(path, "its header (bytes 0-511) fails its checksum");
     if (block.version > header_version)
         throw Error(Fault::input,
-                    quoted(path) + " has a header of version " + std::to_string(block.version) +
+                    in_quotes(path) + " has a header of version " + std::to_string(block.version) +
                         "; narrows " + std::string(version) + " reads versions up to " +
                         std::to_string(header_version),
                     "use a newer narrows");

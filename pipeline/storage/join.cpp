@@ -23,7 +23,7 @@ std::int64_t integer(const Opened& part, const std::string& name) {
     const Attribute* value = find(part.info.attributes, name);
     const auto* number = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
     if (number == nullptr)
-        throw Error(Fault::input, quoted(part.path) + " is no part: it does not say its " + name,
+        throw Error(Fault::input, in_quotes(part.path) + " is no part: it does not say its " + name,
                     "parts are made by --part i/n");
     return *number;
 }
@@ -32,7 +32,7 @@ Opened open_part(const fs::path& path) {
     Opened part{path, look(path)};
     if (part.info.format != "narrows-codes" && part.info.format != "narrows-scores")
         throw Error(Fault::input,
-                    quoted(path) + " holds neither codes nor scores, but is " +
+                    in_quotes(path) + " holds neither codes nor scores, but is " +
                         (part.info.format.empty() ? "of no narrows format" : part.info.format),
                     "join takes what encode --part and score --part wrote");
     part.number = integer(part, "part");
@@ -48,15 +48,16 @@ Opened open_part(const fs::path& path) {
 
 std::string name_of(const Opened& part) {
     return "part " + std::to_string(part.number) + " of " + std::to_string(part.count) + ", " +
-           quoted(part.path) + ",";
+           in_quotes(part.path) + ",";
 }
 
 // Of one run: the same model, data, seed and settings.
 void check_same_run(const Opened& first, const Opened& other) {
     const auto refuse = [&](const std::string& what) {
-        throw Error(Fault::input,
-                    name_of(other) + " is of another run than " + quoted(first.path) + ": " + what,
-                    "join the parts of one run, made with the same options but --part");
+        throw Error(
+            Fault::input,
+            name_of(other) + " is of another run than " + in_quotes(first.path) + ": " + what,
+            "join the parts of one run, made with the same options but --part");
     };
     if (first.count != other.count || first.all_rows != other.all_rows)
         refuse("it is one of " + std::to_string(other.count) + " parts of " +
@@ -107,7 +108,7 @@ std::vector<Opened> open_all(std::span<const fs::path> files) {
         const auto [there, fresh] = by_number.try_emplace(part.number, part);
         if (!fresh)
             throw Error(Fault::input,
-                        name_of(part) + " is there twice, also as " + quoted(there->second.path),
+                        name_of(part) + " is there twice, also as " + in_quotes(there->second.path),
                         "name each part once");
     }
     std::vector<Opened> parts;
@@ -121,7 +122,7 @@ std::vector<Opened> open_all(std::span<const fs::path> files) {
                     "of " + std::to_string(parts[0].count) + " parts these are missing: " + missing,
                     "make them with --part, or name them too");
     if (parts[0].info.arrays.empty())
-        throw Error(Fault::input, quoted(parts[0].path) + " has no datasets", "make it again");
+        throw Error(Fault::input, in_quotes(parts[0].path) + " has no datasets", "make it again");
     return parts;
 }
 
@@ -132,7 +133,7 @@ std::vector<fs::path> files_of(std::span<const fs::path> named, const fs::path& 
         std::error_code ignored;
         if (!fs::is_directory(path, ignored)) {
             if (fs::equivalent(path, to, ignored))
-                throw Error(Fault::usage, "output " + quoted(to) + " is also an input",
+                throw Error(Fault::usage, "output " + in_quotes(to) + " is also an input",
                             "write to another file");
             files.push_back(path);
             continue;
@@ -142,7 +143,7 @@ std::vector<fs::path> files_of(std::span<const fs::path> named, const fs::path& 
             if (entry.path().extension() == ".h5" && !fs::equivalent(entry.path(), to, ignored))
                 files.push_back(entry.path());
         if (files.size() == before)
-            throw Error(Fault::input, "there is no .h5 file in the folder " + quoted(path),
+            throw Error(Fault::input, "there is no .h5 file in the folder " + in_quotes(path),
                         "name the folder that --part wrote to");
         std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
     }

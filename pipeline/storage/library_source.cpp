@@ -125,7 +125,7 @@ bool find_chunks(hid_t file, hid_t dataset, hid_t list, const fs::path& path, Ar
 // ------------------------------------------------------- what files of strangers must not do
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& what, const std::string& hint) {
-    throw Error(Fault::input, quoted(path) + ": " + what, hint);
+    throw Error(Fault::input, in_quotes(path) + ": " + what, hint);
 }
 
 void check_foreign(const fs::path& path, hid_t list, const ArrayLayout& layout) {
@@ -184,7 +184,7 @@ public:
                                                         : H5I_INVALID_HID);
         if (!object.valid() || H5Iget_type(object) != H5I_DATASET) {
             H5Eclear2(H5E_DEFAULT);
-            throw Error(Fault::input, quoted(path_) + " has no dataset " + name,
+            throw Error(Fault::input, in_quotes(path_) + " has no dataset " + name,
                         "narrows info lists what is there");
         }
         const std::optional<ArrayInfo> info = describe_array(object, name);
@@ -297,7 +297,7 @@ void check_layout(const ArrayLayout& layout, std::uint64_t file_bytes, const fs:
     if (layout.kind == ArrayLayout::Kind::contiguous && bytes > 0 &&
         (layout.offset > file_bytes || bytes > static_cast<Wide>(file_bytes - layout.offset)))
         throw Error(Fault::input,
-                    quoted(path) + " is truncated: " + info.path + " ends at byte " +
+                    in_quotes(path) + " is truncated: " + info.path + " ends at byte " +
                         std::to_string(layout.offset + static_cast<std::uint64_t>(bytes)) +
                         ", the file at " + std::to_string(file_bytes),
                     "copy or make it again");

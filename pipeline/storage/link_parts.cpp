@@ -22,7 +22,7 @@ std::vector<Shard> describe(const std::vector<OpenedPart>& parts, const fs::path
         const fs::path name = fs::weakly_canonical(part.path, ignored).lexically_relative(folder);
         if (name.empty() || *name.begin() == "..")
             throw Error(Fault::usage,
-                        quoted(part.path) + " does not lie in the folder of " + quoted(to) +
+                        in_quotes(part.path) + " does not lie in the folder of " + in_quotes(to) +
                             " or below it: the link would break when they are moved",
                         "put the output beside the parts, or copy them into it: --copy");
         const Descriptor file = open_to_read(part.path);
@@ -174,8 +174,8 @@ void check_links(const fs::path& temporary, const std::vector<OpenedPart>& parts
                 ends.rows[static_cast<std::size_t>(wrong - found.begin()) / bytes];
             const auto part = std::find_if(here.rbegin(), here.rend(),
                                            [&](const OpenedPart& p) { return p.first_row <= row; });
-            h5::fail_write(path, array.path + " does not show the rows of " + quoted(part->path) +
-                                     " through HDF5");
+            h5::fail_write(path, array.path + " does not show the rows of " +
+                                     in_quotes(part->path) + " through HDF5");
         }
     }
 }

@@ -110,7 +110,7 @@ herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out) {
         }
         if (!first_visit(object, walk)) return 0;
         if (walk.seen.size() > most_objects)
-            throw Error(Fault::input, quoted(walk.path) + " has more than 100000 objects",
+            throw Error(Fault::input, in_quotes(walk.path) + " has more than 100000 objects",
                         "name the dataset: FILE:/dataset");
         look_at(object, walk.prefix + "/" + name, walk);
         return walk.failure ? 1 : 0;
@@ -190,7 +190,7 @@ void check_usable(hid_t file, const std::filesystem::path& path) {
         if (slots[slot] == ~slots[slot + 1]) rows = std::max(rows, slots[slot]);
     throw Error(
         Fault::input,
-        quoted(path) + " is not complete: " + std::to_string(rows) + " rows are written so far",
+        in_quotes(path) + " is not complete: " + std::to_string(rows) + " rows are written so far",
         "finish it with --resume, or make it again");
 }
 

@@ -33,7 +33,7 @@ std::vector<T> column(const fs::path& file, const ArrayReader& reader, Numeric t
     const bool fits = info.numeric && info.type == type && info.shape.rank() >= 1 &&
                       info.shape[0] == rows && info.shape.elements() == rows * width;
     if (!fits)
-        throw Error(Fault::input, quoted(file) + ": " + info.path + " is no list of parts",
+        throw Error(Fault::input, in_quotes(file) + ": " + info.path + " is no list of parts",
                     "join the parts again");
     std::vector<T> out(static_cast<std::size_t>(rows * width));
     reader.read(0, rows, reinterpret_cast<std::byte*>(out.data()));
@@ -72,7 +72,7 @@ std::vector<Shard> shards_of(const ArrayFile& file) {
     const std::unique_ptr<ArrayReader> names = open("name");
     const Shape& shape = names->info().shape;
     if (names->info().numeric || shape.rank() != 1 || shape[0] < 1 || shape[0] > most)
-        throw Error(Fault::input, quoted(file.path()) + ": /shards/name is no list of parts",
+        throw Error(Fault::input, in_quotes(file.path()) + ": /shards/name is no list of parts",
                     "join the parts again");
     const std::int64_t count = shape[0];
     const std::vector<std::string> texts = names->read_text(0, count);
@@ -84,8 +84,8 @@ std::vector<Shard> shards_of(const ArrayFile& file) {
         shards.push_back({texts[i], rows[i], bytes[i], hashes[2 * i], hashes[2 * i + 1]});
         if (!stays_inside(texts[i]) || rows[i] < 0)
             throw Error(Fault::input,
-                        quoted(file.path()) + " is refused: its part " +
-                            quoted(fs::path(texts[i])) + " is outside of its folder",
+                        in_quotes(file.path()) + " is refused: its part " +
+                            in_quotes(fs::path(texts[i])) + " is outside of its folder",
                         "join the parts again");
     }
     return shards;
@@ -96,13 +96,14 @@ fs::path path_of(const Shard& shard, const fs::path& joined) {
     std::error_code missing;
     const std::uintmax_t bytes = fs::file_size(path, missing);
     if (missing)
-        throw Error(Fault::input,
-                    quoted(joined) + " is joined from parts, and " + quoted(path) + " is missing",
-                    "keep the parts where they were joined, or make one file: narrows join --copy");
+        throw Error(
+            Fault::input,
+            in_quotes(joined) + " is joined from parts, and " + in_quotes(path) + " is missing",
+            "keep the parts where they were joined, or make one file: narrows join --copy");
     if (bytes != shard.bytes)
         throw Error(Fault::input,
-                    quoted(path) + " has " + std::to_string(bytes) + " bytes, it had " +
-                        std::to_string(shard.bytes) + " when " + quoted(joined) + " was joined",
+                    in_quotes(path) + " has " + std::to_string(bytes) + " bytes, it had " +
+                        std::to_string(shard.bytes) + " when " + in_quotes(joined) + " was joined",
                     "join the parts again");
     return path;
 }
@@ -131,7 +132,8 @@ std::vector<fs::path> parts_behind(const fs::path& path) {
 PartsReader::Seen PartsReader::see(const ArrayFile& file) {
     struct stat status {};
     if (::fstat(file.file_->number(), &status) != 0)
-        throw Error(Fault::run, "cannot look at " + quoted(file.path()) + ": " + system_text(errno),
+        throw Error(Fault::run,
+                    "cannot look at " + in_quotes(file.path()) + ": " + system_text(errno),
                     "check its disk");
     return {status.st_dev, status.st_ino, status.st_mtim};
 }
@@ -151,7 +153,7 @@ PartsReader::PartsReader(const ArrayFile& file, ArrayInfo info)
                           there.shape == info_.shape.sample().with_batch(shard.rows);
         if (!fits)
             throw Error(Fault::input,
-                        quoted(path) + ": " + info_.path + " is not what " + quoted(path_) +
+                        in_quotes(path) + ": " + info_.path + " is not what " + in_quotes(path_) +
                             " was joined from",
                         "join the parts again");
         starts_.push_back(start);
@@ -162,7 +164,7 @@ PartsReader::PartsReader(const ArrayFile& file, ArrayInfo info)
     }
     if (start != rows())
         throw Error(Fault::input,
-                    quoted(path_) + ": its parts have " + std::to_string(start) + " rows, " +
+                    in_quotes(path_) + ": its parts have " + std::to_string(start) + " rows, " +
                         info_.path + " has " + std::to_string(rows()),
                     "join the parts again");
 }
@@ -174,7 +176,7 @@ void PartsReader::check_same_run(const ArrayFile& part, const Attributes& whole,
                                  std::int64_t first_row) const {
     const auto refuse = [&](const std::string& name) {
         throw Error(Fault::input,
-                    quoted(part.path()) + " is not what " + quoted(path_) +
+                    in_quotes(part.path()) + " is not what " + in_quotes(path_) +
                         " was joined from: its " + name + " is another one",
                     "join the parts of one run again");
     };
@@ -195,7 +197,7 @@ PartsReader::Reader PartsReader::open_again(std::size_t number) const {
     const Seen now = see(file), then = seen_[number];
     if (now.device != then.device || now.number != then.number ||
         now.changed.tv_sec != then.changed.tv_sec || now.changed.tv_nsec != then.changed.tv_nsec)
-        throw Error(Fault::input, quoted(path) + " was changed while it was read",
+        throw Error(Fault::input, in_quotes(path) + " was changed while it was read",
                     "leave the parts alone, and start again");
     return file.open_here(info_.path);
 }

@@ -41,7 +41,7 @@ fs::path probe_program() {
         if (fs::exists(place / "narrows-probe", ignored)) return place / "narrows-probe";
     throw Error(Fault::run,
                 "the program that reads foreign HDF5 files, narrows-probe, is not in " +
-                    quoted(here / "narrows"),
+                    in_quotes(here / "narrows"),
                 "install narrows again; --trust reads files in this process");
 }
 
@@ -136,7 +136,7 @@ private:
     [[noreturn]] void cannot_start(int error) const {
         throw Error(
             Fault::run,
-            "cannot start the process that reads " + quoted(path_) + ": " + system_text(error),
+            "cannot start the process that reads " + in_quotes(path_) + ": " + system_text(error),
             "check the limits of processes and open files");
     }
 
@@ -172,13 +172,13 @@ private:
         refuse_dead();
     }
     [[noreturn]] void refuse_dead() const {
-        throw Error(Fault::input, quoted(path_) + " is refused: " + dead_,
+        throw Error(Fault::input, in_quotes(path_) + " is refused: " + dead_,
                     "it is damaged, or made to do harm; --trust reads it in this process");
     }
 
     void send(const Message& question) {
         if (owner_ != ::getpid())
-            throw Error(Fault::run, quoted(path_) + " was opened by another process",
+            throw Error(Fault::run, in_quotes(path_) + " was opened by another process",
                         "open it after the fork");
         if (!dead_.empty()) refuse_dead();
         const std::uint64_t bytes = question.bytes().size();

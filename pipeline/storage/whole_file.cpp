@@ -88,7 +88,7 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
                      if (hash == Hash128{hashes[2 * block], hashes[2 * block + 1]})
                          ++report.checksums;
                      else
-                         problem(quoted(file.path()) + " is damaged: " + info.path + ", rows " +
+                         problem(in_quotes(file.path()) + " is damaged: " + info.path + ", rows " +
                                  std::to_string(first + at) + " to " +
                                  std::to_string(first + at + here - 1) + " fail their checksum");
                  }
@@ -103,8 +103,8 @@ void check_shards(const ArrayFile& file, FileCheck& report) {
             if (hash == Hash128{shard.low, shard.high})
                 ++report.checksums;
             else
-                report.problems.push_back(quoted(path) + " was changed after " +
-                                          quoted(file.path()) + " was joined from it");
+                report.problems.push_back(in_quotes(path) + " was changed after " +
+                                          in_quotes(file.path()) + " was joined from it");
         }
     } catch (const Error& error) {
         report.problems.push_back(error.what());
@@ -131,9 +131,10 @@ void repack(const fs::path& from, const fs::path& to) {
     FileInfo info = source.look();
     without_shards(info);
     if (info.format == "narrows-model" || info.format == "narrows-checkpoint")
-        throw Error(Fault::usage,
-                    quoted(from) + " is a " + info.format + ": its checksum is of the whole file",
-                    "copy it as it is");
+        throw Error(
+            Fault::usage,
+            in_quotes(from) + " is a " + info.format + ": its checksum is of the whole file",
+            "copy it as it is");
     RestoredWriter out(to, info);
     std::vector<std::byte> bytes;
     for (std::size_t number = 0; number < info.arrays.size(); ++number) {

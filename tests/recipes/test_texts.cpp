@@ -116,6 +116,18 @@ TEST_CASE("the convolutional preset's decoder ends at the size of every image an
             describe({size});
         }
     }
+    options.hidden.reset();
+    options.latent = 32;
+    CHECK(describe({28, 28}) ==
+          "[28, 28] -> conv 16 k3 relu -> max_pool 2 -> conv 8 k3 relu -> max_pool 2 -> "
+          "conv 8 k3 relu -> max_pool 2 -> flatten -> dense 32 | dense 128 relu -> "
+          "reshape [4, 4, 8] -> conv 8 k3 relu -> upsample 2 -> conv 8 k3 relu -> "
+          "upsample 2 -> conv 16 k3 relu -> upsample 2 -> conv 1 k3 sigmoid");
+    describe({41, 3});
+    describe({50});
+    options.codebook = "16";
+    CHECK_THROWS_AS(describe({28, 28}), Error);
+    options.codebook.clear();
     options.tied = true;
     CHECK(describe({27, 13, 2}).find("(tied)") != std::string::npos);
 }

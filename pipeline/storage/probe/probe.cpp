@@ -135,7 +135,7 @@ private:
         }
         if (row > largest_row || chunk > largest_row)
             throw Error(Fault::input,
-                        storage::quoted(std::filesystem::path(shown_)) + ": rows or chunks of " +
+                        storage::in_quotes(std::filesystem::path(shown_)) + ": rows or chunks of " +
                             layout.info.path + " are larger than 256 MB",
                         "h5repack makes smaller chunks; --trust reads them as they are");
         limit_memory(base_, layout_memory + (64u << 20) + 2 * row + 4 * chunk);

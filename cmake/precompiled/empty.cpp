@@ -1,0 +1,2 @@
+// The owner of a precompiled header needs a source.
+int main() {}

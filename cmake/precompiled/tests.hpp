@@ -1,0 +1,3 @@
+// Precompiled for the tests.
+#include "cmake/precompiled/std.hpp"
+#include "tests/catch.hpp"
