@@ -18,8 +18,8 @@ if(NARROWS_FUZZ)  # with clang: coverage for libFuzzer, in everything that its t
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# A clean build in half of the time: headers of others are precompiled, sources of the command
-# and its tests compiled six at a time. All build without too: so where warnings are errors, and behind
+# A clean build in half of the time: headers of others are precompiled, many sources compiled six
+# at a time. All build without too: so where warnings are errors, and behind
 # ccache, which would store little.
 set(quick ON)
 if(NARROWS_STRICT OR CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
@@ -60,13 +60,14 @@ endfunction()
 function(narrows_unite target)
     if(NARROWS_QUICK_BUILD)
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-        target_compile_options(${target} PRIVATE -Wno-shadow)  # of another source's names
+        target_compile_options(${target} PRIVATE -Wno-shadow  # of another source's names
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     endif()
 endfunction()
 
-# narrows_room(NAME LIBRARIES ...): the sources of the current folder as one object library.
+# narrows_room(NAME [UNITE] LIBRARIES ...): the sources of the current folder as one object library.
 function(narrows_room name)
-    cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+    cmake_parse_arguments(ARG "UNITE" "" "LIBRARIES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     add_library(narrows_room_${name} OBJECT ${sources})
     target_include_directories(narrows_room_${name} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -75,6 +76,9 @@ function(narrows_room name)
         narrows_precompile(narrows_room_${name} tensors)
     elseif(fmt::fmt IN_LIST ARG_LIBRARIES)
         narrows_precompile(narrows_room_${name} std)
+    endif()
+    if(ARG_UNITE)
+        narrows_unite(narrows_room_${name})
     endif()
 endfunction()
 
@@ -102,6 +106,7 @@ function(narrows_plugin name)
     target_link_libraries(narrows_plugin_${name} PRIVATE narrows_flags narrows_node ${ARG_LIBRARIES})
     if(fmt::fmt IN_LIST ARG_LIBRARIES)
         narrows_precompile(narrows_plugin_${name} tensors)
+        narrows_unite(narrows_plugin_${name})
     endif()
     set_target_properties(narrows_plugin_${name} PROPERTIES
         PREFIX "" OUTPUT_NAME narrows_${name}

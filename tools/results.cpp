@@ -70,8 +70,8 @@ std::string text_value(const Results::Item& item) {
         item);
 }
 
-std::string dump(const ordered_json& json) {
-    return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+std::string dump(const ordered_json& values) {
+    return values.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

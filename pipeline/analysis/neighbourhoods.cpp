@@ -10,7 +10,7 @@
 namespace narrows::analysis {
 namespace {
 
-constexpr std::size_t query_block = 32, reference_block = 2048;
+constexpr std::size_t count_block = 32, distance_block = 2048;
 constexpr std::size_t few_columns = 8;  // so many are subtracted one by one, in doubles
 
 // Sum over samples of (rank - k) of those neighbours in `shown` that are none in `true_ones`, by
@@ -24,10 +24,10 @@ public:
         const std::vector<double> mean = column_means(space, loop);
         centred_.resize(space.rows * space.columns);
         norms_.resize(space.rows);
-        const std::size_t tasks = (space.rows + query_block - 1) / query_block;
+        const std::size_t tasks = (space.rows + count_block - 1) / count_block;
         loop.each(tasks, [&](std::size_t task) {
-            const std::size_t last = std::min((task + 1) * query_block, space.rows);
-            for (std::size_t r = task * query_block; r < last; ++r) {
+            const std::size_t last = std::min((task + 1) * count_block, space.rows);
+            for (std::size_t r = task * count_block; r < last; ++r) {
                 float* row = centred_.data() + r * space.columns;
                 for (std::size_t j = 0; j < space.columns; ++j)
                     row[j] = space.row(r)[j] - static_cast<float>(mean[j]);
@@ -40,13 +40,13 @@ public:
         std::vector<std::uint64_t> excess(space_.rows, 0);
         if (!centred_.empty())
             panels_.resize(
-                simd::panels_size(space_.columns, std::min(reference_block, space_.rows)));
-        const std::size_t tasks = (space_.rows + query_block - 1) / query_block;
+                simd::panels_size(space_.columns, std::min(distance_block, space_.rows)));
+        const std::size_t tasks = (space_.rows + count_block - 1) / count_block;
         // Nearer rows of each shown neighbour, counted block after block.
         nearer_.assign(shown_.index.size(), 0);
         bounds_.assign(shown_.index.size(), 0.0);
-        for (std::size_t first = 0; first < space_.rows; first += reference_block) {
-            const std::size_t rows = std::min(reference_block, space_.rows - first);
+        for (std::size_t first = 0; first < space_.rows; first += distance_block) {
+            const std::size_t rows = std::min(distance_block, space_.rows - first);
             if (!centred_.empty()) pack(first, rows);
             loop_.each(tasks, [&](std::size_t task) { count(task, first, rows); });
         }
@@ -99,8 +99,8 @@ private:
     }
 
     void count(std::size_t task, std::size_t first, std::size_t rows) {
-        const std::size_t from = task * query_block, d = space_.columns;
-        const std::size_t queries = std::min(query_block, space_.rows - from);
+        const std::size_t from = task * count_block, d = space_.columns;
+        const std::size_t queries = std::min(count_block, space_.rows - from);
         if (centred_.empty()) {
             std::vector<double> scores(rows);
             for (std::size_t q = from; q < from + queries; ++q) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t reference_block = 2048;
 constexpr std::size_t query_block = 64;
-constexpr std::size_t spare = 8;  // candidates beyond k
+constexpr std::size_t spare_candidates = 8;  // candidates beyond k
 
 // (score, row), the heap's top is the worst kept: the pair's order is ties to the lower row.
 using Candidate = std::pair<double, std::int64_t>;
@@ -35,7 +35,7 @@ public:
         : reference_(reference),
           queries_(queries),
           k_(k),
-          capacity_(k + spare),
+          capacity_(k + spare_candidates),
           leave_out_self_(leave_out_self),
           loop_(loop),
           heaps_(queries.rows * capacity_),

@@ -15,9 +15,9 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr std::size_t exact_features = 2048;
-constexpr std::size_t spare = 10;
+constexpr std::size_t spare_directions = 10;
 constexpr int rounds = 8;  // of subspace iteration
-constexpr std::size_t task_rows = 256;
+constexpr std::size_t pca_task_rows = 256;
 
 // c = a * b, a: [rows, depth] double row-major times b [depth, n]; rows are tasks.
 RowMajor times(const std::vector<double>& a, const RowMajor& b, const Loop& loop) {
@@ -43,7 +43,7 @@ void orthonormalise(RowMajor& q) {
 // The dominant directions of a large scatter matrix; columns of the result, with their values.
 void dominant(const std::vector<double>& a, std::size_t d, std::size_t count, const Loop& loop,
               Eigen::VectorXd& values, Eigen::MatrixXd& vectors) {
-    const std::size_t width = std::min(d, count + spare);
+    const std::size_t width = std::min(d, count + spare_directions);
     RowMajor q(static_cast<Eigen::Index>(d), static_cast<Eigen::Index>(width));
     for (std::size_t i = 0; i < d; ++i)
         for (std::size_t j = 0; j < width; ++j)
@@ -106,9 +106,9 @@ void project(const Pca& pca, const Matrix& x, float* out, const Loop& loop) {
     std::vector<float> panels(simd::panels_size(d, n));
     simd::pack_transposed(pca.components.data(), n, d, panels.data());
     const std::vector<float> ones(d, 1.0f);
-    loop.each((x.rows + task_rows - 1) / task_rows, [&](std::size_t task) {
-        const std::size_t first = task * task_rows;
-        const std::size_t rows = std::min(task_rows, x.rows - first);
+    loop.each((x.rows + pca_task_rows - 1) / pca_task_rows, [&](std::size_t task) {
+        const std::size_t first = task * pca_task_rows;
+        const std::size_t rows = std::min(pca_task_rows, x.rows - first);
         std::vector<float> centred(x.row(first), x.row(first) + rows * d);
         simd::kernels().affine(centred.data(), pca.mean.data(), ones.data(), d, rows,
                                centred.data());

@@ -8,7 +8,7 @@ namespace narrows::analysis {
 namespace {
 
 constexpr std::size_t group_columns = 64;
-constexpr std::size_t task_rows = 1024;
+constexpr std::size_t ridge_task_rows = 1024;
 
 }  // namespace
 
@@ -45,8 +45,9 @@ std::vector<Ridge> fit_ridge(const Matrix& x, std::span<const double> y,
 
 std::vector<double> predict(const Ridge& fit, const Matrix& x, const Loop& loop) {
     std::vector<double> out(x.rows);
-    loop.each((x.rows + task_rows - 1) / task_rows, [&](std::size_t task) {
-        for (std::size_t r = task * task_rows; r < std::min((task + 1) * task_rows, x.rows); ++r) {
+    loop.each((x.rows + ridge_task_rows - 1) / ridge_task_rows, [&](std::size_t task) {
+        for (std::size_t r = task * ridge_task_rows;
+             r < std::min((task + 1) * ridge_task_rows, x.rows); ++r) {
             double sum = fit.offset;
             for (std::size_t j = 0; j < x.columns; ++j)
                 sum += (double{x.row(r)[j]} - fit.mean[j]) * fit.weights[j];

@@ -13,7 +13,7 @@ namespace narrows::codec {
 
 namespace {
 
-constexpr std::size_t fewest_chunks = 3, most_chunks = 64;  // that are looked at
+constexpr std::size_t fewest_chunks = 3, most_looked_at = 64;  // that are looked at
 constexpr std::int64_t sample_values = 300'000;  // of a chunk: enough to tell ways of coding apart
 constexpr std::size_t fit_bytes = 48u << 20;     // of sample values in double
 
@@ -274,7 +274,7 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
         static_cast<std::size_t>(source.chunk_rows * (source.shape.elements() / rows));
     const std::size_t looked_at =
         std::clamp(static_cast<std::size_t>(sample_values) / std::max<std::size_t>(1, chunk_values),
-                   fewest_chunks, most_chunks);
+                   fewest_chunks, most_looked_at);
     for (std::size_t i = 0; i < looked_at; ++i) {
         const std::int64_t place =
             (chunks - 1) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(looked_at - 1);

@@ -13,7 +13,7 @@ using layers::Axis;
 using layers::Windows;
 using model::NamedValues;
 
-const Value& setting(const LayerSource& source, std::string_view name) {
+const Value& setting_of(const LayerSource& source, std::string_view name) {
     for (const Factory::Complete& setting : source.settings)
         if (setting.name == name) return setting.value;
     throw std::logic_error("layer " + source.spec.type + " has no setting " + std::string(name));
@@ -71,7 +71,8 @@ Wire with_activation(GraphWriter& graph, const Wire& x, const std::string& name,
 }
 
 Wire with_own_activation(GraphWriter& graph, const Wire& x, const LayerSource& source) {
-    return with_activation(graph, x, setting(source, "act").text, setting(source, "alpha").number);
+    return with_activation(graph, x, setting_of(source, "act").text,
+                           setting_of(source, "alpha").number);
 }
 
 Wire dense(GraphWriter& graph, const Weights& weights, const LayerSource& source, const Wire& x) {
@@ -161,9 +162,9 @@ Wire pooling(GraphWriter& graph, const LayerSource& source, const Wire& x,
 
 // Whole copies, then what `size` cuts off the end.
 Wire upsample(GraphWriter& graph, const LayerSource& source, const Wire& x) {
-    const std::vector<double>& factor = setting(source, "factor").numbers;
+    const std::vector<double>& factor = setting_of(source, "factor").numbers;
     const bool image =
-        x.shape.rank() == 3 || factor.size() == 2 || setting(source, "size").numbers.size() == 2;
+        x.shape.rank() == 3 || factor.size() == 2 || setting_of(source, "size").numbers.size() == 2;
     const std::size_t axes = image ? 2 : 1;
     const Wire from = graph.spatial(x, axes);
     std::vector<float> scales{1, 1};
@@ -199,7 +200,7 @@ Wire batch_norm(GraphWriter& graph, const Weights& weights, const LayerSource& s
     for (const char* part : {".gain", ".shift", ".running_mean", ".running_variance"})
         inputs.push_back(constant(graph, weights, source.name + part));
     NodeWriter node = graph.node("BatchNormalization", inputs);
-    node.number("epsilon", static_cast<float>(setting(source, "epsilon").number));
+    node.number("epsilon", static_cast<float>(setting_of(source, "epsilon").number));
     return {node.output(), from.shape, from.channels_first};
 }
 
@@ -210,7 +211,7 @@ Wire layer_norm(GraphWriter& graph, const Weights& weights, const LayerSource& s
                                  {from.name, constant(graph, weights, source.name + ".gain"),
                                   constant(graph, weights, source.name + ".shift")});
     node.integer("axis", -1)
-        .number("epsilon", static_cast<float>(setting(source, "epsilon").number));
+        .number("epsilon", static_cast<float>(setting_of(source, "epsilon").number));
     return {node.output(), from.shape};
 }
 
@@ -219,7 +220,7 @@ Wire normalise(GraphWriter& graph, const Weights& weights, const LayerSource& so
                const Wire& x) {
     const NamedValues& mean = weights.get(source.name + ".mean");
     const float deviation = weights.get(source.name + ".deviation").values(0);
-    if (setting(source, "inverse").flag)
+    if (setting_of(source, "inverse").flag)
         return graph.combined("Add",
                               graph.combined("Mul", x, source.name + ".deviation", {&deviation, 1}),
                               source.name + ".mean", span(mean));
@@ -229,13 +230,13 @@ Wire normalise(GraphWriter& graph, const Weights& weights, const LayerSource& so
 }
 
 Wire centre(GraphWriter& graph, const Weights& weights, const LayerSource& source, const Wire& x) {
-    return graph.combined(setting(source, "inverse").flag ? "Add" : "Sub", x, source.name + ".bias",
-                          span(weights.get(source.owner + ".bias")));
+    return graph.combined(setting_of(source, "inverse").flag ? "Add" : "Sub", x,
+                          source.name + ".bias", span(weights.get(source.owner + ".bias")));
 }
 
 Wire top_k(GraphWriter& graph, const LayerSource& source, const Wire& x) {
     const Wire from = graph.flat(x);
-    const std::int64_t k = setting(source, "k").integer;
+    const std::int64_t k = setting_of(source, "k").integer;
     const NodeWriter largest =
         graph.node("TopK", {from.name, graph.integers({&k, 1})}, 2).integer("axis", 1);
     const std::string shape = graph.node("Shape", {from.name}).output();
@@ -317,8 +318,8 @@ Wire write_layer(GraphWriter& graph, const Weights& weights, const LayerSource& 
     if (const auto* layer = dynamic_cast<const layers::Pooling*>(&source.layer))
         return pooling(graph, source, x, *layer);
     if (type == "activation")
-        return with_activation(graph, x, setting(source, "function").text,
-                               setting(source, "alpha").number);
+        return with_activation(graph, x, setting_of(source, "function").text,
+                               setting_of(source, "alpha").number);
     if (type == "upsample") return upsample(graph, source, x);
     if (type == "flatten" || type == "reshape") return graph.reshaped(x, source.output);
     if (type == "dropout" || type == "winner_take_all") return x;  // outside training

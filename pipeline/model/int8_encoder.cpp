@@ -5,18 +5,15 @@
 
 #include "pipeline/layers/activation.hpp"
 #include "pipeline/layers/dense.hpp"
+#include "pipeline/model/whole_lines.hpp"
 
 namespace narrows::model {
 namespace {
 
-constexpr std::size_t line = 64;
 constexpr std::size_t block_rows =
     128;  // bytes of a block and a layer's weights share the L2 cache
 constexpr double most_weight = 127;
 
-std::size_t rounded(std::size_t bytes) {
-    return (bytes + line - 1) / line * line;
-}
 std::size_t padded(std::size_t columns) {
     return simd::panel_count(columns) * simd::panel_width;
 }
@@ -226,7 +223,7 @@ Int8Encoder::Int8Encoder(const Autoencoder& model, std::span<const float> x,
 }
 
 std::size_t Int8Encoder::block_bytes() const {
-    return 2 * rounded(block_rows * widest_) + rounded(block_rows * features_);
+    return 2 * whole_lines(block_rows * widest_) + whole_lines(block_rows * features_);
 }
 
 std::size_t Int8Encoder::workspace_bytes(std::size_t rows) const {
@@ -244,7 +241,7 @@ std::uint64_t Int8Encoder::bytes() const {
 void Int8Encoder::run(std::size_t rows, const std::uint8_t* u, std::byte* workspace,
                       float* z) const {
     auto* turn = reinterpret_cast<std::uint8_t*>(workspace);
-    const std::size_t buffer = rounded(block_rows * widest_);
+    const std::size_t buffer = whole_lines(block_rows * widest_);
     for (std::size_t i = 0; i < stages_.size(); ++i) {
         const Stage& stage = stages_[i];
         simd::Int8Product product;
@@ -287,7 +284,7 @@ void Int8Encoder::encode(const Loop& loop, std::size_t rows, const float* x, std
     loop.each((rows + block_rows - 1) / block_rows, [&](std::size_t block) {
         const std::size_t first = block * block_rows, count = std::min(block_rows, rows - first);
         std::byte* own = workspace + (loop.threads() > 1 ? block * block_bytes() : 0);
-        auto* u = reinterpret_cast<std::uint8_t*>(own) + 2 * rounded(block_rows * widest_);
+        auto* u = reinterpret_cast<std::uint8_t*>(own) + 2 * whole_lines(block_rows * widest_);
         simd::kernels().quantise(x + first * features_, factor_.data(), offset_.data(), features_,
                                  count, u);
         run(count, u, own, z + first * units_);

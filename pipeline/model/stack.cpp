@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "pipeline/model/autoencoder.hpp"
+#include "pipeline/model/whole_lines.hpp"
 
 namespace narrows::model {
 namespace {
@@ -12,12 +13,7 @@ void freeze(layers::Pass& pass) {
     pass.frozen = true;
 }
 
-constexpr std::size_t line = 64;  // every part of a workspace begins a cache line
 constexpr std::uint32_t layer_stride = 0x9e3779b9u;
-
-std::size_t rounded(std::size_t bytes) {
-    return (bytes + line - 1) / line * line;
-}
 
 }  // namespace
 
@@ -56,7 +52,7 @@ Stack::Layout Stack::layout(std::size_t rows, bool training, LayerRange range) c
     for (std::size_t i = range.first; i < end; ++i) {
         const std::size_t own = own_bytes(i, rows, training);
         out.scratch = std::max(out.scratch, own);
-        const std::size_t y = i + 1 < end ? rounded(rows * values(i + 1) * sizeof(float)) : 0;
+        const std::size_t y = i + 1 < end ? whole_lines(rows * values(i + 1) * sizeof(float)) : 0;
         widest = std::max(widest, y);
         at += own + 2 * y;
     }
@@ -68,7 +64,8 @@ Stack::Layout Stack::layout(std::size_t rows, bool training, LayerRange range) c
 // A layer that is frozen later works as outside training.
 std::size_t Stack::own_bytes(std::size_t i, std::size_t rows, bool training) const {
     const std::size_t bytes = layers_[i]->workspace_bytes(rows, training);
-    return rounded(training ? std::max(bytes, layers_[i]->workspace_bytes(rows, false)) : bytes);
+    return whole_lines(training ? std::max(bytes, layers_[i]->workspace_bytes(rows, false))
+                                : bytes);
 }
 
 std::size_t Stack::workspace_bytes(std::size_t max_rows, bool training) const {
@@ -105,7 +102,7 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
             if (i < first_trained_) freeze(own);
             if (!last) {
                 to = reinterpret_cast<float*>(at);
-                at += 2 * rounded(pass.rows * values(i + 1) * sizeof(float));
+                at += 2 * whole_lines(pass.rows * values(i + 1) * sizeof(float));
             }
         } else {
             own.workspace = workspace;
@@ -137,13 +134,14 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
         const bool last = i + 1 == end;
         trace.pass = pass_of(pass, i, last && skip_last_activation);
         if (i < first_trained_) freeze(trace.pass);
-        const std::size_t out = last ? 0 : rounded(pass.rows * values(i + 1) * sizeof(float));
+        const std::size_t out = last ? 0 : whole_lines(pass.rows * values(i + 1) * sizeof(float));
         at -= 2 * out;
         float* const own_y = last ? nullptr : reinterpret_cast<float*>(at);
         float* const own_dy = last ? dy : reinterpret_cast<float*>(at + out);
         at -= own_bytes(i, pass.rows, true);
         trace.pass.workspace = at;
-        const std::size_t in = i > range.first ? rounded(pass.rows * values(i) * sizeof(float)) : 0;
+        const std::size_t in =
+            i > range.first ? whole_lines(pass.rows * values(i) * sizeof(float)) : 0;
         trace.x = i > range.first ? reinterpret_cast<const float*>(at - 2 * in) : x;
         float* const down = i == range.first ? dx
                             : i > lowest     ? reinterpret_cast<float*>(at - in)

@@ -12,13 +12,13 @@ namespace {
 
 constexpr std::int64_t head_steps = 1000, all_steps = 3000;  // updates, where labels are few
 constexpr std::int64_t head_epochs = 5, all_epochs = 20;     // and epochs, where there are many
-constexpr std::int64_t most_epochs = 2000;
+constexpr std::int64_t most_classifier_epochs = 2000;
 constexpr double head_rate = 1e-3, all_rate = 1e-4;
 
 std::int64_t epochs_for(std::int64_t steps, std::int64_t least, std::int64_t rows,
                         std::int64_t batch) {
     const std::int64_t an_epoch = std::max<std::int64_t>(1, (rows + batch - 1) / batch);
-    return std::clamp((steps + an_epoch - 1) / an_epoch, least, most_epochs);
+    return std::clamp((steps + an_epoch - 1) / an_epoch, least, most_classifier_epochs);
 }
 
 // Codes have any scale: batch normalisation makes the head's rate fit all of them.

@@ -5,8 +5,6 @@
 namespace narrows::recipes {
 namespace {
 
-constexpr std::int64_t packet = 512;  // samples that keep all threads busy and fit a cache
-
 TomlText begin(std::string_view title, const Source& given, const std::string& model,
                std::uint64_t seed) {
     TomlText toml(title);

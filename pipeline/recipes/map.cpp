@@ -3,11 +3,6 @@
 #include "pipeline/recipes/source_text.hpp"
 
 namespace narrows::recipes {
-namespace {
-
-constexpr std::int64_t packet = 512;  // samples that keep all threads busy and fit a cache
-
-}  // namespace
 
 std::string map(const MapOptions& o) {
     TomlText toml("map");

@@ -106,8 +106,8 @@ void variational(Choices& choices, const TrainOptions& options) {
 
 // 16-8-8 channels, each halved by pooling; up again by doubling and convolutions. Under relu one of
 // the code's 8 channels died on MNIST, and 16 of its 128 units with it: 82.7 nats after 8 epochs
-// instead of 78.1. The code is linear, as in other presets, unless it is to be sparse. With --latent
-// a dense layer makes it, else it is what the last pooling leaves.
+// instead of 78.1. The code is linear, as in other presets, unless it is to be sparse. With
+// --latent a dense layer makes it, else it is what the last pooling leaves.
 void convolutional(Choices& choices, const TrainOptions& options) {
     choices.convolutional = true;
     choices.dense_code = options.latent.has_value();

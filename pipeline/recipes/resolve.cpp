@@ -18,9 +18,9 @@ constexpr std::int64_t most_epochs = 200;
     throw Error(Fault::usage, text, std::move(hint));
 }
 
-std::string names_of(std::span<const PresetInfo> infos) {
+std::string names_of(std::span<const PresetInfo> presets) {
     std::string names;
-    for (const PresetInfo& info : infos)
+    for (const PresetInfo& info : presets)
         names += (names.empty() ? "" : ", ") + std::string(info.name);
     return names;
 }

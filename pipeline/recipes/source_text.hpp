@@ -7,6 +7,8 @@
 
 namespace narrows::recipes {
 
+inline constexpr std::int64_t packet = 512;  // samples that keep all threads busy and fit a cache
+
 // The keys of a sink whose rows are a part of all; none where they are all.
 void part_keys(TomlText& toml, const Source& source);
 

@@ -25,7 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t commit_bytes = 16u << 20;
 constexpr auto commit_time = std::chrono::seconds(5);
-constexpr hsize_t page_bytes = 4096;
 
 // Where things stand in the file.
 struct Places {
@@ -46,7 +45,7 @@ std::int64_t rows_of(const CodesLayout& layout, const CodesColumn& column) {
 }
 
 std::uint64_t all_bytes(const CodesLayout& layout) {
-    std::uint64_t bytes = (1u << 20) + 2 * page_bytes * layout.columns.size();
+    std::uint64_t bytes = (1u << 20) + 2 * h5::page_bytes * layout.columns.size();
     for (const CodesColumn& column : layout.columns)
         bytes += static_cast<std::uint64_t>(rows_of(layout, column)) * row_bytes(column);
     return bytes;
@@ -55,7 +54,7 @@ std::uint64_t all_bytes(const CodesLayout& layout) {
 Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
                const fs::path& path) {
     const h5::Library library;
-    h5::Handle target = h5::create(temporary, {.alignment = page_bytes});
+    h5::Handle target = h5::create(temporary, {.alignment = h5::page_bytes});
     Places places;
     try {
         reserve(file, all_bytes(layout), path);

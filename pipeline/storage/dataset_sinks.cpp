@@ -14,7 +14,7 @@ RowSink::~RowSink() = default;
 namespace {
 
 h5::Handle begin_file(const SinkTarget& target, std::uint64_t bytes) {
-    h5::Handle file = h5::create(target.temporary, {.alignment = page_bytes});
+    h5::Handle file = h5::create(target.temporary, {.alignment = h5::page_bytes});
     try {
         reserve(target.file, bytes + library_slack, target.path);
         h5::put_identity(file, "narrows-dataset", target.layout.attributes, target.path);
@@ -61,7 +61,7 @@ public:
                                         " of " + std::to_string(target_.layout.rows) + " rows");
         reserve(target_.file, file_bytes(target_.file, target_.path) + more_bytes + library_slack,
                 target_.path);
-        return h5::open_to_change(target_.temporary, {.alignment = page_bytes});
+        return h5::open_to_change(target_.temporary, {.alignment = h5::page_bytes});
     }
 
 private:
@@ -232,7 +232,7 @@ private:
                            chunk.stored.data()) < 0)
             h5::fail_write(target_.path, "rows of /samples");
         ++chunks_;
-        end_ += chunk.stored.size() + page_bytes;  // aligned
+        end_ += chunk.stored.size() + h5::page_bytes;  // aligned
     }
 
     static constexpr std::size_t most_together = 8;  // bounds the memory: 3 MiB each

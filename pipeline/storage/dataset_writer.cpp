@@ -105,7 +105,8 @@ struct DatasetWriter::Impl {
     }
 
     std::uint64_t companion_bytes() const {
-        std::uint64_t bytes = (labels.size() + ids.size() + blocks.size()) * 8 + 16 * page_bytes;
+        std::uint64_t bytes =
+            (labels.size() + ids.size() + blocks.size()) * 8 + 16 * h5::page_bytes;
         std::size_t width = 1;
         for (const std::string& name : names) width = std::max(width, name.size());
         return bytes + width * names.size();

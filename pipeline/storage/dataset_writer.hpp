@@ -23,7 +23,6 @@ struct SinkTarget {
     std::size_t row_bytes = 0;
 };
 inline constexpr std::uint64_t library_slack = 1u << 20;  // HDF5's own structures
-inline constexpr hsize_t page_bytes = 4096;
 
 std::unique_ptr<RowSink> contiguous_sink(const SinkTarget& target);
 std::unique_ptr<RowSink> chunked_sink(const SinkTarget& target);

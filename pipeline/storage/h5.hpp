@@ -98,5 +98,6 @@ Handle make_dataset(hid_t file, const std::string& name, hid_t type, const Shape
 Place place_of(hid_t dataset);
 
 inline constexpr std::int64_t format_version = 1;
+inline constexpr hsize_t page_bytes = 4096;
 
 }  // namespace narrows::storage::h5

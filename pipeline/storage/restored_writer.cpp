@@ -10,8 +10,6 @@ namespace narrows::storage {
 
 namespace {
 
-constexpr hsize_t page_bytes = 4096;
-
 std::int64_t rows_of(const ArrayInfo& info) {
     return info.shape.rank() == 0 ? 1 : info.shape[0];
 }
@@ -35,12 +33,13 @@ h5::Handle type_of(const ArrayInfo& info) {
 // The empty datasets at their places.
 std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const FileInfo& info) {
     const h5::Library library;
-    h5::Handle made = h5::create(target.temporary(), {.alignment = page_bytes});
+    h5::Handle made = h5::create(target.temporary(), {.alignment = h5::page_bytes});
     std::vector<std::uint64_t> places;
     try {
         std::uint64_t bytes = 1u << 20;
         for (const ArrayInfo& array : info.arrays)
-            bytes += static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) + 2 * page_bytes;
+            bytes +=
+                static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) + 2 * h5::page_bytes;
         reserve(file, bytes, target.path());
         for (const auto& [name, value] : info.attributes) h5::put(made, name, value, target.path());
         const h5::Handle list = h5::dataset_list();

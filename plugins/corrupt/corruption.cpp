@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "plugins/corrupt/draw_epoch.hpp"
 #include "plugins/optimize/cosine.hpp"
 
 namespace narrows::plugins {
 namespace {
-
-constexpr std::uint32_t validation_epoch = 0xffffffffu;
 
 // body(stream, row) for the rows of the packet.
 template <class Body>
@@ -15,7 +14,7 @@ void each_row(Context& context, const Body& body) {
     const Context::Place& place = context.place();
     const RandomKey key = context.key();
     const auto ids = context.sample_ids();
-    const std::uint32_t epoch = place.phase == Phase::validation ? validation_epoch : place.epoch;
+    const std::uint32_t epoch = draw_epoch(place);
     context.loop().each(static_cast<std::size_t>(place.count), [&](std::size_t r) {
         body(simd::RandomStream{key.seed, key.node, epoch, static_cast<std::uint64_t>(ids[r])},
              static_cast<std::int64_t>(r));

@@ -4,13 +4,9 @@
 #include <numeric>
 
 #include "pipeline/simd/random.hpp"
+#include "plugins/corrupt/draw_epoch.hpp"
 
 namespace narrows::plugins {
-namespace {
-
-constexpr std::uint32_t validation_epoch = 0xffffffffu;
-
-}  // namespace
 
 // body(row, from) for the rows of the packet.
 template <class Body>
@@ -18,7 +14,7 @@ void Places::each_row(Context& context, std::size_t values, const Body& body) co
     const Context::Place& place = context.place();
     const RandomKey key = context.key();
     const auto ids = context.sample_ids();
-    const std::uint32_t epoch = place.phase == Phase::validation ? validation_epoch : place.epoch;
+    const std::uint32_t epoch = draw_epoch(place);
     context.loop().each(static_cast<std::size_t>(place.count), [&](std::size_t r) {
         std::vector<std::size_t> from(values);
         std::iota(from.begin(), from.end(), 0);

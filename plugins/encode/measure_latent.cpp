@@ -1,15 +1,12 @@
 #include "plugins/encode/measure_latent.hpp"
 
 #include "pipeline/simd/kernels.hpp"
+#include "plugins/encode/element.hpp"
 
 namespace narrows::plugins {
 namespace {
 
 constexpr double active_variance = 0.01;
-
-std::string element(const char* name, std::size_t i) {
-    return std::string(name) + "[" + std::to_string(i) + "]";
-}
 
 }  // namespace
 

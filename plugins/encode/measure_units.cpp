@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "plugins/encode/bound_model.hpp"
+#include "plugins/encode/element.hpp"
 
 namespace narrows::plugins {
 namespace {
@@ -15,10 +16,6 @@ constexpr std::size_t most_classes = 1000;
 constexpr std::int64_t most_noted = 100;  // in training: classes 0 ... 99
 // Where a figure is worth a word.
 constexpr double many_dead = 0.05, same = 0.995, alike = 0.6, half = 0.5;
-
-std::string element(const char* name, std::size_t i) {
-    return std::string(name) + "[" + std::to_string(i) + "]";
-}
 
 // Of the encoder's last layer, where its activation has ends and z is its output.
 std::optional<Bounds> bounds_of(const model::Autoencoder* model, std::int64_t values) {

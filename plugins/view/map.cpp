@@ -12,6 +12,7 @@
 #include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "plugins/view/map_page.hpp"
+#include "plugins/view/picture_sink.hpp"
 
 namespace narrows::plugins {
 namespace {
@@ -23,10 +24,6 @@ bool ends_in(std::string_view name, std::string_view ending) {
            std::equal(ending.begin(), ending.end(),
                       name.end() - static_cast<std::ptrdiff_t>(ending.size()),
                       [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
-}
-
-const model::Autoencoder* autoencoder_of(const Model* model) {
-    return dynamic_cast<const model::Autoencoder*>(model);
 }
 
 }  // namespace

@@ -15,10 +15,6 @@ using pictures::Colours, pictures::Range, pictures::Style;
 
 constexpr double all_numbers = 1e30;
 
-const model::Autoencoder* autoencoder_of(const Model* model) {
-    return dynamic_cast<const model::Autoencoder*>(model);
-}
-
 Colours colours_named(std::string_view name) {
     return name == "grey"        ? Colours::grey
            : name == "field"     ? Colours::field

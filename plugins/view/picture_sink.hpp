@@ -8,6 +8,11 @@
 
 namespace narrows::plugins {
 
+// Null: none, or of another type.
+inline const model::Autoencoder* autoencoder_of(const Model* model) {
+    return dynamic_cast<const model::Autoencoder*>(model);
+}
+
 class PictureSink : public Node {
 public:
     void start(RunContext& run) override;

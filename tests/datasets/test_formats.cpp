@@ -281,6 +281,9 @@ TEST_CASE("a missing file and unknown bytes are refused with a next step", "[dat
     CHECK(message((folder.path / "no.h5").string()).find("there is no file") == 0);
     CHECK(message(folder.write("x.bin", std::string("\x80\x81\x82\x00\x01", 5)))
               .find("known formats") != std::string::npos);
+    for (const char* name : {"text.h5", "text.nc"})
+        CHECK(message(folder.write(name, "1,2\n3,4\n")).find("is not an HDF5 file") !=
+              std::string::npos);
 }
 
 TEST_CASE("the summary has range, mean and deviation of good rows, and names bad ones",

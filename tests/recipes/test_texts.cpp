@@ -128,6 +128,9 @@ TEST_CASE("the convolutional preset's decoder ends at the size of every image an
     options.codebook = "16";
     CHECK_THROWS_AS(describe({28, 28}), Error);
     options.codebook.clear();
+    options.sparsity = "k:4";
+    CHECK_THROWS_AS(describe({28, 28}), Error);
+    options.sparsity.clear();
     options.tied = true;
     CHECK(describe({27, 13, 2}).find("(tied)") != std::string::npos);
 }
