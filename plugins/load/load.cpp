@@ -7,17 +7,13 @@
 
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/storage/part.hpp"
+#include "plugins/load/bad_rows.hpp"
 #include "plugins/load/scaling.hpp"
 
 namespace narrows::plugins {
 namespace {
 
 constexpr std::uint64_t memory_budget = 192u << 20;
-
-[[noreturn]] void refuse_row(const datasets::Dataset& data, std::int64_t row) {
-    throw Error(Fault::input, fmt::format("row {} of {} holds NaN or Inf", row, data.name()),
-                "--on-bad-row skip leaves such rows out, mask such values");
-}
 
 }  // namespace
 
@@ -89,54 +85,6 @@ std::shared_ptr<const datasets::Dataset> Load::open_all(std::span<const std::str
     return datasets::open(datasets::parse_data(data, beside()), memory_budget, once);
 }
 
-std::shared_ptr<const datasets::Dataset> Load::without_bad_rows(
-    OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
-    datasets::Summary& summary) const {
-    summary = datasets::summarise(*data, storage::loop(), 0, -1, counted());
-    if (summary.bad_rows == 0) return data;
-    const bool mask = on_bad_row_ == "mask";
-    if (on_bad_row_ == "stop") {
-        std::string rows;
-        for (const std::int64_t row : summary.first_bad)
-            rows += (rows.empty() ? "" : ", ") + std::to_string(row);
-        throw Error(
-            Fault::input,
-            fmt::format("{}: {} of {} rows hold NaN or Inf: {}{}", data->name(), summary.bad_rows,
-                        summary.rows, rows,
-                        summary.bad_rows > static_cast<std::int64_t>(summary.first_bad.size())
-                            ? ", ..."
-                            : ""),
-            "--on-bad-row skip leaves them out, mask leaves out the values");
-    }
-    const std::int64_t left_out = mask ? summary.empty_rows : summary.bad_rows;
-    if (left_out == summary.rows)
-        throw Error(Fault::input, fmt::format("{}: every row holds {}NaN or Inf", data->name(),
-                                              mask ? "only " : ""));
-    if (mask)
-        context.warn(
-            fmt::format("{} values in {} of {} rows are missing: they leave loss and gradient",
-                        summary.missing_values, summary.bad_rows, summary.rows));
-    if (mask && summary.empty_features > 0)
-        context.warn(fmt::format("{} of {} features have no value at all", summary.empty_features,
-                                 data->sample().elements()));
-    if (left_out == 0) return data;
-    context.warn(fmt::format("{} of {} rows hold {} and are left out", left_out, summary.rows,
-                             mask ? "no value" : "NaN or Inf"));
-    const auto features = static_cast<std::size_t>(data->sample().elements());
-    const auto stays = [&](const std::vector<float>& row) {
-        if (!mask) return simd::kernels().all_finite(row.data(), features);
-        return std::any_of(row.begin(), row.end(),
-                           [](float value) { return std::isfinite(value); });
-    };
-    std::vector<std::int64_t> good;
-    std::vector<float> row(features);
-    for (std::int64_t r = 0; r < data->rows(); ++r) {
-        data->read(r, 1, row.data());
-        if (stays(row)) good.push_back(r);
-    }
-    return datasets::select(std::move(data), std::move(good));
-}
-
 // Every so many rows one is held out: place i of v among n is the first r with (r + 1) v / n > i.
 std::int64_t Load::validation_row(std::int64_t i) const {
     const std::int64_t n = training_ + validation_rows_;
@@ -154,7 +102,7 @@ void Load::hold_out(OpenContext& context) {
         if (validation_ > 0) context.fail("takes validation or validation_file, not both");
         const std::string one[] = {validation_file_};
         datasets::Summary ignored;
-        held_out_ = without_bad_rows(context, open_all(one), ignored);
+        held_out_ = without_bad_rows(context, open_all(one), on_bad_row_, ignored);
         if (!(held_out_->sample() == data_->sample()))
             throw Error(Fault::input,
                         fmt::format("{} has samples of shape {}, {} of {}", held_out_->name(),
@@ -234,7 +182,7 @@ void Load::take_scaling(OpenContext& context) {
     const bool needs_summary =
         scale_ == "minmax" || scale_ == "standard" || context.mode() == Mode::train;
     if (needs_summary && summary_.rows == 0)
-        summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted());
+        summary_ = datasets::summarise(*data_, storage::loop(), 0, -1, counted(on_bad_row_));
     if (!needs_summary) {
         summary_.type = data_->type();
         summary_.sample = data_->sample();
@@ -303,7 +251,7 @@ void Load::open(OpenContext& context) {
     if (data_->rows() == 0)
         throw Error(Fault::input, fmt::format("{} has no samples", data_->name()));
     if (context.mode() == Mode::train || on_bad_row_ != "stop")
-        data_ = without_bad_rows(context, data_, summary_);
+        data_ = without_bad_rows(context, data_, on_bad_row_, summary_);
     take_part(context);
     read_labels(context);
     hold_out(context);

@@ -18,9 +18,6 @@ private:
     datasets::DataSpec beside() const;  // what the parameters say of every file
     std::shared_ptr<const datasets::Dataset> open_all(std::span<const std::string> data,
                                                       bool once = false) const;
-    std::shared_ptr<const datasets::Dataset> without_bad_rows(
-        OpenContext& context, std::shared_ptr<const datasets::Dataset> data,
-        datasets::Summary& summary) const;
     void hold_out(OpenContext& context);
     void read_labels(OpenContext& context);
     void read_held_out_labels();
@@ -34,9 +31,6 @@ private:
     void judge_drift(OpenContext& context, const model::Scaling& scaling) const;
     void find_neutral();
     void replace_missing(std::span<float> row, float* weight) const;
-    datasets::Counted counted() const {
-        return on_bad_row_ == "mask" ? datasets::Counted::values : datasets::Counted::whole_rows;
-    }
     std::int64_t training_row(std::int64_t i) const;
     std::int64_t validation_row(std::int64_t i) const;
 
