@@ -9,7 +9,7 @@ TEST_CASE("bench lists its names, and suggests for a wrong one", "[tools]") {
     Folder folder;
     const std::string list = folder.must("bench --dry-run").out;
     for (const char* name : {"peak", "shapes", "convolution", "passes", "train-a", "encode",
-                             "start-up", "memory", "threads", "growth"})
+                             "start-up", "memory", "threads", "codec", "growth"})
         CHECK(list.find(name) != std::string::npos);
 
     const Outcome wrong = folder.narrows("bench shape");

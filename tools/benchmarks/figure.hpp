@@ -50,5 +50,6 @@ void start_up(const Settings&, const Tell&);
 void memory(const Settings&, const Tell&);
 void threads(const Settings&, const Tell&);
 void growth(const Settings&, const Tell&);
+void codec(const Settings&, const Tell&);
 
 }  // namespace narrows::tools::benchmarks

@@ -13,7 +13,7 @@ void train(const Settings& settings, const Tell& tell) {
 }  // namespace
 
 std::span<const Benchmark> all() {
-    static const std::array<Benchmark, 22> list{{
+    static const std::array<Benchmark, 23> list{{
         {"peak", "fused multiply-adds and copying: the limits", peak},
         {"product-forward", "layers of 784-512-256-64 and back, one after the other",
          product_forward},
@@ -36,6 +36,7 @@ std::span<const Benchmark> all() {
         {"start-up", "processes that do nothing", start_up},
         {"memory", "resident at most", memory},
         {"threads", "training a by thread count", threads},
+        {"codec", "compressing an array of sensors: fitting, with a fitted model, and back", codec},
         {"growth", "encoding 10^5 to 10^7 samples", growth},
     }};
     return list;

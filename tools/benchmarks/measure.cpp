@@ -30,6 +30,12 @@ double median_seconds(const std::function<void()>& body) {
     return seconds[seconds.size() / 2];
 }
 
+double median(std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
 double peak_flops() {
     static const double best = [] {
         double rate = 0;

@@ -12,6 +12,8 @@ namespace narrows::tools::benchmarks {
 // last two milliseconds.
 double median_seconds(const std::function<void()>& body);
 
+double median(std::vector<double> values);  // of at least one
+
 // Floating-point operations a second of one thread whose fused multiply-adds never leave the
 // registers: the best of several tries, measured once.
 double peak_flops();

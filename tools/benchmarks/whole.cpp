@@ -87,12 +87,6 @@ std::string pipeline(const Work& work, const std::string& data, std::size_t batc
            "\"model.h5\"\n";
 }
 
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(),
-                     values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-    return values[values.size() / 2];
-}
-
 // Samples a second and megabytes of a pipeline, after a run that warms up files and caches.
 struct Trained {
     double rate = 0;
