@@ -1,7 +1,9 @@
 # Helpers that keep folder files short.
 
 add_library(narrows_flags INTERFACE)
-target_compile_options(narrows_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+target_compile_options(narrows_flags INTERFACE -Wall -Wextra -Wpedantic
+    # Sources that are compiled together see each other's names.
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wconversion
     -Wno-sign-conversion -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
     -ffp-contract=off)
 if(NARROWS_STRICT)
@@ -60,8 +62,7 @@ endfunction()
 function(narrows_unite target)
     if(NARROWS_QUICK_BUILD)
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-        target_compile_options(${target} PRIVATE -Wno-shadow  # of another source's names
-            $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+        target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     endif()
 endfunction()
 

@@ -7,7 +7,7 @@ namespace narrows::flow {
 
 class Opening final : public OpenContext {
 public:
-    Opening(Plan& plan, std::size_t index) : plan_(plan), node_(plan.nodes[index]), index_(index) {}
+    Opening(Plan& plan, std::size_t index) : plan_(plan), node_(plan.nodes[index]) {}
     ~Opening() override;
 
     Mode mode() const override { return plan_.pipeline.run.mode; }
@@ -36,7 +36,6 @@ private:
     OutputPlan& output(std::string_view port);
     Plan& plan_;
     NodePlan& node_;
-    std::size_t index_;
 };
 
 }  // namespace narrows::flow

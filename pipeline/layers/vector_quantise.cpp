@@ -156,7 +156,7 @@ void VectorQuantise::average() {
 }
 
 // True if an entry moved.
-bool VectorQuantise::restart(std::span<const Trace> traces) {
+bool VectorQuantise::move_unused(std::span<const Trace> traces) {
     std::size_t vectors = 0;
     for (const Trace& trace : traces) vectors += trace.pass.rows * positions_;
     const double least = restart_ * static_cast<double>(vectors) / static_cast<double>(entries());
@@ -190,7 +190,7 @@ void VectorQuantise::prepare_update(std::span<const Trace> traces) {
     if (by_gradient() && restart_ == 0) return;
     values_ = values_of(*codebook_);
     if (!by_gradient()) average();
-    const bool moved = restart_ > 0 && restart(traces);
+    const bool moved = restart_ > 0 && move_unused(traces);
     if (moved || !by_gradient()) codebook_->set_values(values_);
 }
 

@@ -48,7 +48,7 @@ private:
     std::int32_t nearest(const float* x, float* distances) const;
     void take_batch(std::span<const Trace> traces);  // counts and sums of a step
     void average();
-    bool restart(std::span<const Trace> traces);
+    bool move_unused(std::span<const Trace> traces);
 
     std::int64_t entries_ = 512, size_set_ = 0;
     std::string learning_ = "moving_average";

@@ -63,8 +63,8 @@ TEST_CASE("damaged structures never end this process", "[hostile][damage][h5py]"
     if (!has_h5py()) return;
     const Folder folder;
     std::size_t tried = 0, refused = 0, crashed = 0, slow = 0;
-    for (const std::string version : {"earliest", "latest"}) {
-        make_old_file(folder / "old.h5", version);
+    for (const std::string format : {"earliest", "latest"}) {
+        make_old_file(folder / "old.h5", format);
         const std::vector<std::byte> good = bytes_of(folder / "old.h5");
         std::mt19937 random(7);
         const std::string whole = read_all(folder / "old.h5");
