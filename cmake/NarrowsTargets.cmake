@@ -112,8 +112,7 @@ function(narrows_plugin name)
     set_target_properties(narrows_plugin_${name} PROPERTIES
         PREFIX "" OUTPUT_NAME narrows_${name}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${NARROWS_PLUGIN_DIR}
-        INSTALL_RPATH "$ORIGIN/.."
-        BUILD_RPATH "$ORIGIN/..")
+        INSTALL_RPATH "$ORIGIN/..")
     set_property(GLOBAL APPEND PROPERTY NARROWS_PLUGINS narrows_plugin_${name})
 endfunction()
 
