@@ -71,17 +71,19 @@ int locked_file(const fs::path& path, const std::string& prefix, fs::path& name)
 // Our file stands already: of two that start at once, at least one sees the other.
 int claim(const fs::path& path, const std::string& prefix, fs::path& name) {
     const int file = locked_file(path, prefix, name);
-    // Another process that sweeps holds a lock for a moment, too.
-    for (int attempt = 0; remove_leftovers(folder_of(path), prefix, name); ++attempt) {
-        if (attempt < 4) {
+    try {
+        // Another process that sweeps holds a lock for a moment, too.
+        for (int attempt = 0; remove_leftovers(folder_of(path), prefix, name); ++attempt) {
+            if (attempt >= 4)
+                throw Error(Fault::usage,
+                            "output " + in_quotes(path) + " is being written by another process",
+                            "wait until it is done, or choose another output");
             ::usleep(20'000);
-            continue;
         }
+    } catch (...) {  // out of memory, too: nobody has the file yet
         ::unlink(name.c_str());
         ::close(file);
-        throw Error(Fault::usage,
-                    "output " + in_quotes(path) + " is being written by another process",
-                    "wait until it is done, or choose another output");
+        throw;
     }
     return file;
 }

@@ -4,6 +4,7 @@
 # pkg-config; refuses the same plugin built for another ABI, with exit code 3.
 # Usage: run.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
+export CMAKE_GENERATOR=Ninja  # as the tree is built: make need not be there
 source=$1 build=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
