@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -149,7 +150,7 @@ int compress(CommandLine& line) {
         return 0;
     }
     std::vector<ArrayResult> arrays;
-    const auto done = timed_loop(common, [&](const Loop& loop) {
+    const auto done = stoppable_loop(common, [&](const Loop& loop) {
         arrays = codec::compress_file(o.output, inputs.inputs, inputs.attributes, o.job, loop);
     });
     if (!done) return stop_exit_code();

@@ -30,7 +30,7 @@ int decompress(CommandLine& line) {
     codec::Job job;
     job.stop = [] { return stop_signal() != 0; };
     std::uint64_t bytes = 0;
-    const auto done = timed_loop(
+    const auto done = stoppable_loop(
         common, [&](const Loop& loop) { bytes = codec::decompress_file(from, to, job, loop); });
     if (!done) return stop_exit_code();
     Results results;
@@ -61,7 +61,6 @@ int verify(CommandLine& line) {
     codec::Verification result;
     const auto done = timed_loop(
         common, [&](const Loop& loop) { result = codec::verify_file(path, inputs.inputs, loop); });
-    if (!done) return stop_exit_code();
     for (const std::string& problem : result.problems) warn(common, problem);
     Results results;
     results.add("datasets", static_cast<std::int64_t>(result.datasets));
@@ -72,7 +71,7 @@ int verify(CommandLine& line) {
         results.add("violations", static_cast<std::int64_t>(result.violations));
         results.add("max_error", result.max_error);
     }
-    results.add_work(0, done->seconds, done->threads);
+    results.add_work(0, done.seconds, done.threads);
     print_results(common, results, ResultsAre::data);
     if (!result.problems.empty()) return static_cast<int>(Fault::input);
     return result.violations > 0 ? static_cast<int>(Fault::run) : 0;

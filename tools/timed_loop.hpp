@@ -1,4 +1,5 @@
-// Work on as many threads as the command was given, timed, that a signal may end.
+// Work on as many threads as the command was given, timed; with a signal that its body looks for,
+// or ended by any at once.
 #pragma once
 
 #include <chrono>
@@ -15,23 +16,28 @@ struct TimedLoop {
     std::size_t threads = 1;
 };
 
-// Nothing: a signal came, and the body threw because of it.
 template <class Body>
-std::optional<TimedLoop> timed_loop(const Common& common, const Body& body) {
-    const StopScope scope;
+TimedLoop timed_loop(const Common& common, const Body& body) {
     TimedLoop done;
     const auto start = std::chrono::steady_clock::now();
+    flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
+        done.threads = loop.threads();
+        body(loop);
+    });
+    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return done;
+}
+
+// For bodies that look at stop_signal(). Nothing: one came, and the body threw because of it.
+template <class Body>
+std::optional<TimedLoop> stoppable_loop(const Common& common, const Body& body) {
+    const StopScope scope;
     try {
-        flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
-            done.threads = loop.threads();
-            body(loop);
-        });
+        return timed_loop(common, body);
     } catch (const Error&) {
         if (stop_signal() == 0) throw;
         return std::nullopt;
     }
-    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return done;
 }
 
 }  // namespace narrows::tools

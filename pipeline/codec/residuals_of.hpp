@@ -2,7 +2,10 @@
 // mask and is stored bit by bit.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
+#include <limits>
 
 #include "pipeline/codec/holds.hpp"
 #include "pipeline/codec/lanes.hpp"

@@ -5,8 +5,8 @@
 
 namespace narrows::plugins {
 
-inline std::string element(const char* name, std::size_t i) {
-    return std::string(name) + "[" + std::to_string(i) + "]";
+inline std::string element(const std::string& name, std::size_t i) {
+    return name + "[" + std::to_string(i) + "]";
 }
 
 }  // namespace narrows::plugins

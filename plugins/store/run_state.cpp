@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "plugins/encode/element.hpp"
+
 namespace narrows::plugins {
 
 namespace {
@@ -37,10 +39,6 @@ std::vector<model::NamedValues> values_below(const Bundle& bundle, const std::st
         all.push_back(std::move(values));
     }
     return all;
-}
-
-std::string element(const std::string& name, std::size_t index) {
-    return name + "[" + std::to_string(index) + "]";
 }
 
 }  // namespace
