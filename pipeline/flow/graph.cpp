@@ -57,10 +57,10 @@ struct Graph::Nodes {
                }),
           weights(graph),
           passes(graph) {
-        tf::make_edge(numbers, tf::input_port<0>(births));
-        tf::make_edge(free, tf::input_port<1>(births));
-        tf::make_edge(births, born);
         try {
+            tf::make_edge(numbers, tf::input_port<0>(births));
+            tf::make_edge(free, tf::input_port<1>(births));
+            tf::make_edge(births, born);
             for (auto& packet : engine.packets) {
                 handed_over(packet.get());
                 free.try_put(packet.get());

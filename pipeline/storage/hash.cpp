@@ -1,6 +1,7 @@
 #include "pipeline/storage/hash.hpp"
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include "pipeline/storage/file.hpp"
@@ -23,6 +24,7 @@ std::uint64_t hash_64(const void* data, std::size_t bytes) {
 }
 
 HashStream::HashStream() : state_(XXH3_createState()) {
+    if (!state_) throw std::bad_alloc();
     restart();
 }
 
