@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Builds and tests this tree in a folder of a Debian suite that is made for it: nothing of this
-# system is used but the kernel. With ARCH arm64 it cross compiles there and runs the tests that need
-# no second program under qemu's user emulation. Needs root, debootstrap and, for arm64,
-# qemu-user-static. Usage: tools/debian.sh SUITE [ARCH]
+# system is used but the kernel. With ARCH arm64 it cross compiles there and runs the tests under
+# qemu's user emulation: all where the kernel can be told to start programs so (binfmt_misc), else
+# those that need no second program. Needs root, debootstrap and, for arm64, qemu-user-static.
+# Usage: tools/debian.sh SUITE [ARCH]
 #   SUITE             bookworm, trixie, ...
 #   ARCH              amd64 (default: this machine's) or arm64
 #   NARROWS_DEBIAN    where the folders lie (default /var/tmp/narrows-debian); they are kept, and a
 #                     second run goes on in them. Remove them when done.
 #   NARROWS_CMAKE     further arguments for cmake
 #   NARROWS_TARGETS   what to build (default: all)
-#   NARROWS_CTEST     arguments for ctest (default: all tests; arm64: the rooms)
+#   NARROWS_CTEST     arguments for ctest (default: all tests that the above lets run)
 #   NARROWS_MIRROR    default http://deb.debian.org/debian
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -69,4 +70,18 @@ inside "cd /src
 inside "cd /src && cmake -S . -B /build $flags -DCMAKE_TOOLCHAIN_FILE=/src/cmake/aarch64.cmake \
     -DCMAKE_PREFIX_PATH=/usr/lib/x86_64-linux-gnu/cmake/xtensor\;/usr/lib/x86_64-linux-gnu/cmake/xsimd >/dev/null &&
     cmake --build /build ${NARROWS_TARGETS:+--target $NARROWS_TARGETS} -- -k 0"
-inside "ctest --test-dir /build --output-on-failure ${NARROWS_CTEST:--R '^(simd|layers|flow|language|codec|model|registry|analysis)\$'}"
+
+# The kernel opens qemu now (F), so that it is found in the folder, too.
+formats=/proc/sys/fs/binfmt_misc
+tests="-R '^(simd|layers|flow|language|model|registry|analysis)\$'"
+[ -e $formats/register ] || mount -t binfmt_misc none $formats 2>/dev/null || true
+if [ -e $formats/qemu-aarch64 ]; then
+    tests=""
+elif [ -w $formats/register ]; then
+    elf='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+    mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+    echo ":qemu-aarch64:M::$elf:$mask:$(command -v qemu-aarch64-static):F" >$formats/register
+    trap 'echo -1 >$formats/qemu-aarch64' EXIT
+    tests=""
+fi
+inside "ctest --test-dir /build --output-on-failure --timeout 3600 ${NARROWS_CTEST:-$tests}"
