@@ -17,7 +17,7 @@ Distribution weighted(const std::uint32_t (&weight)[residual_symbols]) {
     for (const std::uint32_t w : weight) sum += w;
     Distribution out{};
     for (std::uint32_t s = 0; s < residual_symbols; ++s) {
-        out.low[s] = static_cast<std::uint16_t>(s + below * (rans_total - residual_symbols) / sum);
+        out.over[s] = static_cast<std::uint16_t>(below * (rans_total - residual_symbols) / sum);
         below += weight[s];
     }
     return out;
@@ -68,9 +68,9 @@ std::vector<CodingStart::Level> levels_of(const ResidualTables& tables) {
         if (tables.seen[level] < 31) continue;
         CodingStart::Level one{level, {}};
         for (std::uint32_t s = 0; s < residual_symbols; ++s) {
-            const std::uint32_t low = tables.of[level].low[s];
+            const std::uint32_t low = tables.of[level].over[s] + s;
             const std::uint32_t high =
-                s + 1 < residual_symbols ? tables.of[level].low[s + 1] : rans_total;
+                s + 1 < residual_symbols ? tables.of[level].over[s + 1] + s + 1 : rans_total;
             // To the nearest quarter, of 16 shares as 0.
             std::uint8_t best = 0;
             while (best < most_quarters && (quarters[best % 4] << (best / 4)) < 16 * (high - low))

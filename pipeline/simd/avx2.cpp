@@ -140,25 +140,29 @@ NARROWS_INLINE std::uint32_t count_up_to(Shares a, std::uint32_t limit) {
         static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_packs_epi16(low, high)));
     return static_cast<std::uint32_t>(__builtin_popcount(bytes));
 }
+NARROWS_INLINE __m256i first_places() {
+    return _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+NARROWS_INLINE __m256i last_places() {
+    return _mm256_add_epi16(first_places(), _mm256_set1_epi16(16));
+}
+NARROWS_INLINE Shares lows_of(Shares over) {
+    return {_mm256_add_epi16(over.low, first_places()), _mm256_add_epi16(over.high, last_places())};
+}
 template <bool slow>
-NARROWS_INLINE __m256i moved_half(__m256i low, __m256i place, __m256i symbol, __m128i rate) {
-    const __m256i above = _mm256_cmpgt_epi16(place, symbol);
-    const __m256i end = _mm256_add_epi16(
-        place, _mm256_and_si256(above, _mm256_set1_epi16(static_cast<short>(65504))));
-    // Above, signs are turned twice: -(-x) and x as (x ^ m) - m.
-    const __m256i apart =
-        _mm256_sub_epi16(_mm256_xor_si256(_mm256_sub_epi16(low, end), above), above);
+NARROWS_INLINE __m256i moved_half(__m256i over, __m256i above, __m128i rate) {
+    const __m256i most = _mm256_set1_epi16(static_cast<short>(65504));
+    const __m256i apart = _mm256_blendv_epi8(over, _mm256_sub_epi16(most, over), above);
     const __m256i part = slow ? _mm256_srli_epi16(apart, 7) : _mm256_srl_epi16(apart, rate);
     const __m256i kept = _mm256_subs_epu16(_mm256_sub_epi16(apart, part), _mm256_set1_epi16(1));
-    return _mm256_add_epi16(end, _mm256_sub_epi16(_mm256_xor_si256(kept, above), above));
+    return _mm256_blendv_epi8(kept, _mm256_sub_epi16(most, kept), above);
 }
 template <bool slow>  // the rate is 7
-NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
-    const __m256i first = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+NARROWS_INLINE Shares moved_to(Shares over, std::uint32_t symbol, unsigned rate) {
     const __m256i at = _mm256_set1_epi16(static_cast<short>(symbol));
     const __m128i by = _mm_cvtsi32_si128(static_cast<int>(rate));
-    return {moved_half<slow>(low.low, first, at, by),
-            moved_half<slow>(low.high, _mm256_add_epi16(first, _mm256_set1_epi16(16)), at, by)};
+    return {moved_half<slow>(over.low, _mm256_cmpgt_epi16(first_places(), at), by),
+            moved_half<slow>(over.high, _mm256_cmpgt_epi16(last_places(), at), by)};
 }
 // Pairs of 16-bit products: exact where the saturating byte instruction is not.
 struct Four {

@@ -109,18 +109,19 @@ NARROWS_INLINE std::uint32_t count_up_to(Shares a, std::uint32_t limit) {
         _mm512_cmple_epu16_mask(a, _mm512_set1_epi16(static_cast<short>(limit)));
     return static_cast<std::uint32_t>(__builtin_popcount(those));
 }
-template <bool slow>  // the rate is 7
-NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+NARROWS_INLINE Shares lows_of(Shares over) {
     alignas(64) static constexpr std::uint16_t places[32] = {
         0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
         16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-    const __m512i place = _mm512_load_si512(places);
+    return _mm512_add_epi16(over, _mm512_load_si512(places));
+}
+template <bool slow>  // the rate is 7
+NARROWS_INLINE Shares moved_to(Shares over, std::uint32_t symbol, unsigned rate) {
+    const __m512i most = _mm512_set1_epi16(static_cast<short>(65504));
     const __mmask32 above = 0xfffffffeu << symbol;
-    const __m512i end =
-        _mm512_mask_add_epi16(place, above, place, _mm512_set1_epi16(static_cast<short>(65504)));
-    const __m512i apart = _mm512_mask_sub_epi16(_mm512_sub_epi16(low, end), above, end, low);
+    const __m512i apart = _mm512_mask_sub_epi16(over, above, most, over);
     const __m512i part = slow ? _mm512_srli_epi16(apart, 7)
                               : _mm512_srl_epi16(apart, _mm_cvtsi32_si128(static_cast<int>(rate)));
     const __m512i kept = _mm512_subs_epu16(_mm512_sub_epi16(apart, part), _mm512_set1_epi16(1));
-    return _mm512_mask_sub_epi16(_mm512_add_epi16(end, kept), above, end, kept);
+    return _mm512_mask_sub_epi16(kept, above, most, kept);
 }

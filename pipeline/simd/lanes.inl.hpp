@@ -127,39 +127,70 @@ NARROWS_INLINE void end_place(const LaneModel& m, const LaneRow& r, std::size_t 
     }
 }
 
-// What all lanes of a place had, only after all of them were coded. Where they share their side it
-// stays in a register.
+// A distribution that stays in a register as long as it is the one that learns: one lane's store
+// and the next one's load would cost more than the learning between them.
+struct Learner {
+    ResidualTables& tables;
+    std::uint32_t at;
+    Shares over;
+    NARROWS_INLINE Learner(ResidualTables& t, std::uint32_t first)
+        : tables(t), at(first), over(load_shares(t.of[first].over)) {}
+    NARROWS_INLINE void learn(std::uint32_t index, std::uint32_t symbol) {
+        if (index != at) {
+            put_back();
+            at = index;
+            over = load_shares(tables.of[index].over);
+        }
+        over = moved_to<true>(over, symbol, 7);
+    }
+    NARROWS_INLINE void put_back() { store_shares(tables.of[at].over, over); }
+};
+
+// What all lanes of a place had, only after all of them were coded.
 NARROWS_INLINE void learn_lanes(ResidualTables& t, bool one_side, std::size_t lanes,
                                 std::uint32_t coded, const LaneContexts& c,
                                 const std::uint32_t* symbol) {
     const std::uint32_t shared = ResidualTables::sides + index(c.side[0]);
-    if (!one_side || t.seen[shared] < 31) {
+    bool steady = one_side && coded == (1u << lanes) - 1 && t.seen[shared] >= 31;
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+        steady &= t.seen[index(c.level[lane])] >= 31 &&
+                  t.seen[ResidualTables::patterns + index(c.pattern[lane])] >= 31;
+    if (!steady) {
         for (std::size_t lane = 0; lane < lanes; ++lane)
             if ((coded >> lane & 1) != 0)
                 learn(t, index(c.level[lane]), index(c.side[lane]), index(c.pattern[lane]),
                       symbol[lane]);
         return;
     }
-    Shares side = load_shares(t.of[shared].low);
+    Learner level(t, index(c.level[0])), side(t, shared),
+        pattern(t, ResidualTables::patterns + index(c.pattern[0]));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-        if ((coded >> lane & 1) == 0) continue;
-        learn_one(t, index(c.level[lane]), symbol[lane]);
-        side = moved_to<true>(side, symbol[lane], 7);
-        learn_one(t, ResidualTables::patterns + index(c.pattern[lane]), symbol[lane]);
+        level.learn(index(c.level[lane]), symbol[lane]);
+        side.over = moved_to<true>(side.over, symbol[lane], 7);
+        pattern.learn(ResidualTables::patterns + index(c.pattern[lane]), symbol[lane]);
     }
-    store_shares(t.of[shared].low, side);
+    level.put_back();
+    side.put_back();
+    pattern.put_back();
 }
 
-// Bit l: is flag[l] not 0? Nearly always all are.
-NARROWS_INLINE std::uint32_t lanes_of(const std::int64_t* flag) {
-    std::int64_t all = -1;
+// Bit l: is flag[l] not 0, of so many lanes? Nearly always all are.
+NARROWS_INLINE std::uint32_t lanes_of(const std::int64_t* flag, std::size_t lanes) {
+    std::int64_t every = -1;
     NARROWS_EACH_LANE
-    for (std::size_t lane = 0; lane < coding_lanes; ++lane) all &= flag[lane];
-    if (all != 0) return (1u << coding_lanes) - 1;
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane) every &= flag[lane];
+    if (every != 0) return (1u << lanes) - 1;
     std::uint32_t bits = 0;
-    for (std::size_t lane = 0; lane < coding_lanes; ++lane)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
         bits |= static_cast<std::uint32_t>(flag[lane] & 1) << lane;
     return bits;
+}
+
+NARROWS_INLINE bool no_low_bits(const LaneContexts& c) {
+    std::int32_t all = 0;
+    NARROWS_EACH_LANE
+    for (std::size_t lane = 0; lane < coding_lanes; ++lane) all |= c.level[lane];
+    return all < 16;
 }
 
 template <LaneKind kind>
@@ -171,11 +202,14 @@ void encode_row_of(const LaneModel& m, const LaneRow& r, double bound, ResidualW
     ResidualTables& tables = *out.tables;
     BitWriter bits = out.bits;
     std::uint32_t* step = out.step;
+    const std::size_t lanes = r.lanes;
+    const std::uint32_t all = (1u << lanes) - 1;
     for (std::size_t place = 0; place < m.places; ++place) {
         predict_lanes(m, r.here, place, p);
         contexts_of(m, r, place, c);
         const double* const wanted = r.values + m.feature[place] * coding_lanes;
         alignas(64) std::int64_t good[coding_lanes];
+        alignas(64) std::int64_t near[coding_lanes];  // a symbol says all of it
         NARROWS_EACH_LANE
         for (std::size_t lane = 0; lane < coding_lanes; ++lane) {
             const double base = kind == LaneKind::whole ? to_nearest(p[lane]) : p[lane];
@@ -186,20 +220,31 @@ void encode_row_of(const LaneModel& m, const LaneRow& r, double bound, ResidualW
             const double size = exact < 0 ? -exact : exact;
             const bool holds = size < 0x1p40 && far <= bound;  // false for NaN
             good[lane] = holds ? -1 : 0;
+            near[lane] = size < static_cast<double>(middle_symbol - 2) ? -1 : 0;
             residual[lane] = holds ? whole : 0.0;
         }
-        const std::uint32_t coded = lanes_of(good);
+        const std::uint32_t coded = lanes_of(good, lanes);
         r.coded[m.feature[place]] = static_cast<std::uint16_t>(coded);
-        std::uint32_t symbol[coding_lanes];
+        alignas(64) std::uint32_t symbol[coding_lanes];
         const auto put = [&](std::size_t lane) NARROWS_LAMBDA {
             *step++ = put_one(tables, bits, index(c.level[lane]), index(c.side[lane]),
                               index(c.pattern[lane]), static_cast<std::int64_t>(residual[lane]),
                               symbol[lane]);
         };
-        if (coded == (1u << coding_lanes) - 1) {
-            for (std::size_t lane = 0; lane < coding_lanes; ++lane) put(lane);
+        if (coded == all && no_low_bits(c) && lanes_of(near, lanes) == all) {
+            NARROWS_EACH_LANE
+            for (std::size_t lane = 0; lane < coding_lanes; ++lane)
+                symbol[lane] =
+                    static_cast<std::uint32_t>(static_cast<std::int32_t>(residual[lane]) +
+                                               static_cast<std::int32_t>(middle_symbol));
+            for (std::size_t lane = 0; lane < lanes; ++lane)
+                *step++ = share_of(views_of(tables, index(c.level[lane]), index(c.side[lane]),
+                                            index(c.pattern[lane])),
+                                   symbol[lane]);
+        } else if (coded == all) {
+            for (std::size_t lane = 0; lane < lanes; ++lane) put(lane);
         } else {
-            for (std::size_t lane = 0; lane < r.lanes; ++lane)
+            for (std::size_t lane = 0; lane < lanes; ++lane)
                 if ((coded >> lane & 1) != 0)
                     put(lane);
                 else

