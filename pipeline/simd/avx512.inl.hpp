@@ -83,7 +83,8 @@ NARROWS_INLINE void interleave(F& a, F& b) {
     b = _mm512_permutex2var_ps(x, high, y);
 }
 NARROWS_INLINE I upper_halves(I a, I b) {
-    return _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(b, 16), a);
+    const __m512i high = a;  // without optimisation the intrinsic is a macro that casts
+    return _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(b, 16), high);
 }
 NARROWS_INLINE F scaled_by_power(F p, F n, I) {
     return _mm512_scalef_ps(p, n);
