@@ -40,11 +40,8 @@ std::string recognise(const DataSpec& spec) {
     });
     const std::string extension = std::filesystem::path(spec.file).extension();
     for (const char* hdf5 : {".h5", ".hdf5", ".he5", ".nc"})
-        if (extension == hdf5 && !head.empty())
-            throw Error(
-                Fault::input,
-                fmt::format("\"{}\" is not an HDF5 file, or its start is damaged", spec.file),
-                "if it is of another format, give it a name that says so");
+        if (extension == hdf5 && !head.empty()) storage::refuse_as_hdf5(spec.file);
+    if (head.starts_with("CDF") && !text) storage::refuse_as_hdf5(spec.file);
     if (text) {
         if (looks_like_pgn(head)) return "pgn";
         if (looks_like_epd(head)) return "epd";

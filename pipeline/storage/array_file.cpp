@@ -41,10 +41,7 @@ void set_chunk_decoder(ChunkDecoderMaker maker) {
 }
 
 ArrayFile::ArrayFile(const std::filesystem::path& path) : path_(path) {
-    if (!is_hdf5(path_))
-        throw Error(Fault::input,
-                    in_quotes(path_) + " is not an HDF5 file, or its start is damaged",
-                    "name an HDF5 or netCDF-4 file");
+    if (!is_hdf5(path_)) refuse_as_hdf5(path_);
     file_ = std::make_shared<const Descriptor>(open_to_read(path_));
     // A file system without locks says something else than that: then nobody can be asked.
     if (::flock(file_->number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)

@@ -40,6 +40,8 @@ struct FileInfo {
 };
 
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);
+// Throws what to say of a file that is none.
+[[noreturn]] NARROWS_PUBLIC void refuse_as_hdf5(const std::filesystem::path& path);
 
 // How reading and writing cut their work over threads: a read of several chunks decodes them at
 // once, to the same bytes. Until a program sets one (which must outlive all reading), everything

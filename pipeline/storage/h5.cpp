@@ -73,9 +73,7 @@ hid_t write_ok(hid_t id, const std::filesystem::path& path, const std::string& w
 }
 
 Handle open(const std::filesystem::path& path) {
-    if (!is_hdf5(path))
-        throw Error(Fault::input, in_quotes(path) + " is not an HDF5 file, or its start is damaged",
-                    "name an HDF5 or netCDF-4 file");
+    if (!is_hdf5(path)) refuse_as_hdf5(path);
     const Handle list(H5Pcreate(H5P_FILE_ACCESS));
     H5Pset_file_locking(list, true, true);
     Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, list));

@@ -20,4 +20,17 @@ bool is_hdf5(const std::filesystem::path& path) {
     return false;
 }
 
+void refuse_as_hdf5(const std::filesystem::path& path) {
+    const Descriptor file = open_to_read(path);
+    char head[4] = {};
+    if (file_bytes(file.number(), path) >= sizeof head)
+        read_at(file.number(), head, sizeof head, 0, path);
+    if (std::memcmp(head, "CDF", 3) == 0 && (head[3] == 1 || head[3] == 2 || head[3] == 5))
+        throw Error(Fault::input, in_quotes(path) + " is a netCDF file of the classic format",
+                    "convert it to netCDF-4, which is HDF5: nccopy -k nc4 OLD.nc NEW.nc");
+    throw Error(Fault::input, in_quotes(path) + " is not an HDF5 file, or its start is damaged",
+                "name an HDF5 or netCDF-4 file; if it is of another format, give it a name that "
+                "says so");
+}
+
 }  // namespace narrows::storage

@@ -284,6 +284,9 @@ TEST_CASE("a missing file and unknown bytes are refused with a next step", "[dat
     for (const char* name : {"text.h5", "text.nc"})
         CHECK(message(folder.write(name, "1,2\n3,4\n")).find("is not an HDF5 file") !=
               std::string::npos);
+    for (const char* name : {"old.nc", "old.data"})
+        CHECK(message(folder.write(name, std::string("CDF\x01\0\0\0\0", 8)))
+                  .find("netCDF file of the classic format") != std::string::npos);
 }
 
 TEST_CASE("the summary has range, mean and deviation of good rows, and names bad ones",
