@@ -16,7 +16,7 @@ find_package(CLI11 REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(ZLIB REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
-find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(HDF5 REQUIRED COMPONENTS C HL)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
 # Optional: chunks that others packed with HDF5's LZ4 and Blosc filters.
@@ -36,7 +36,7 @@ pkg_check_modules(spng REQUIRED IMPORTED_TARGET spng)
 add_library(narrows_hdf5 INTERFACE)
 target_include_directories(narrows_hdf5 SYSTEM INTERFACE $<BUILD_INTERFACE:${HDF5_INCLUDE_DIRS}>)
 target_compile_definitions(narrows_hdf5 INTERFACE ${HDF5_DEFINITIONS})
-target_link_libraries(narrows_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+target_link_libraries(narrows_hdf5 INTERFACE ${HDF5_HL_LIBRARIES} ${HDF5_C_LIBRARIES})
 
 # Random123 is headers without a package file.
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)

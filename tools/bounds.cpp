@@ -99,7 +99,7 @@ const Wanted* named(const Bounds& bounds, const std::string& path) {
     return found == bounds.end() ? nullptr : &found->second;
 }
 
-void keep_integers(const std::vector<codec::Input>& inputs, Bounds& bounds) {
+void keep_exact(const std::vector<codec::Input>& inputs, Bounds& bounds) {
     const auto any = [&](auto test) {
         return std::any_of(inputs.begin(), inputs.end(),
                            [&](const codec::Input& one) { return test(one.info); });
@@ -108,8 +108,8 @@ void keep_integers(const std::vector<codec::Input>& inputs, Bounds& bounds) {
         [](const storage::ArrayInfo& info) { return is_float(info) && info.shape.elements() > 0; });
     const bool samples = any([](const storage::ArrayInfo& info) { return info.shape.rank() > 1; });
     for (const codec::Input& input : inputs)
-        if (input.info.numeric && !is_float(input.info) &&
-            (floats || (samples && input.info.shape.rank() == 1)) &&
+        if (input.info.numeric &&
+            ((floats && !is_float(input.info)) || (samples && input.info.shape.rank() == 1)) &&
             named(bounds, input.info.path) == nullptr)
             bounds.emplace_back(input.info.path, Wanted{Wanted::Kind::lossless, 0});
 }
@@ -122,8 +122,8 @@ void leave_out_checksums(std::vector<codec::Input>& inputs, const codec::Job& jo
         const Wanted::Kind kind = (own != nullptr ? *own : job.wanted).kind;
         lossy = kind != Wanted::Kind::lossless && kind != Wanted::Kind::unsaid;
         if (lossy)
-            std::erase_if(input.info.attributes,
-                          [](const auto& one) { return one.first == storage::checksum_attribute; });
+            std::erase_if(input.info.beside.attributes,
+                          [](const auto& one) { return one.name == storage::checksum_attribute; });
     }
     if (lossy)
         std::erase_if(inputs, [](const codec::Input& input) {

@@ -23,9 +23,9 @@ Bounds bounds_of_variables(const std::vector<std::string>& texts);
 
 const codec::Wanted* named(const Bounds& bounds, const std::string& path);  // null: not there
 
-// Integers stay exact beside floating-point data, and row numbers and labels - one axis - beside
-// data of more, unless they are named.
-void keep_integers(const std::vector<codec::Input>& inputs, Bounds& bounds);
+// Integers stay exact beside floating-point data, and what has one axis (row numbers, labels,
+// coordinates) beside data of more, unless they are named.
+void keep_exact(const std::vector<codec::Input>& inputs, Bounds& bounds);
 
 // The checksums that narrows keeps beside samples say nothing of values that a bound may change;
 // chunks have their own.

@@ -141,7 +141,9 @@ int compress(CommandLine& line) {
     if (!o.model.empty()) read.push_back(o.model);
     refuse_outputs(common, {read, {o.output}});
     check_names(inputs.inputs, o.job.bounds);
-    keep_integers(inputs.inputs, o.job.bounds);
+    keep_exact(inputs.inputs, o.job.bounds);
+    for (const std::string& what : inputs.beside.left_out)
+        warn(common, "not carried over: " + what);
     leave_out_checksums(inputs.inputs, o.job);
     check_bounds(inputs.inputs, o.job);
     if (common.dry_run) {
@@ -151,7 +153,7 @@ int compress(CommandLine& line) {
     }
     std::vector<ArrayResult> arrays;
     const auto done = stoppable_loop(common, [&](const Loop& loop) {
-        arrays = codec::compress_file(o.output, inputs.inputs, inputs.attributes, o.job, loop);
+        arrays = codec::compress_file(o.output, inputs.inputs, inputs.beside, o.job, loop);
     });
     if (!done) return stop_exit_code();
 

@@ -65,12 +65,34 @@ void whole_file(const DataSpec& spec, PackedInputs& out) {
         throw Error(Fault::usage, fmt::format("\"{}\" is a {}", spec.file, info.format),
                     "compress datasets");
     codec::WholeFile whole = codec::whole_file(file);
-    out.attributes = std::move(whole.attributes);
+    out.beside = std::move(whole.beside);
     out.inputs = std::move(whole.inputs);
     if (out.inputs.empty())
         throw Error(Fault::input,
                     fmt::format("\"{}\" holds no dataset that narrows reads", spec.file),
                     "narrows info lists what is there");
+}
+
+// What stands beside datasets of a file, and the scales of their axes, as datasets of their own.
+void add_scales(const std::string& path, std::vector<codec::Input>& inputs) {
+    codec::WholeFile whole = codec::whole_file(storage::ArrayFile(path));
+    const auto find = [](std::vector<codec::Input>& all, const std::string& name) {
+        return std::find_if(all.begin(), all.end(),
+                            [&](const codec::Input& one) { return one.info.path == name; });
+    };
+    for (std::size_t i = 0; i < inputs.size(); ++i) {  // scales have attributes, too
+        std::string name = inputs[i].info.path;  // of several, look() takes the first
+        for (const storage::ExactLink& link : whole.beside.links)
+            if (!link.soft && link.path == name) name = link.target;
+        const auto named = find(whole.inputs, name);
+        if (named == whole.inputs.end()) continue;
+        inputs[i].info.beside = named->info.beside;
+        for (const std::vector<std::string>& axis : named->info.beside.scales)
+            for (const std::string& scale : axis)
+                if (const auto found = find(whole.inputs, scale);
+                    found != whole.inputs.end() && find(inputs, scale) == inputs.end())
+                    inputs.push_back(*found);
+    }
 }
 
 }  // namespace
@@ -114,6 +136,10 @@ PackedInputs open_packed_inputs(const recipes::Source& source) {
         }
         for (Group& group : groups)
             out.inputs.push_back(joined(group.info, std::move(group.parts)));
+        const bool one_file = std::all_of(specs.begin(), specs.end(), [&](const DataSpec& spec) {
+            return spec.file == specs[0].file && !spec.first && !spec.last;
+        });
+        if (one_file) add_scales(specs[0].file, out.inputs);
         return out;
     }
     const std::shared_ptr<const datasets::Dataset> data = open_data(source);

@@ -8,7 +8,7 @@ namespace narrows::tools {
 
 struct PackedInputs {
     std::vector<codec::Input> inputs;
-    std::vector<std::pair<std::string, storage::Attribute>> attributes;  // of a whole file's root
+    storage::FileBeside beside;  // of a whole file
     std::vector<std::string> files;
 };
 

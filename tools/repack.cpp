@@ -21,7 +21,8 @@ int repack(CommandLine& line) {
                                 storage::look(from).arrays.size()));
         return 0;
     }
-    storage::repack(from, to);
+    for (const std::string& what : storage::repack(from, to))
+        warn(common, "not carried over: " + what);
     return 0;
 }
 

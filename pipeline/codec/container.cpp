@@ -244,8 +244,9 @@ private:
         layout.filter_values = {
             1, static_cast<unsigned>(input.info.type),
             static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
-        for (const auto& attribute : input.info.attributes)
-            if (!is_ours(attribute.first)) layout.attributes.push_back(attribute);
+        layout.beside = input.info.beside;
+        std::erase_if(layout.beside.attributes,
+                      [](const auto& attribute) { return is_ours(attribute.name); });
         layout.attributes.emplace_back("narrows_bound",
                                        fmt::format("{} {:.17g}", result.bound_text, result.bound));
         layout.attributes.emplace_back("narrows_method", result.method);
@@ -311,7 +312,8 @@ void carry_over(storage::CompressedWriter& out, const Input& input) {
     if (bytes > plain_at_once * 16)
         throw Error(Fault::usage, info.path + " is too large to be carried over",
                     "name the datasets to compress");
-    std::erase_if(info.attributes, [](const auto& attribute) { return is_ours(attribute.first); });
+    std::erase_if(info.beside.attributes,
+                  [](const auto& attribute) { return is_ours(attribute.name); });
     Bytes values(bytes);
     if (bytes > 0) input.read(0, rows_of(info), values.data());
     out.put(info, values);
@@ -340,11 +342,11 @@ std::string to_string(const Wanted& wanted) {
     return "lossless";
 }
 
-std::vector<ArrayResult> compress_file(
-    const std::filesystem::path& path, const std::vector<Input>& inputs,
-    const std::vector<std::pair<std::string, storage::Attribute>>& attributes, const Job& job,
-    const Loop& loop) {
-    storage::CompressedWriter out(path, "narrows-compressed", attributes);
+std::vector<ArrayResult> compress_file(const std::filesystem::path& path,
+                                       const std::vector<Input>& inputs,
+                                       const storage::FileBeside& beside, const Job& job,
+                                       const Loop& loop) {
+    storage::CompressedWriter out(path, "narrows-compressed", beside);
     const StoppedLoop stopped(loop, job.stop);
     std::vector<ArrayResult> results;
     std::vector<std::string> models;

@@ -56,19 +56,19 @@ struct ArrayResult {
     std::size_t winner = 0;
 };
 
-// Every dataset of a file, and what stands at its root.
+// Every dataset of a file, and what stands beside them.
 struct WholeFile {
     std::vector<Input> inputs;
-    std::vector<std::pair<std::string, storage::Attribute>> attributes;
+    storage::FileBeside beside;
 };
 NARROWS_PUBLIC WholeFile whole_file(const storage::ArrayFile& file);
 
 // Writes `path` (narrows-compressed). Dimension scales and CF bounds stay exact. Throws
 // Error{Fault::usage}: floating-point numbers without a bound, rows that do not fit a chunk.
-NARROWS_PUBLIC std::vector<ArrayResult> compress_file(
-    const std::filesystem::path& path, const std::vector<Input>& inputs,
-    const std::vector<std::pair<std::string, storage::Attribute>>& attributes, const Job& job,
-    const Loop& loop);
+NARROWS_PUBLIC std::vector<ArrayResult> compress_file(const std::filesystem::path& path,
+                                                      const std::vector<Input>& inputs,
+                                                      const storage::FileBeside& beside,
+                                                      const Job& job, const Loop& loop);
 
 // Every dataset under its own path, plain. Throws Error{Fault::input} that names dataset and rows.
 NARROWS_PUBLIC std::uint64_t decompress_file(const std::filesystem::path& from,

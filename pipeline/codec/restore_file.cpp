@@ -20,6 +20,10 @@ bool is_model(const ArrayInfo& info) {
     return info.path.starts_with("/.models/");
 }
 
+bool is_identity(const std::string& name) {
+    return name == "format" || name == "format_version" || name == "created_by";
+}
+
 // Rows that are decoded together.
 std::int64_t block_rows(const ArrayInfo& info) {
     const std::int64_t rows = std::max<std::int64_t>(1, rows_of(info));
@@ -52,14 +56,15 @@ WholeFile whole_file(const storage::ArrayFile& file) {
     WholeFile out;
     storage::FileInfo info = file.look();
     without_shards(info);
-    for (const auto& [name, value] : info.attributes) {
-        const bool identity = name == "format" || name == "format_version" || name == "created_by";
-        out.attributes.emplace_back(identity ? "narrows_source_" + name : name, value);
-    }
+    out.beside = std::move(info.beside);
+    for (storage::ExactAttribute& attribute : out.beside.attributes)
+        if (is_identity(attribute.name)) attribute.name = "narrows_source_" + attribute.name;
     for (const ArrayInfo& array : info.arrays) {
         const std::shared_ptr<storage::ArrayReader> reader = file.open(array.path);
         ArrayInfo plain = reader->info();
         plain.big_endian = false;
+        plain.bounds_of = array.bounds_of;
+        plain.beside = array.beside;
         out.inputs.push_back(
             {plain, [reader](std::int64_t first, std::int64_t count, std::byte* values) {
                  reader->read(first, count, values);
@@ -74,18 +79,17 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
     storage::FileInfo info = look(file);
     std::erase_if(info.arrays, is_model);
     for (ArrayInfo& array : info.arrays)
-        std::erase_if(array.attributes, [](const auto& attribute) {
-            return attribute.first == "narrows_bound" || attribute.first == "narrows_method" ||
-                   attribute.first == "narrows_model";
+        std::erase_if(array.beside.attributes, [](const auto& attribute) {
+            return attribute.name == "narrows_bound" || attribute.name == "narrows_method" ||
+                   attribute.name == "narrows_model";
         });
     // The source's own identity, where it had one.
-    std::vector<std::pair<std::string, storage::Attribute>> attributes;
-    for (const auto& [name, value] : info.attributes)
-        if (name.starts_with("narrows_source_"))
-            attributes.emplace_back(name.substr(15), value);
-        else if (name != "format" && name != "format_version" && name != "created_by")
-            attributes.emplace_back(name, value);
-    info.attributes = attributes;
+    std::erase_if(info.beside.attributes,
+                  [](const auto& attribute) { return is_identity(attribute.name); });
+    for (storage::ExactAttribute& attribute : info.beside.attributes)
+        if (attribute.name.starts_with("narrows_source_"))
+            attribute.name = attribute.name.substr(15);
+    std::erase_if(info.beside.groups, [](const auto& group) { return group.path == "/.models"; });
     storage::RestoredWriter out(to, info);
     std::uint64_t total = 0;
     for (std::size_t number = 0; number < info.arrays.size(); ++number) {
@@ -122,7 +126,13 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                          const Loop& loop) {
     const storage::ArrayFile file(path);
     Verification result;
-    for (const ArrayInfo& array : look(file).arrays) {
+    const std::vector<ArrayInfo> arrays = look(file).arrays;
+    for (const Input& input : against)  // hashes of samples do not hold of others
+        if (input.info.path != storage::checksums_path &&
+            std::none_of(arrays.begin(), arrays.end(),
+                         [&](const ArrayInfo& array) { return array.path == input.info.path; }))
+            result.problems.push_back(input.info.path + " is not in the compressed file");
+    for (const ArrayInfo& array : arrays) {
         if (is_model(array)) continue;
         ++result.datasets;
         const Input* original = nullptr;

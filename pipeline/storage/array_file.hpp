@@ -9,10 +9,10 @@
 
 #include "pipeline/node.hpp"
 #include "pipeline/storage/bundle.hpp"
+#include "pipeline/storage/exact.hpp"
 
 namespace narrows::storage {
 
-enum class Numeric : std::uint8_t { i8, u8, i16, u16, i32, u32, i64, u64, f16, f32, f64 };
 NARROWS_PUBLIC std::string to_string(Numeric type);
 NARROWS_PUBLIC std::size_t size_of(Numeric type);
 
@@ -30,6 +30,7 @@ struct ArrayInfo {
     std::string bounds_of;        // CF: is the `bounds` of that variable
     std::size_t value_bytes = 0;  // of a number or text
     std::vector<std::pair<std::string, Attribute>> attributes;  // texts and single numbers
+    Beside beside;  // of look() alone: for copies of whole files
 };
 
 struct FileInfo {
@@ -37,6 +38,7 @@ struct FileInfo {
     std::vector<std::pair<std::string, Attribute>> attributes;  // of the root
     std::vector<ArrayInfo> arrays;  // all datasets, depth first, by name
     std::uint64_t bytes = 0;
+    FileBeside beside;
 };
 
 NARROWS_PUBLIC bool is_hdf5(const std::filesystem::path& path);

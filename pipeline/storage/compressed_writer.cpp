@@ -2,6 +2,7 @@
 
 #include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/dataset_writer.hpp"
+#include "pipeline/storage/exact_values.hpp"
 
 namespace narrows::storage {
 
@@ -44,6 +45,12 @@ struct CompressedWriter::Impl {
         }
     }
 
+    void put_beside(hid_t object, const std::string& name, const Beside& more) {
+        for (const ExactAttribute& attribute : more.attributes)
+            h5::put(object, attribute, target.path());
+        if (!more.scales.empty()) scales.emplace_back(name, more.scales);
+    }
+
     void end_dataset() {
         if (!dataset.valid()) return;
         if (!dataset.close()) h5::fail_write(target.path(), "a dataset could not be closed");
@@ -54,20 +61,24 @@ struct CompressedWriter::Impl {
     std::uint64_t end = 0, reserved = 0;
     h5::Handle file, dataset;
     std::size_t rank = 0;
+    FileBeside beside;
+    std::vector<std::pair<std::string, std::vector<std::vector<std::string>>>> scales;
 };
 
 CompressedWriter::CompressedWriter(const std::filesystem::path& path, const std::string& format,
-                                   const std::vector<std::pair<std::string, Attribute>>& attributes)
+                                   FileBeside beside)
     : impl_(std::make_unique<Impl>(path)) {
     const h5::Library library;
     register_filter();
     impl_->file = h5::create(impl_->target.temporary(), {});
-    impl_->make_room(0);
-    if (format.empty()) {
-        for (const auto& [name, value] : attributes) h5::put(impl_->file, name, value, path);
-    } else {
-        h5::put_identity(impl_->file, format, attributes, path);
-    }
+    impl_->beside = std::move(beside);
+    std::uint64_t bytes = h5::bytes_of(impl_->beside.attributes);
+    for (const ExactGroup& group : impl_->beside.groups) bytes += h5::bytes_of(group.attributes);
+    impl_->make_room(bytes);
+    if (!format.empty()) h5::put_identity(impl_->file, format, {}, path);
+    for (const ExactAttribute& attribute : impl_->beside.attributes)
+        h5::put(impl_->file, attribute, path);
+    h5::put_groups(impl_->file, impl_->beside, path);
 }
 
 CompressedWriter::~CompressedWriter() = default;
@@ -76,16 +87,12 @@ void CompressedWriter::put(const ArrayInfo& info, std::span<const std::byte> val
     const h5::Library library;
     const std::filesystem::path& path = impl_->target.path();
     impl_->end_dataset();
-    impl_->make_room(values.size() + 4096);
-    h5::Handle type(H5Tcopy(info.numeric ? h5::stored_type(info.type) : H5T_C_S1));
-    if (!info.numeric) {
-        H5Tset_size(type, info.value_bytes);
-        H5Tset_strpad(type, H5T_STR_NULLPAD);
-        H5Tset_cset(type, H5T_CSET_UTF8);
-    }
+    impl_->make_room(values.size() + 4096 + h5::bytes_of(info.beside.attributes));
+    const h5::Handle type = h5::type_of(info);
     const h5::Handle list = h5::dataset_list();
+    h5::set_fill(list, info);
     const h5::Handle made = h5::make_dataset(impl_->file, info.path, type, info.shape, list, path);
-    for (const auto& [name, value] : info.attributes) h5::put(made, name, value, path);
+    impl_->put_beside(made, info.path, info.beside);
     if (!values.empty() && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
         h5::fail_write(path, "dataset " + info.path);
 }
@@ -94,7 +101,7 @@ void CompressedWriter::begin(const PackedLayout& layout) {
     const h5::Library library;
     const std::filesystem::path& path = impl_->target.path();
     impl_->end_dataset();
-    impl_->make_room(4096);
+    impl_->make_room(4096 + h5::bytes_of(layout.beside.attributes));
     const h5::Handle list = h5::dataset_list();
     hsize_t chunk[Shape::max_rank] = {};
     std::copy(layout.shape.begin(), layout.shape.end(), chunk);
@@ -105,8 +112,13 @@ void CompressedWriter::begin(const PackedLayout& layout) {
     if (H5Pset_filter(list, codec_filter, H5Z_FLAG_MANDATORY, layout.filter_values.size(),
                       layout.filter_values.data()) < 0)
         h5::fail_write(path, "the filter of " + layout.path);
-    impl_->dataset = h5::make_dataset(impl_->file, layout.path, h5::stored_type(layout.type),
-                                      layout.shape, list, path);
+    ArrayInfo info;
+    info.type = layout.type;
+    info.beside = layout.beside;
+    h5::set_fill(list, info);
+    impl_->dataset =
+        h5::make_dataset(impl_->file, layout.path, h5::type_of(info), layout.shape, list, path);
+    impl_->put_beside(impl_->dataset, layout.path, layout.beside);
     for (const auto& [name, value] : layout.attributes) h5::put(impl_->dataset, name, value, path);
 }
 
@@ -122,6 +134,9 @@ void CompressedWriter::commit() {
     {
         const h5::Library library;
         impl_->end_dataset();
+        for (const auto& [name, scales] : impl_->scales)
+            h5::attach_scales(impl_->file, name, scales);
+        h5::put_links(impl_->file, impl_->beside, impl_->target.path());
         if (!impl_->file.close()) h5::fail_write(impl_->target.path(), "the end of the file");
     }
     release_surplus(impl_->out.number());

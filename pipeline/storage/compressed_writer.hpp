@@ -13,15 +13,17 @@ struct PackedLayout {
     Shape shape;                          // rank >= 1, no extent of 0
     std::int64_t chunk_rows = 1;          // chunks hold whole rows
     std::vector<unsigned> filter_values;  // at most 16: what the filter is told
-    std::vector<std::pair<std::string, Attribute>> attributes;
+    std::vector<std::pair<std::string, Attribute>> attributes;  // more than `beside` has
+    Beside beside;
 };
 
 class NARROWS_PUBLIC CompressedWriter {
 public:
+    // `format` may be empty; groups come now, links and scales at the end.
     CompressedWriter(const std::filesystem::path& path, const std::string& format,
-                     const std::vector<std::pair<std::string, Attribute>>& attributes);
+                     FileBeside beside);
     ~CompressedWriter();  // removes the temporary unless committed
-    // A plain dataset: numbers, or text of `info.value_bytes` each.
+    // A plain dataset: numbers, or text of `info.value_bytes` each, with what is beside it.
     void put(const ArrayInfo& info, std::span<const std::byte> values);
     // Until the next begin() or put(): chunks of this dataset, each at its first row.
     void begin(const PackedLayout& layout);

@@ -180,6 +180,13 @@ void join(std::span<const fs::path> named, const fs::path& to, Joined how) {
     info.format = parts[0].info.format;
     info.attributes = joined_attributes(parts[0].info.attributes);
     info.arrays = parts[0].info.arrays;
+    info.beside = parts[0].info.beside;
+    std::erase_if(info.beside.attributes, [&](const ExactAttribute& one) {
+        return find(info.attributes, one.name) == nullptr;
+    });
+    for (ExactAttribute& one : info.beside.attributes)  // the pipeline says no part any more
+        if (const auto* text = std::get_if<std::string>(find(info.attributes, one.name)))
+            set_text(one, *text);
     for (ArrayInfo& array : info.arrays)
         array.shape = array.shape.sample().with_batch(parts[0].all_rows);
     if (how == Joined::copy)

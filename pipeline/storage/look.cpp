@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <set>
+#include <map>
 
 #include "pipeline/storage/array_info.hpp"
+#include "pipeline/storage/exact_values.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/unpack.hpp"
 
@@ -53,25 +54,28 @@ void read_packing(hid_t dataset, ArrayInfo& info) {
 struct Walk {
     const std::filesystem::path& path;
     FileInfo& file;
-    std::vector<std::pair<std::string, std::string>> bounds;  // variable -> its bounds
-    std::set<std::array<unsigned char, 16>> seen;
+    std::vector<std::pair<std::string, std::string>> bounds;    // variable -> its bounds
+    std::map<std::array<unsigned char, 16>, std::string> seen;  // and its first name
     std::string prefix;
     int depth = 0;
     std::exception_ptr failure;
 };
 
-bool first_visit(hid_t object, Walk& walk) {
+// None: it was not seen before; else its first name.
+std::optional<std::string> earlier_name(hid_t object, const std::string& name, Walk& walk) {
     std::array<unsigned char, 16> key{};
     H5O_info_t info;
 #if H5_VERSION_GE(1, 12, 0)
-    if (H5Oget_info3(object, &info, H5O_INFO_BASIC) < 0) return false;
+    if (H5Oget_info3(object, &info, H5O_INFO_BASIC) < 0) return "";
     static_assert(sizeof info.token == 16);
     std::copy_n(reinterpret_cast<const unsigned char*>(&info.token), 16, key.begin());
 #else
-    if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) return false;
+    if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0) return "";
     std::copy_n(reinterpret_cast<const unsigned char*>(&info.addr), sizeof info.addr, key.begin());
 #endif
-    return walk.seen.insert(key).second;
+    const auto [at, fresh] = walk.seen.emplace(key, name);
+    if (fresh) return std::nullopt;
+    return at->second;
 }
 
 herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out);
@@ -84,6 +88,8 @@ void enter(hid_t group, Walk& walk) {
 void look_at(hid_t object, const std::string& name, Walk& walk) {
     if (H5Iget_type(object) == H5I_GROUP) {
         if (walk.depth >= deepest_group) return;
+        std::vector<std::string>& left_out = walk.file.beside.left_out;
+        walk.file.beside.groups.push_back({name, h5::exact_attributes(object, name, left_out)});
         const std::string outer = std::exchange(walk.prefix, name);
         ++walk.depth;
         enter(object, walk);
@@ -91,28 +97,59 @@ void look_at(hid_t object, const std::string& name, Walk& walk) {
         walk.prefix = outer;
         return;
     }
-    if (H5Iget_type(object) != H5I_DATASET) return;
-    const std::optional<ArrayInfo> info = describe_array(object, name);
-    if (!info) return;
-    walk.file.arrays.push_back(*info);
+    std::vector<std::string>& left_out = walk.file.beside.left_out;
+    if (H5Iget_type(object) != H5I_DATASET) {
+        left_out.push_back(name + ": a named type");
+        return;
+    }
+    std::optional<ArrayInfo> info = describe_array(object, name);
+    if (!info) {
+        left_out.push_back(name + ": values of its type or shape");
+        return;
+    }
+    info->beside.attributes = h5::exact_attributes(object, name, left_out);
+    info->beside.scales = h5::scales_of(object);
+    info->beside.fill = h5::fill_of(object, *info);
+    walk.file.arrays.push_back(std::move(*info));
     const std::string bounds = h5::text_or(h5::get(object, "bounds"));
     if (!bounds.empty()) walk.bounds.emplace_back(name, walk.prefix + "/" + bounds);
+}
+
+void note_link(hid_t group, const char* name, const std::string& path, const H5L_info_t& link,
+               FileBeside& beside) {
+    constexpr std::size_t longest = 4096;
+    std::string target(std::min<std::size_t>(link.u.val_size, longest), '\0');
+    if (link.type != H5L_TYPE_SOFT || link.u.val_size > longest ||
+        H5Lget_val(group, name, target.data(), target.size(), H5P_DEFAULT) < 0) {
+        beside.left_out.push_back(path + ": a link to another file");
+        return;
+    }
+    target.resize(std::min(target.size(), target.find('\0')));
+    beside.links.push_back({path, target, true});
 }
 
 herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out) {
     Walk& walk = *static_cast<Walk*>(out);
     try {
-        if (link->type != H5L_TYPE_HARD) return 0;  // others may leave the file
+        const std::string path = walk.prefix + "/" + name;
+        if (link->type != H5L_TYPE_HARD) {  // others may leave the file: kept as they are written
+            note_link(group, name, path, *link, walk.file.beside);
+            return 0;
+        }
         const h5::Handle object(H5Oopen(group, name, H5P_DEFAULT));
         if (!object.valid()) {  // a broken part must not hide the others
             H5Eclear2(H5E_DEFAULT);
+            walk.file.beside.left_out.push_back(path + ": it cannot be opened");
             return 0;
         }
-        if (!first_visit(object, walk)) return 0;
+        if (const std::optional<std::string> before = earlier_name(object, path, walk)) {
+            if (!before->empty()) walk.file.beside.links.push_back({path, *before, false});
+            return 0;
+        }
         if (walk.seen.size() > most_objects)
             throw Error(Fault::input, in_quotes(walk.path) + " has more than 100000 objects",
                         "name the dataset: FILE:/dataset");
-        look_at(object, walk.prefix + "/" + name, walk);
+        look_at(object, path, walk);
         return walk.failure ? 1 : 0;
     } catch (...) {  // an exception must not pass through the C library
         walk.failure = std::current_exception();
@@ -137,11 +174,13 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
         info.numeric = false;
         info.type = Numeric::u8;
     } else {
-        const std::optional<Numeric> ours = h5::numeric_of(type);
+        info.beside.names = h5::names_of(type);
+        const h5::Handle plain(info.beside.names.empty() ? H5Tcopy(type) : H5Tget_super(type));
+        const std::optional<Numeric> ours = h5::numeric_of(plain);
         H5Eclear2(H5E_DEFAULT);
         if (!ours) return std::nullopt;
         info.type = *ours;
-        info.big_endian = size_of(*ours) > 1 && H5Tget_order(type) == H5T_ORDER_BE;
+        info.big_endian = size_of(*ours) > 1 && H5Tget_order(plain) == H5T_ORDER_BE;
     }
     if (H5Sget_simple_extent_type(space) == H5S_NULL ||
         H5Sget_simple_extent_ndims(space) > static_cast<int>(Shape::max_rank))
@@ -199,7 +238,8 @@ FileInfo look_into(hid_t file, const std::filesystem::path& path) {
     info.attributes = h5::get_all(file);
     info.format = h5::text_or(h5::get(file, "format"));
     Walk walk{path, info, {}, {}, "", 0, {}};
-    first_visit(file, walk);  // the root: links may lead back to it
+    earlier_name(file, "/", walk);  // links may lead back to the root
+    info.beside.attributes = h5::exact_attributes(file, "/", info.beside.left_out);
     enter(file, walk);
     if (walk.failure) std::rethrow_exception(walk.failure);
     for (const auto& [variable, bounds] : walk.bounds)

@@ -114,6 +114,8 @@ bool is_of_shards(const std::string& dataset) {
 
 void without_shards(FileInfo& info) {
     std::erase_if(info.arrays, [](const ArrayInfo& array) { return is_of_shards(array.path); });
+    std::erase_if(info.beside.groups,
+                  [](const ExactGroup& group) { return group.path == shards_group; });
 }
 
 std::vector<fs::path> parts_behind(const fs::path& path) {

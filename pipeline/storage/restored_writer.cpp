@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/exact_values.hpp"
 #include "pipeline/storage/file.hpp"
-#include "pipeline/storage/h5.hpp"
 
 namespace narrows::storage {
 
@@ -21,15 +21,6 @@ std::size_t row_bytes(const ArrayInfo& info) {
     return bytes;
 }
 
-h5::Handle type_of(const ArrayInfo& info) {
-    if (info.numeric) return h5::Handle(H5Tcopy(h5::stored_type(info.type)));
-    h5::Handle type(H5Tcopy(H5T_C_S1));
-    H5Tset_size(type, info.value_bytes);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
 // The empty datasets at their places.
 std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const FileInfo& info) {
     const h5::Library library;
@@ -38,19 +29,26 @@ std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const Fil
     try {
         std::uint64_t bytes = 1u << 20;
         for (const ArrayInfo& array : info.arrays)
-            bytes +=
-                static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) + 2 * h5::page_bytes;
+            bytes += static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) +
+                     2 * h5::page_bytes + h5::bytes_of(array.beside.attributes);
+        for (const ExactGroup& group : info.beside.groups) bytes += h5::bytes_of(group.attributes);
         reserve(file, bytes, target.path());
-        for (const auto& [name, value] : info.attributes) h5::put(made, name, value, target.path());
-        const h5::Handle list = h5::dataset_list();
-        H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+        for (const ExactAttribute& attribute : info.beside.attributes)
+            h5::put(made, attribute, target.path());
+        h5::put_groups(made, info.beside, target.path());
         for (const ArrayInfo& array : info.arrays) {
-            const h5::Handle dataset = h5::make_dataset(made, array.path, type_of(array),
+            const h5::Handle list = h5::dataset_list();
+            H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+            h5::set_fill(list, array);
+            const h5::Handle dataset = h5::make_dataset(made, array.path, h5::type_of(array),
                                                         array.shape, list, target.path());
-            for (const auto& [name, value] : array.attributes)
-                h5::put(dataset, name, value, target.path());
+            for (const ExactAttribute& attribute : array.beside.attributes)
+                h5::put(dataset, attribute, target.path());
             places.push_back(h5::place_of(dataset).offset);
         }
+        for (const ArrayInfo& array : info.arrays)
+            h5::attach_scales(made, array.path, array.beside.scales);
+        h5::put_links(made, info.beside, target.path());
     } catch (...) {
         made.abandon();
         throw;

@@ -8,8 +8,8 @@ namespace narrows::storage {
 
 class NARROWS_PUBLIC RestoredWriter {
 public:
-    // Contiguous and little-endian, with the attributes that `info` has. An `info.format` is among
-    // them where it is wanted.
+    // Contiguous and little-endian, with what `info` has beside values: attributes, groups, links,
+    // scales.
     RestoredWriter(const std::filesystem::path& path, const FileInfo& info);
     ~RestoredWriter();  // removes the temporary unless committed
     // Whole rows of dataset `number` of info.arrays. Thread-safe for rows that do not overlap.

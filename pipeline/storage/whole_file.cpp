@@ -126,7 +126,7 @@ FileCheck check_file(const fs::path& path) {
     return report;
 }
 
-void repack(const fs::path& from, const fs::path& to) {
+std::vector<std::string> repack(const fs::path& from, const fs::path& to) {
     const ArrayFile source(from);
     FileInfo info = source.look();
     without_shards(info);
@@ -150,6 +150,7 @@ void repack(const fs::path& from, const fs::path& to) {
                  });
     }
     out.commit();
+    return info.beside.left_out;
 }
 
 }  // namespace narrows::storage

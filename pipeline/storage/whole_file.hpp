@@ -27,8 +27,10 @@ NARROWS_PUBLIC bool is_of_shards(const std::string& dataset);
 NARROWS_PUBLIC void without_shards(FileInfo& info);
 
 // One plain file out of any HDF5 file that can be read: every dataset contiguous and little-endian,
-// with its texts and single numbers as attributes. Atomic. Throws Error{Fault::input} at the first
-// value that cannot be read, Fault::usage for models and checkpoints, which must stay as they are.
-NARROWS_PUBLIC void repack(const std::filesystem::path& from, const std::filesystem::path& to);
+// with what stands beside it (exact.hpp). Returns what could not be carried over. Atomic. Throws
+// Error{Fault::input} at the first value that cannot be read, Fault::usage for models and
+// checkpoints, which must stay as they are.
+NARROWS_PUBLIC std::vector<std::string> repack(const std::filesystem::path& from,
+                                               const std::filesystem::path& to);
 
 }  // namespace narrows::storage

@@ -1,5 +1,7 @@
 #include "pipeline/storage/wire.hpp"
 
+#include <algorithm>
+
 namespace narrows::storage {
 
 namespace {
@@ -7,6 +9,29 @@ namespace {
 [[noreturn]] void nonsense() {
     throw Error(Fault::input, "the process that reads foreign files gave an answer without sense",
                 "the file is damaged or hostile");
+}
+
+// Values of an attribute as many as it says: what writes it reads so many.
+void check_size(const ExactAttribute& one) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 40;
+    std::uint64_t points = one.null ? 0 : 1;
+    if (one.extents.size() > Shape::max_rank || one.type.padding > 2) nonsense();
+    for (const std::int64_t extent : one.extents) {
+        if (extent < 0 || static_cast<std::uint64_t>(extent) > most) nonsense();
+        points *= static_cast<std::uint64_t>(extent);
+        if (points > most) nonsense();
+    }
+    if (one.type.kind == ExactType::Kind::variable_text) {
+        const auto ends = std::count(one.values.begin(), one.values.end(), std::byte{0});
+        if (static_cast<std::uint64_t>(ends) != points ||
+            (!one.values.empty() && one.values.back() != std::byte{0}))
+            nonsense();
+        return;
+    }
+    const std::uint64_t bytes = one.type.kind == ExactType::Kind::fixed_text
+                                    ? std::max<std::size_t>(1, one.type.text_bytes)
+                                    : size_of(one.type.number);
+    if (bytes > most || one.values.size() != points * bytes) nonsense();
 }
 
 enum class AttributeKind : std::uint8_t { integer, real, text };
@@ -56,6 +81,17 @@ std::string Message::take_text() {
     return {reinterpret_cast<const char*>(next(count)), count};
 }
 
+void Message::put(const std::vector<std::string>& texts) {
+    put(std::uint64_t{texts.size()});
+    for (const std::string& text : texts) put(text);
+}
+
+std::vector<std::string> Message::take_texts() {
+    std::vector<std::string> texts;
+    for (std::size_t left = take_count(8); left > 0; --left) texts.push_back(take_text());
+    return texts;
+}
+
 void Message::put(const Attributes& attributes) {
     put(std::uint64_t{attributes.size()});
     for (const auto& [name, value] : attributes) {
@@ -91,6 +127,116 @@ Message::Attributes Message::take_attributes() {
     return attributes;
 }
 
+void Message::put(const Names& names) {
+    put(std::uint64_t{names.size()});
+    for (const auto& [name, value] : names) {
+        put(name);
+        put(value);
+    }
+}
+
+Message::Names Message::take_names() {
+    Names names;
+    for (std::size_t left = take_count(16); left > 0; --left) {
+        std::string name = take_text();
+        names.emplace_back(std::move(name), take<std::int64_t>());
+    }
+    return names;
+}
+
+void Message::put(const ExactAttributes& attributes) {
+    put(std::uint64_t{attributes.size()});
+    for (const ExactAttribute& one : attributes) {
+        put(one.name);
+        put(static_cast<std::uint8_t>(one.type.kind));
+        put(static_cast<std::uint8_t>(one.type.number));
+        put(one.type.names);
+        put(std::uint64_t{one.type.text_bytes});
+        put(one.type.padding);
+        put(static_cast<std::uint8_t>(one.type.utf8));
+        put(static_cast<std::uint8_t>(one.null));
+        put(std::as_bytes(std::span(one.extents)));
+        put(std::span<const std::byte>(one.values));
+    }
+}
+
+ExactAttributes Message::take_exact() {
+    ExactAttributes attributes(take_count(40));
+    for (ExactAttribute& one : attributes) {
+        one.name = take_text();
+        const auto kind = take<std::uint8_t>(), number = take<std::uint8_t>();
+        if (kind > static_cast<std::uint8_t>(ExactType::Kind::variable_text) ||
+            number > static_cast<std::uint8_t>(Numeric::f64))
+            nonsense();
+        one.type.kind = static_cast<ExactType::Kind>(kind);
+        one.type.number = static_cast<Numeric>(number);
+        one.type.names = take_names();
+        one.type.text_bytes = static_cast<std::size_t>(take<std::uint64_t>());
+        one.type.padding = take<std::uint8_t>();
+        one.type.utf8 = take<std::uint8_t>() != 0;
+        one.null = take<std::uint8_t>() != 0;
+        const std::vector<std::byte> extents = take_bytes();
+        one.extents.resize(extents.size() / sizeof(std::int64_t));
+        if (!extents.empty())
+            std::memcpy(one.extents.data(), extents.data(),
+                        one.extents.size() * sizeof(std::int64_t));
+        one.values = take_bytes();
+        check_size(one);
+    }
+    return attributes;
+}
+
+void Message::put(const Beside& beside) {
+    put(beside.attributes);
+    put(std::uint64_t{beside.scales.size()});
+    for (const std::vector<std::string>& axis : beside.scales) put(axis);
+    put(beside.names);
+    put(std::span<const std::byte>(beside.fill));
+}
+
+Beside Message::take_beside() {
+    Beside beside;
+    beside.attributes = take_exact();
+    for (std::size_t left = take_count(8); left > 0; --left) beside.scales.push_back(take_texts());
+    beside.names = take_names();
+    beside.fill = take_bytes();
+    return beside;
+}
+
+void Message::put(const FileBeside& beside) {
+    put(beside.attributes);
+    put(std::uint64_t{beside.groups.size()});
+    for (const ExactGroup& group : beside.groups) {
+        put(group.path);
+        put(group.attributes);
+    }
+    put(std::uint64_t{beside.links.size()});
+    for (const ExactLink& link : beside.links) {
+        put(link.path);
+        put(link.target);
+        put(static_cast<std::uint8_t>(link.soft));
+    }
+    put(beside.left_out);
+}
+
+FileBeside Message::take_file_beside() {
+    FileBeside beside;
+    beside.attributes = take_exact();
+    for (std::size_t left = take_count(16); left > 0; --left) {
+        std::string path = take_text();
+        beside.groups.push_back({std::move(path), take_exact()});
+    }
+    for (std::size_t left = take_count(17); left > 0; --left) {
+        ExactLink link;
+        link.path = take_text();
+        link.target = take_text();
+        link.soft = take<std::uint8_t>() != 0;
+        beside.links.push_back(std::move(link));
+    }
+    beside.left_out = take_texts();
+    return beside;
+}
+
 void Message::put(const ArrayInfo& info) {
     put(info.path);
     put(info.type);
@@ -109,6 +255,7 @@ void Message::put(const ArrayInfo& info) {
     put(info.bounds_of);
     put(std::uint64_t{info.value_bytes});
     put(info.attributes);
+    put(info.beside);
 }
 
 ArrayInfo Message::take_info() {
@@ -136,6 +283,7 @@ ArrayInfo Message::take_info() {
     info.bounds_of = take_text();
     info.value_bytes = static_cast<std::size_t>(take<std::uint64_t>());
     info.attributes = take_attributes();
+    info.beside = take_beside();
     return info;
 }
 
@@ -145,6 +293,7 @@ void Message::put(const FileInfo& info) {
     put(info.attributes);
     put(std::uint64_t{info.arrays.size()});
     for (const ArrayInfo& array : info.arrays) put(array);
+    put(info.beside);
 }
 
 FileInfo Message::take_file() {
@@ -153,6 +302,7 @@ FileInfo Message::take_file() {
     info.bytes = take<std::uint64_t>();
     info.attributes = take_attributes();
     for (std::size_t left = take_count(64); left > 0; --left) info.arrays.push_back(take_info());
+    info.beside = take_file_beside();
     return info;
 }
 

@@ -25,6 +25,7 @@ public:
     void put(std::span<const std::byte> bytes);
     using Attributes = std::vector<std::pair<std::string, Attribute>>;
     void put(const Attributes& attributes);
+    void put(const ExactAttributes& attributes);
     void put(const ArrayInfo& info);
     void put(const FileInfo& info);
     void put(const ArrayLayout& layout);
@@ -40,12 +41,22 @@ public:
     std::string take_text();
     std::vector<std::byte> take_bytes();
     Attributes take_attributes();
+    ExactAttributes take_exact();
     ArrayInfo take_info();
     FileInfo take_file();
     ArrayLayout take_layout();
     void take_end() const;
 
 private:
+    void put(const std::vector<std::string>& texts);
+    std::vector<std::string> take_texts();
+    using Names = std::vector<std::pair<std::string, std::int64_t>>;
+    void put(const Names& names);
+    Names take_names();
+    void put(const Beside& beside);
+    Beside take_beside();
+    void put(const FileBeside& beside);
+    FileBeside take_file_beside();
     void append(const void* from, std::size_t bytes);
     const std::byte* next(std::size_t bytes);
     std::size_t take_count(std::size_t bytes_of_one);  // of items that are at least so large

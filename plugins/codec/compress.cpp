@@ -92,7 +92,7 @@ void Compress::finish(RunContext& run) {
     {
         const storage::ArrayFile plain(waiting_);
         const codec::WholeFile whole = codec::whole_file(plain);
-        results = codec::compress_file(file_, whole.inputs, whole.attributes, job, run.loop());
+        results = codec::compress_file(file_, whole.inputs, whole.beside, job, run.loop());
     }
     discard();
     for (const codec::ArrayResult& result : results) {

@@ -23,6 +23,23 @@ Job job_of(Wanted::Kind kind, double value, std::int64_t chunk_rows = 0) {
     return job;
 }
 
+storage::ExactAttribute text(const std::string& name, const std::string& value) {
+    storage::ExactAttribute attribute;
+    attribute.name = name;
+    storage::set_text(attribute, value);
+    return attribute;
+}
+
+// Three 16-bit numbers, which no plain attribute could hold.
+storage::ExactAttribute three_numbers() {
+    storage::ExactAttribute attribute;
+    attribute.name = "valid_range";
+    attribute.type.number = Numeric::i16;
+    attribute.extents = {3};
+    for (const int byte : {1, 0, 2, 0, 3, 0}) attribute.values.push_back(std::byte(byte));
+    return attribute;
+}
+
 std::vector<Input> several() {
     std::vector<Input> inputs;
     inputs.push_back(
@@ -33,8 +50,7 @@ std::vector<Input> several() {
                                           codec_test::make(Numeric::f64, 3600, Pattern::holes, 3)));
     inputs.push_back(codec_test::input_of("/empty", Numeric::f32, Shape{0, 4}, {}));
     inputs.push_back(codec_test::input_of("/one", Numeric::u8, Shape{}, Bytes(1, std::byte{7})));
-    inputs[0].info.attributes = {
-        {"units", std::string("m")}, {"valid_max", 20.0}, {"count", std::int64_t{3}}};
+    inputs[0].info.beside.attributes = {text("units", "m"), three_numbers()};
     return inputs;
 }
 
@@ -46,11 +62,15 @@ TEST_CASE("a file of several datasets goes and comes back, whatever the threads 
     const std::vector<Input> inputs = several();
     const Job job = job_of(Wanted::Kind::range, 1e-3, 64);
     std::string first, restored;
+    storage::FileBeside beside;
+    beside.attributes = {text("title", "t")};
+    beside.groups = {{"/deep", {text("depth", "1")}}, {"/bare", {}}};
+    beside.links = {{"/zagain", "/waves", false}, {"/soft", "deep/er/counts", true}};
     for (const std::size_t threads : {1, 2, 5, 8})
         for (const simd::Level level : simd::available()) {
             REQUIRE(simd::select(level));
-            const auto results = compress_file(
-                folder / "c.h5", inputs, {{"title", std::string("t")}}, job, ThreadLoop(threads));
+            const auto results =
+                compress_file(folder / "c.h5", inputs, beside, job, ThreadLoop(threads));
             REQUIRE(results.size() == 3);
             for (const ArrayResult& result : results) CHECK(result.violations == 0);
             decompress_file(folder / "c.h5", folder / "d.h5", {}, ThreadLoop(threads));
@@ -78,9 +98,15 @@ TEST_CASE("a file of several datasets goes and comes back, whatever the threads 
         });
         CHECK(array.shape == input.info.shape);
         CHECK(array.type == input.info.type);
-        CHECK(array.attributes == input.info.attributes);
+        CHECK(array.beside.attributes == input.info.beside.attributes);
     }
-    CHECK(info.attributes.size() == 1);
+    CHECK(info.beside.attributes == beside.attributes);
+    REQUIRE(info.beside.groups.size() == 3);  // and /deep/er, which no group said
+    CHECK(info.beside.groups[1].path == "/deep");
+    CHECK(info.beside.groups[1].attributes == beside.groups[0].attributes);
+    REQUIRE(info.beside.links.size() == 2);
+    CHECK(info.beside.links[0].target == "deep/er/counts");
+    CHECK(info.beside.left_out.empty());
 }
 
 TEST_CASE("a fitted model codes other files, which hold its hash alone", "[codec]") {

@@ -112,9 +112,9 @@ f.close()
     CHECK(python(folder / "g.h5", R"(
 f = h5py.File(path)
 i = np.arange(400 * 6).reshape(400, 6)
-assert f.attrs['title'] == b'some fields'
+assert f.attrs['title'] == 'some fields'
 assert f['g/x'].dtype == '<i2' and (f['g/x'][:] == i).all() and f['g/x'].chunks is None
-assert f['g/x'].attrs['scale_factor'] == 0.5 and f['g/x'].attrs['units'] == b'K'
+assert f['g/x'].attrs['scale_factor'] == 0.5 and f['g/x'].attrs['units'] == 'K'
 assert f['half'].dtype == 'f2' and (f['half'][:] == i.astype('f2')).all()
 assert (f['holes'][:] == 7.5).all() and f['t'][1] == b'three' and f['s'][()] == 4.5
 assert f['none'].shape == (0, 4) and 'vlen' not in f

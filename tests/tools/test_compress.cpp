@@ -172,6 +172,76 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
     CHECK(std::system(found.c_str()) == 0);
 }
 
+TEST_CASE("what stands beside values comes back as it was, and what cannot is named", "[tools]") {
+    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
+        WARN("skipped: no h5py");
+        return;
+    }
+    Folder folder;
+    folder.write(
+        "make.py",
+        "import h5py, numpy as np\n"
+        "with h5py.File('s.h5', 'w') as f:\n"
+        "    x = f.create_dataset('x', data=np.sin(np.arange(1600) * .01).reshape(200, 8), "
+        "dtype='f4', fillvalue=-1)\n"
+        "    x.attrs['range'] = np.array([1, 2], dtype='i2')\n"
+        "    x.attrs['words'] = ['a', 'b\u00e9']\n"
+        "    x.attrs['single'] = np.float32(1.5)\n"
+        "    x.attrs['flag'] = True\n"
+        "    x.attrs['none'] = h5py.Empty('f4')\n"
+        "    f['t'] = np.arange(200) * .1\n"
+        "    f['t'].make_scale('time')\n"
+        "    x.dims[0].attach_scale(f['t'])\n"
+        "    f['lat'] = np.arange(8) * .25\n"  // one axis, no scale
+        "    f['same'] = x\n"
+        "    f['soft'] = h5py.SoftLink('/g/y')\n"
+        "    f['outside'] = h5py.ExternalLink('o.h5', '/q')\n"
+        "    f.create_group('g').attrs['who'] = 'me'\n"
+        "    f['g/y'] = np.array([True, False])\n"
+        "    f['record'] = np.zeros(2, dtype=[('a', 'i4')])\n");
+    folder.write("same.py",
+                 "import h5py, numpy as np, sys\n"
+                 "a, b = h5py.File('s.h5', 'r'), h5py.File(sys.argv[1], 'r')\n"
+                 "x, y = a['x'], b['x']\n"
+                 "assert set(x.attrs) == set(y.attrs)\n"
+                 "for n in ('range', 'single', 'flag'):\n"
+                 "    assert x.attrs[n].dtype == y.attrs[n].dtype and (x.attrs[n] == "
+                 "y.attrs[n]).all(), n\n"
+                 "assert list(y.attrs['words']) == ['a', 'b\u00e9']\n"
+                 "assert y.attrs['none'] == h5py.Empty('f4') and y.fillvalue == -1\n"
+                 "assert np.abs(x[...] - y[...]).max() <= 2.1e-3\n"
+                 "assert y.dims[0][0].name == '/t' and h5py.h5ds.is_scale(b['t'].id)\n"
+                 "assert (a['t'][...] == b['t'][...]).all() and (a['lat'][...] == "
+                 "b['lat'][...]).all()\n"
+                 "assert b['same'] == y and b.get('soft', getlink=True).path == '/g/y'\n"
+                 "assert b['g'].attrs['who'] == 'me' and b['g/y'].dtype == bool\n"
+                 "assert 'record' not in b and 'outside' not in b\n");
+    const std::string python =
+        "cd '" + (folder.path() / "work").string() + "' && /usr/bin/python3 ";
+    REQUIRE(std::system((python + "make.py").c_str()) == 0);
+    const Outcome packed = folder.narrows("compress s.h5 --rel 1e-3 -o c.h5");
+    CHECK(packed.code == 0);
+    CHECK(packed.err.find("not carried over: /record") != std::string::npos);
+    CHECK(packed.err.find("not carried over: /outside") != std::string::npos);
+    folder.must("decompress c.h5 -q -o d.h5");
+    CHECK(std::system((python + "same.py d.h5").c_str()) == 0);
+    CHECK(folder.narrows("repack s.h5 -o r.h5").err.find("/record") != std::string::npos);
+    CHECK(std::system((python + "same.py r.h5").c_str()) == 0);
+    CHECK(folder.narrows("verify c.h5 s.h5 -q").code == 0);
+    // A dataset that is named comes with the scales of its axes.
+    folder.must("compress s.h5:/x --rel 1e-3 -q -o n.h5");
+    folder.write("named.py",
+                 "import h5py\n"
+                 "b = h5py.File('n.h5', 'r')\n"
+                 "assert sorted(n for n in b if n[0] != '.') == ['t', 'x']\n"
+                 "assert b['x'].dims[0][0].name == '/t' and b['x'].attrs['flag'] == True\n");
+    CHECK(std::system((python + "named.py").c_str()) == 0);
+    // What is missing is no success.
+    folder.write("less.py", "import h5py\nwith h5py.File('c.h5', 'a') as f: del f['lat']\n");
+    REQUIRE(std::system((python + "less.py").c_str()) == 0);
+    CHECK(folder.narrows("verify c.h5 s.h5 -q").code == 4);
+}
+
 TEST_CASE("who gives every dataset its bound need not give one to coordinates", "[tools]") {
     if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
         WARN("skipped: no h5py");
