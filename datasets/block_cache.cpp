@@ -24,6 +24,9 @@ public:
     std::int64_t rows() const override { return base_->rows(); }
     const Shape& sample() const override { return base_->sample(); }
     storage::Numeric type() const override { return base_->type(); }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return base_->reading_bytes(threads);
+    }
     std::string name() const override { return base_->name(); }
     void read(std::int64_t first, std::int64_t count, float* out) const override {
         base_->read(first, count, out);

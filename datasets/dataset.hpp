@@ -52,6 +52,8 @@ public:
     virtual bool in_memory() const { return false; }
     // Rows that are decoded together where the file is compressed, else 1.
     virtual std::int64_t rows_together() const { return 1; }
+    // What reading takes beside its results and what was kept at the opening, at most.
+    virtual std::uint64_t reading_bytes(std::size_t /*threads*/) const { return 0; }
     virtual std::vector<std::int64_t> labels() const { return {}; }      // per row, or empty
     virtual std::vector<std::string> label_names() const { return {}; }  // when labels were names
     virtual std::vector<std::int64_t> ids() const { return {}; }  // per row, or empty: its number

@@ -74,20 +74,26 @@ public:
     }
     std::int64_t rows() const override { return rows_; }
     const Shape& sample() const override { return sample_; }
-    storage::Numeric type() const override { return reader_->info().type; }
+    // Of packed values (CF) what they stand for, not the whole numbers that stand for them.
+    storage::Numeric type() const override {
+        return scaled() ? storage::Numeric::f32 : reader_->info().type;
+    }
     std::string name() const override { return name_; }
     void read(std::int64_t first, std::int64_t count, float* out) const override {
         if (count > 0) reader_->read(first, count, out, true);
     }
     void read_stored(std::int64_t first, std::int64_t count, std::byte* out) const override {
-        if (count > 0) reader_->read(first, count, out);
+        if (count > 0 && scaled())
+            reader_->read(first, count, reinterpret_cast<float*>(out), true);
+        else if (count > 0)
+            reader_->read(first, count, out);
     }
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);
     }
-    bool stored_as_read() const override {
-        const ArrayInfo& info = reader_->info();
-        return info.scale_factor == 1 && info.add_offset == 0 && !info.fill_value;
+    bool stored_as_read() const override { return !scaled() && !reader_->info().fill_value; }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return reader_->reading_bytes(threads);
     }
     std::int64_t rows_together() const override {
         return reader_->info().chunk.empty() ? 1 : reader_->info().chunk[0];
@@ -97,6 +103,10 @@ public:
     std::vector<std::int64_t> ids() const override { return companions_.ids; }
 
 private:
+    bool scaled() const {
+        return reader_->info().scale_factor != 1 || reader_->info().add_offset != 0;
+    }
+
     std::string name_;
     std::unique_ptr<storage::ArrayReader> reader_;
     Companions companions_;

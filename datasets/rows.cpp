@@ -82,6 +82,9 @@ public:
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
     bool in_memory() const override { return base_->in_memory(); }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return base_->reading_bytes(threads);
+    }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return cut(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }
@@ -127,6 +130,9 @@ public:
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
     bool in_memory() const override { return base_->in_memory(); }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return base_->reading_bytes(threads);
+    }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     // A window counts as what most matters in it: its highest label (1: an anomaly).
     std::vector<std::int64_t> labels() const override {
@@ -187,6 +193,11 @@ public:
     bool stored_as_read() const override {
         return std::all_of(parts_.begin(), parts_.end(),
                            [](const auto& part) { return part->stored_as_read(); });
+    }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        std::uint64_t bytes = 0;
+        for (const auto& part : parts_) bytes += part->reading_bytes(threads);
+        return bytes;
     }
     bool in_memory() const override {
         return std::all_of(parts_.begin(), parts_.end(),
@@ -250,6 +261,9 @@ public:
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
     bool in_memory() const override { return base_->in_memory(); }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return base_->reading_bytes(threads);
+    }
     std::int64_t rows_together() const override { return base_->rows_together(); }
     std::vector<std::int64_t> labels() const override { return pick(base_->labels()); }
     std::vector<std::string> label_names() const override { return base_->label_names(); }

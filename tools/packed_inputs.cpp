@@ -73,21 +73,32 @@ void whole_file(const DataSpec& spec, PackedInputs& out) {
                     "narrows info lists what is there");
 }
 
-// What stands beside datasets of a file, and the scales of their axes, as datasets of their own.
+// What stands beside the dataset in the first file that has it.
+void add_beside(const std::vector<DataSpec>& specs, ArrayInfo& info) {
+    for (const DataSpec& spec : specs) {
+        const storage::FileInfo file = storage::look(spec.file);
+        std::string name = info.path;  // of several names, look() takes the first
+        for (const storage::ExactLink& link : file.beside.links)
+            if (!link.soft && link.path == name) name = link.target;
+        for (const ArrayInfo& array : file.arrays)
+            if (array.path == name) {
+                info.beside = array.beside;
+                info.bounds_of = array.bounds_of;
+                return;
+            }
+    }
+}
+
+// The scales of their axes, as datasets of their own.
 void add_scales(const std::string& path, std::vector<codec::Input>& inputs) {
-    codec::WholeFile whole = codec::whole_file(storage::ArrayFile(path));
-    const auto find = [](std::vector<codec::Input>& all, const std::string& name) {
+    const codec::WholeFile whole = codec::whole_file(storage::ArrayFile(path));
+    const auto find = [](const std::vector<codec::Input>& all, const std::string& name) {
         return std::find_if(all.begin(), all.end(),
                             [&](const codec::Input& one) { return one.info.path == name; });
     };
-    for (std::size_t i = 0; i < inputs.size(); ++i) {  // scales have attributes, too
-        std::string name = inputs[i].info.path;  // of several, look() takes the first
-        for (const storage::ExactLink& link : whole.beside.links)
-            if (!link.soft && link.path == name) name = link.target;
-        const auto named = find(whole.inputs, name);
-        if (named == whole.inputs.end()) continue;
-        inputs[i].info.beside = named->info.beside;
-        for (const std::vector<std::string>& axis : named->info.beside.scales)
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const std::vector<std::vector<std::string>> scales = inputs[i].info.beside.scales;
+        for (const std::vector<std::string>& axis : scales)
             for (const std::string& scale : axis)
                 if (const auto found = find(whole.inputs, scale);
                     found != whole.inputs.end() && find(inputs, scale) == inputs.end())
@@ -136,10 +147,14 @@ PackedInputs open_packed_inputs(const recipes::Source& source) {
         }
         for (Group& group : groups)
             out.inputs.push_back(joined(group.info, std::move(group.parts)));
+        for (codec::Input& input : out.inputs) add_beside(specs, input.info);
         const bool one_file = std::all_of(specs.begin(), specs.end(), [&](const DataSpec& spec) {
             return spec.file == specs[0].file && !spec.first && !spec.last;
         });
-        if (one_file) add_scales(specs[0].file, out.inputs);
+        if (one_file)
+            add_scales(specs[0].file, out.inputs);
+        else
+            for (codec::Input& input : out.inputs) input.info.beside.scales.clear();
         return out;
     }
     const std::shared_ptr<const datasets::Dataset> data = open_data(source);

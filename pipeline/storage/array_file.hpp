@@ -62,6 +62,9 @@ public:
     // Converted to float: stored value (CF packing applied when `unpack`).
     virtual void read(std::int64_t first, std::int64_t count, float* out, bool unpack) const = 0;
     virtual std::vector<std::string> read_text(std::int64_t first, std::int64_t count) const = 0;
+    // At most what reading with so many threads takes beside its results: decoded chunks that are
+    // kept, and what they are decoded through.
+    virtual std::uint64_t reading_bytes(std::size_t /*threads*/) const { return 0; }
 };
 
 // An HDF5 or netCDF-4 file. A model or checkpoint is verified, then HDF5 opens it here; any other

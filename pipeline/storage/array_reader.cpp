@@ -124,8 +124,25 @@ ChunkedReader::ChunkedReader(std::filesystem::path path, const ArrayLayout& layo
     if (info_.chunk.empty()) return;
     block_rows_ = std::min(info_.chunk[0], rows());
     if (block_rows_ < 1 || static_cast<std::size_t>(block_rows_) >
-                               cache_bytes / 2 / std::max<std::size_t>(1, row_bytes()))
+                               largest_block / std::max<std::size_t>(1, row_bytes()))
         block_rows_ = 0;
+}
+
+std::size_t ChunkedReader::most_cached() const {
+    return std::max(cache_bytes, 2 * static_cast<std::size_t>(block_rows_) * row_bytes());
+}
+
+// A block more than are kept is being decoded, or still read from, by each thread.
+std::uint64_t ChunkedReader::reading_bytes(std::size_t threads) const {
+    // Stored, between two filters each, and the chunk itself, where it is cut.
+    const auto between = std::count(info_.filters.begin(), info_.filters.end(), '+');
+    const auto buffers = static_cast<std::uint64_t>(2 + between);
+    std::uint64_t chunk = chunks_ ? bytes_of_value_ : 0;
+    for (const std::int64_t extent : info_.chunk) chunk *= static_cast<std::uint64_t>(extent);
+    const std::uint64_t block = static_cast<std::uint64_t>(block_rows_) * row_bytes(),
+                        all = static_cast<std::uint64_t>(rows()) * row_bytes();
+    const std::uint64_t blocks = std::min<std::uint64_t>(all, most_cached() + block * threads);
+    return (block_rows_ > 0 ? blocks : 0) + buffers * threads * chunk;
 }
 
 void ChunkedReader::decode(std::int64_t first, std::int64_t count, std::byte* out) const {
@@ -158,7 +175,7 @@ ChunkedReader::Block ChunkedReader::block(std::int64_t number) const {
     recent_.emplace_front(number, made);
     places_[number] = recent_.begin();
     cached_ += made->size();
-    while (cached_ > cache_bytes && recent_.size() > 1) {
+    while (cached_ > most_cached() && recent_.size() > 1) {
         cached_ -= recent_.back().second->size();
         places_.erase(recent_.back().first);
         recent_.pop_back();

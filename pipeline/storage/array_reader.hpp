@@ -54,11 +54,13 @@ private:
 // nor single rows decode a chunk twice in a row.
 class ChunkedReader final : public RowReader {
 public:
-    static constexpr std::size_t cache_bytes = 64u << 20;
+    static constexpr std::size_t cache_bytes = 64u << 20;  // or two blocks, where they are larger
+    static constexpr std::size_t largest_block = 512u << 20;
     ChunkedReader(std::filesystem::path path, const ArrayLayout& layout, SharedFile file,
                   std::shared_ptr<Source> source,
                   std::shared_ptr<const ChunkDecoder> decoder = nullptr);
     ~ChunkedReader() override;
+    std::uint64_t reading_bytes(std::size_t threads) const override;
 
 protected:
     void fetch(std::int64_t first, std::int64_t count, std::byte* out) const override;
@@ -68,6 +70,7 @@ private:
     Block find(std::int64_t number) const;  // null: not there
     Block block(std::int64_t number) const;
     void decode(std::int64_t first, std::int64_t count, std::byte* out) const;
+    std::size_t most_cached() const;
 
     std::int64_t block_rows_ = 0;  // 0: no cache, every range is decoded alone
     ArrayLayout layout_;

@@ -217,6 +217,11 @@ PartsReader::Reader PartsReader::part(std::size_t number) const {
     return open_.front().second;
 }
 
+std::uint64_t PartsReader::reading_bytes(std::size_t threads) const {
+    if (shards_.empty()) return 0;
+    return part(0)->reading_bytes(threads) * std::min(shards_.size(), most_open_parts);
+}
+
 void PartsReader::fetch(std::int64_t first, std::int64_t count, std::byte* out) const {
     auto at = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), first) -
                                        starts_.begin() - 1);

@@ -32,6 +32,7 @@ class PartsReader final : public RowReader {
 public:
     PartsReader(const ArrayFile& file, ArrayInfo info);
     ~PartsReader() override;
+    std::uint64_t reading_bytes(std::size_t threads) const override;
 
 protected:
     void fetch(std::int64_t first, std::int64_t count, std::byte* out) const override;
