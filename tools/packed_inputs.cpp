@@ -158,6 +158,8 @@ PackedInputs open_packed_inputs(const recipes::Source& source) {
         return out;
     }
     const std::shared_ptr<const datasets::Dataset> data = open_data(source);
+    if (!data->labels().empty())
+        out.beside.left_out.emplace_back("labels: import the data, and compress that file whole");
     ArrayInfo info;
     info.path = "/samples";
     info.type = data->type();
