@@ -141,7 +141,9 @@ int graph(CommandLine& line) {
     const recipes::Session session = make_session(common);
     const TimesOf times = read_times(common.stats);
     with_places(job, [&] {
-        const language::Pipeline pipeline = session.parse(job.text, job.source, common.sets);
+        const language::Pipeline pipeline =
+            session.parse(job.text, job.source, common.sets,
+                          stored ? language::Outputs::left_out : language::Outputs::named);
         flow::Drawing drawing;
         try {
             drawing = session.inspect(pipeline, {});

@@ -140,6 +140,10 @@ int import_data(CommandLine& line) {
     if (!common.stats.empty())
         throw Error(Fault::usage, "this import is a copy: it has no nodes for --stats to measure",
                     "leave out --stats");
+    if (common.resume)
+        throw Error(Fault::usage,
+                    "this import is a copy, whose file does not tell what it was made of",
+                    "leave out --resume, which has nothing to go on with");
     if (common.dry_run) {
         say(common, fmt::format("import: {} samples of {} {}; nothing was written", data->rows(),
                                 to_string(data->sample()), storage::to_string(data->type())));

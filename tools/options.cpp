@@ -159,6 +159,7 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(app.add_flag("--dry-run", common_.dry_run, "open and check everything, run nothing"));
     common(app.add_flag("--no-clobber", common_.no_clobber, "refuse to replace an output"));
     common(app.add_flag("--resume", common_.resume, "go on where a stopped run left off"));
+    if (!may_resume(verb)) app.get_option("--resume")->group("");
     common(app.add_flag("--trust", common_.trust,
                         "let HDF5 read files of others in this process, with any filter"));
     common(app.add_flag("--json", common_.json, "results as one JSON object on stdout"));
@@ -297,6 +298,7 @@ void CommandLine::parse() {
     if (!common_.stats.empty() && verb_.measures == Measures::nothing) refuse("--stats");
     if (!common_.metrics.empty() && verb_.measures != Measures::stats_and_metrics)
         refuse("--metrics");
+    if (common_.resume && !may_resume(verb_)) refuse("--resume");
     if (impl_->source != nullptr && !impl_->shape_text.empty())
         impl_->source->shape = parse_widths("--shape", impl_->shape_text);
 }

@@ -145,7 +145,8 @@ void Reporter::describe(const language::Pipeline& evaluation) {
     page.facts.emplace_back("seed", std::to_string(o_.evaluate.seed));
     try {
         config_ = stored_pipeline(o_.evaluate.model);
-        page.repeat.emplace_back("The pipeline that trained it (narrows run FILE.toml)", config_);
+        page.repeat.emplace_back("The pipeline that trained it, without the name of its output",
+                                 config_);
     } catch (const Error&) {
         // a model that was made without one
     }

@@ -18,6 +18,11 @@ struct Verb {
     Measures measures = Measures::nothing;
 };
 
+// Those that train or stream: their files tell which run made them.
+inline bool may_resume(const Verb& verb) {
+    return verb.measures == Measures::stats_and_metrics;
+}
+
 std::span<const Verb> verbs();
 const Verb* find_verb(std::string_view name);
 

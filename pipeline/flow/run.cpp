@@ -43,7 +43,7 @@ public:
         } catch (...) {
             for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
                 NodeRunContext context = context_of(i);
-                if (!finished_) plan_.nodes[i].node->abandon(context);
+                if (!finished_ && !left_alone(i)) plan_.nodes[i].node->abandon(context);
             }
             throw;
         }
@@ -60,6 +60,7 @@ private:
     template <class Body>
     void each(Body body, bool epoch_ended = false, bool best = false) {
         for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+            if (left_alone(i)) continue;
             NodeRunContext context = context_of(i, epoch_ended, best);
             try {
                 body(*plan_.nodes[i].node, context);
@@ -104,6 +105,10 @@ private:
         each([](Node& own, RunContext& run) { own.start(run); });
     }
     bool is_sink(std::size_t i) const { return plan_.nodes[i].type->outputs.empty(); }
+    // restore() has found its file complete: neither started nor finished.
+    bool left_alone(std::size_t i) const {
+        return !plan_.training() && is_sink(i) && progress_[i].complete;
+    }
 
     void stream(Graph& graph) {
         engine_.samples_done = static_cast<std::uint64_t>(first_);

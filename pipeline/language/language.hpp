@@ -26,11 +26,16 @@ private:
     std::vector<Diagnostic> diagnostics_;
 };
 
+// May names of outputs be missing? They are in a text that write() made portable; parse() then
+// gives them an empty name.
+enum class Outputs : std::uint8_t { named, left_out };
+
 // `source` names the text in messages. `overrides` are `--set` arguments, "node.noisy.sigma=0.5".
 // Throws PipelineError (or Error with Fault::plugin).
 NARROWS_PUBLIC Pipeline parse(std::string_view text, std::string_view source,
                               const registry::Registry& registry,
-                              std::span<const std::string> overrides = {});
+                              std::span<const std::string> overrides = {},
+                              Outputs outputs = Outputs::named);
 
 // The canonical TOML of a pipeline: resolved ([vars] replaced, defaults left out), stable order;
 // parse(write(p)) is p. With `portable`, names of files lose their folders and outputs their name:

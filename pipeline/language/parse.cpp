@@ -43,7 +43,7 @@ std::vector<std::string> Reading::type_notes(Kind kind, const std::string& type)
 }
 
 Pipeline parse(std::string_view text, std::string_view source, const registry::Registry& registry,
-               std::span<const std::string> overrides) {
+               std::span<const std::string> overrides, Outputs outputs) {
     Item document = read_document(text, source);
     Problems problems(source, text);
     for (const std::string& argument : overrides) apply_override(document, argument, problems);
@@ -75,7 +75,7 @@ Pipeline parse(std::string_view text, std::string_view source, const registry::R
     pipeline.source = source;
     pipeline.text = text;
     std::vector<std::vector<Place>> references;
-    const Reading reading{document, registry, problems, text, references};
+    const Reading reading{document, registry, problems, text, references, outputs};
     read_run(reading, pipeline.run);
     read_models(reading, pipeline.models);
     read_nodes(reading, pipeline.models, pipeline.nodes);

@@ -22,6 +22,11 @@ struct NodeSpec {
     bool sink = false;              // its type has no outputs
 };
 
+// Is this parameter the name of a file that the node writes? Files do not store it.
+inline bool names_output(const NodeSpec& node, std::string_view parameter) {
+    return node.sink && parameter.ends_with("file");
+}
+
 // A [[stage]]: some epochs with its own choice of what trains.
 struct StageSpec {
     std::string name, model;  // the model that trains; empty: the pipeline's one

@@ -111,11 +111,15 @@ void read_node(const Reading& reading, const Item::Entry& entry,
     }
     if (type == nullptr) return;
     node.sink = type->outputs.empty();
-    for (const auto& parameter : type->parameters)
-        if (must_be_given(parameter) && entry.value.find(parameter.name) == nullptr)
+    for (const auto& parameter : type->parameters) {
+        if (!must_be_given(parameter) || entry.value.find(parameter.name) != nullptr) continue;
+        if (reading.outputs == Outputs::left_out && names_output(node, parameter.name))
+            node.settings.push_back({parameter.name, {}, {}, parameter.kind});
+        else
             reading.problems.add(
                 head, fmt::format("{}: {} needs \"{}\"", owner, type->type, parameter.name),
                 {parameter.name + ": " + parameter.doc});
+    }
     if (type->model == Need::required && node.model.empty() &&
         entry.value.find("model") == nullptr) {
         std::vector<std::string> notes;

@@ -13,6 +13,7 @@ struct Reading {
     std::string_view text;  // the whole file
     // Of each node's inputs, in step with Pipeline::nodes: a reference may stand in an argument.
     std::vector<std::vector<Place>>& references;
+    Outputs outputs = Outputs::named;
     // `[node.noisy]` as it stands in the text.
     Place head(const Item::Entry& entry, std::string_view prefix) const;
     // Complains about a name that no reference and no --set could hold.

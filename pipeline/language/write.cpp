@@ -125,7 +125,7 @@ std::string write(const Pipeline& pipeline, bool portable) {
                                           : fmt::format("[{}]\n", fmt::join(references, ", "));
         }
         for (const Setting& setting : node.settings) {
-            if (portable && node.sink && setting.name.ends_with("file")) continue;
+            if (portable && names_output(node, setting.name)) continue;
             out += fmt::format("{} = {}\n", setting.name, value_text(setting, portable));
         }
     }

@@ -14,7 +14,7 @@ void start() {
         Fault::usage,
         "this narrows was built without MPI: every rank would do all the work and write the "
         "same file",
-        "build with -DNARROWS_MPI=ON (libopenmpi-dev), or start it once");
+        "build with -DNARROWS_WITH_MPI=ON (libopenmpi-dev), or start it once");
 }
 
 void finish() {}

@@ -8,8 +8,9 @@ Session::Session(std::span<const std::string> plugin_folders) {
 }
 
 language::Pipeline Session::parse(std::string_view text, std::string_view source,
-                                  std::span<const std::string> overrides) const {
-    return language::parse(text, source, registry_, overrides);
+                                  std::span<const std::string> overrides,
+                                  language::Outputs outputs) const {
+    return language::parse(text, source, registry_, overrides, outputs);
 }
 
 flow::Drawing Session::inspect(const language::Pipeline& pipeline,

@@ -22,7 +22,8 @@ public:
     registry::Registry& registry() { return registry_; }  // add() built-in types of your own
     const registry::Registry& registry() const { return registry_; }
     language::Pipeline parse(std::string_view text, std::string_view source = "pipeline",
-                             std::span<const std::string> overrides = {}) const;
+                             std::span<const std::string> overrides = {},
+                             language::Outputs outputs = language::Outputs::named) const;
     flow::Drawing inspect(const language::Pipeline& pipeline,
                           const flow::Settings& settings = {}) const;
     flow::Result run(const language::Pipeline& pipeline, const flow::Settings& settings = {}) const;

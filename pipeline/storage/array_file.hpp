@@ -15,6 +15,7 @@ namespace narrows::storage {
 
 NARROWS_PUBLIC std::string to_string(Numeric type);
 NARROWS_PUBLIC std::size_t size_of(Numeric type);
+NARROWS_PUBLIC Numeric numeric_of(Type type);
 
 struct ArrayInfo {
     std::string path;  // "/samples"
@@ -169,5 +170,14 @@ private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+// --resume, of a file that is written in one go: is the finished file of this very run there? Its
+// format, root attributes and these arrays are compared. False: nothing is there. Throws
+// Error{Fault::usage}: it is of another run; Error{Fault::input}: it is damaged, or not finished.
+NARROWS_PUBLIC bool finished_before(const std::filesystem::path& path, const FileInfo& wanted);
+NARROWS_PUBLIC bool finished_before(const std::filesystem::path& path, const CodesLayout& layout);
+NARROWS_PUBLIC bool finished_before(const std::filesystem::path& path, const DatasetLayout& layout);
+// --resume, of a file that says nothing of its run (text, pictures): if it is there, it is refused.
+NARROWS_PUBLIC void refuse_unknown_run(const std::filesystem::path& path);
 
 }  // namespace narrows::storage

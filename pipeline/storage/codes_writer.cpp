@@ -8,9 +8,9 @@
 
 #include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/atomic_file.hpp"
-#include "pipeline/storage/difference.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
+#include "pipeline/storage/same_run.hpp"
 
 // The invariant: whatever is killed, one slot of the counter is whole, and all rows below its count
 // are on the disk. A commit syncs the rows first, then writes the older slot; the slot that it
@@ -77,50 +77,12 @@ Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
     return places;
 }
 
-[[noreturn]] void another_run(const fs::path& path, const std::string& what) {
-    throw Error(Fault::usage, in_quotes(path) + " belongs to another run: " + what,
-                "remove it, run without --resume, or choose another output");
-}
-
-std::string shown(const Attribute* value) {
-    if (value == nullptr) return "nothing";
-    if (const auto* integer = std::get_if<std::int64_t>(value)) return std::to_string(*integer);
-    if (const auto* real = std::get_if<double>(value)) return std::to_string(*real);
-    return "\"" + std::get<std::string>(*value) + "\"";
-}
-
-const Attribute* find(const std::vector<std::pair<std::string, Attribute>>& all,
-                      const std::string& name) {
-    for (const auto& [key, value] : all)
-        if (key == name) return &value;
-    return nullptr;
-}
-
-void compare_attributes(hid_t file, const CodesLayout& layout, const fs::path& path) {
-    const auto there = h5::get_all(file);
-    const auto differ = [&](const std::string& name, const Attribute* a, const Attribute* b) {
-        if (a != nullptr && b != nullptr && *a == *b) return;
-        const auto* there_text = a == nullptr ? nullptr : std::get_if<std::string>(a);
-        const auto* here_text = b == nullptr ? nullptr : std::get_if<std::string>(b);
-        if (there_text != nullptr && here_text != nullptr &&
-            there_text->find('\n') != std::string::npos)
-            another_run(path, "in its " + name + ", " + first_difference(*there_text, *here_text));
-        another_run(path, name + " is " + shown(a) + " there, " + shown(b) + " here");
-    };
-    const Attribute format = layout.format;
-    differ("format", find(there, "format"), &format);
-    for (const auto& [name, value] : layout.attributes) differ(name, find(there, name), &value);
-    for (const auto& [name, value] : there)
-        if (name != "format" && name != "format_version" && name != "created_by")
-            differ(name, &value, find(layout.attributes, name));
-}
-
 // The places in an existing file, after a check that it is of an equal layout.
 Places find_places(const fs::path& path, const CodesLayout& layout) {
     const h5::Library library;
     const h5::Handle file = h5::open(path);
     h5::check_version(file, path);
-    compare_attributes(file, layout, path);
+    compare_origin(h5::get_all(file), layout.format, layout.attributes, path);
     const auto place = [&](const std::string& name, hid_t type, const Shape& shape) {
         const h5::Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT));
         if (!dataset.valid()) {

@@ -59,15 +59,25 @@ void Compress::open(OpenContext& context) {
                      "use /codes, /samples or the like");
 }
 
-void Compress::start(RunContext& run) {
-    check_output(file_, run);
-    claim_ = std::make_unique<storage::OutputClaim>(file_);
-    waiting_ = claim_->waiting_name("rows");
+storage::CodesLayout Compress::layout(const RunContext& run) const {
     storage::CodesLayout layout;
     layout.rows = run.samples();
     layout.columns = {{dataset_, Type::f32, run.shape("x").sample()}, {"/ids", Type::i64, {}}};
     layout.attributes = origin_of(run);
-    rows_ = std::make_unique<storage::CodesWriter>(waiting_, layout, false);
+    return layout;
+}
+
+bool Compress::restore(RunContext& run) {
+    storage::CodesLayout compressed = layout(run);
+    compressed.format = "narrows-compressed";
+    return restore_finished(file_, compressed, run);
+}
+
+void Compress::start(RunContext& run) {
+    check_output(file_, run);
+    claim_ = std::make_unique<storage::OutputClaim>(file_);
+    waiting_ = claim_->waiting_name("rows");
+    rows_ = std::make_unique<storage::CodesWriter>(waiting_, layout(run), false);
 }
 
 void Compress::process(Context& context) {

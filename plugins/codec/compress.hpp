@@ -14,12 +14,14 @@ class Compress final : public Node {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
     void process(Context& context) override;
     void finish(RunContext& run) override;
     void abandon(RunContext& run) noexcept override;
 
 private:
+    storage::CodesLayout layout(const RunContext& run) const;
     void discard() noexcept;
 
     std::string file_, bound_, prefer_, dataset_;

@@ -31,22 +31,6 @@ bool says_how_it_was_made(const std::string& name) {
            name == "pipeline" || name == appends || name == last_pipeline;
 }
 
-storage::Numeric numeric_of(Type type) {
-    switch (type) {
-        case Type::f32:
-            return storage::Numeric::f32;
-        case Type::f64:
-            return storage::Numeric::f64;
-        case Type::u8:
-            return storage::Numeric::u8;
-        case Type::i32:
-            return storage::Numeric::i32;
-        case Type::i64:
-            return storage::Numeric::i64;
-    }
-    return storage::Numeric::f32;
-}
-
 [[noreturn]] void other(const std::string& file, const std::string& what) {
     throw Error(Fault::usage, fmt::format("nothing is appended to \"{}\": {}", file, what),
                 "encode into a file of its own, with the same model and options to append");
@@ -89,7 +73,8 @@ void AppendedTo::compare(const storage::FileInfo& info, const storage::CodesLayo
         const auto found = std::find_if(info.arrays.begin(), info.arrays.end(),
                                         [&](const auto& a) { return a.path == column.name; });
         if (found == info.arrays.end()) other(file_, fmt::format("it has no {}", column.name));
-        if (!(found->shape.sample() == column.sample) || found->type != numeric_of(column.type))
+        if (!(found->shape.sample() == column.sample) ||
+            found->type != storage::numeric_of(column.type))
             other(file_, fmt::format("its {} is {} a row, here {}", column.name,
                                      to_string(found->shape.sample()), to_string(column.sample)));
         rows_ = found->shape[0];

@@ -75,6 +75,7 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
 // Tells how many rows are there; the engine goes on at the least of all sinks. Rows that come again
 // are written again, to the same bits.
 bool StoreCodes::restore(RunContext& run) {
+    if (CodeTable::names_table(file_)) storage::refuse_unknown_run(file_);
     if (CodeTable::names_table(file_) || append_) return false;  // starts again
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), true);
     const std::int64_t done = writer_->done();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "pipeline/node.hpp"
-#include "pipeline/storage/bundle.hpp"
+#include "pipeline/storage/array_file.hpp"
 
 namespace narrows::model {
 class Autoencoder;
@@ -18,6 +18,16 @@ namespace narrows::plugins {
 
 // Refuses what cannot be written, and an existing file under --no-clobber. Fault::usage.
 void check_output(const std::filesystem::path& path, const RunContext& run);
+
+// restore() of a sink whose file is written in one go, FileInfo or layout as `wanted`: is it the
+// finished one of this run already?
+template <class Wanted>
+bool restore_finished(const std::filesystem::path& path, const Wanted& wanted, RunContext& run) {
+    if (!storage::finished_before(path, wanted)) return false;
+    run.progress().samples_seen = static_cast<std::uint64_t>(run.samples());
+    run.progress().complete = true;
+    return true;
+}
 
 model::Autoencoder* bound_autoencoder(Model* model);  // null: none, or of another type
 

@@ -97,26 +97,31 @@ void StoreSamples::open(OpenContext& context) {
         context.fail("restore needs a model whose scaling is undone",
                      "bind one with model = \"NAME\", or leave restore out");
     has_labels_ = context.connected("labels");
+    stored_ = type_named(type_).value_or(Numeric::f32);
+    if (restore_) scaling_ = bound_autoencoder(context.model())->scaling();
+    if (scaling_ && type_ == "auto") stored_ = type_named(scaling_->source_type).value_or(stored_);
 }
 
-void StoreSamples::start(RunContext& run) {
-    check_output(file_, run);
-    stored_ = type_named(type_).value_or(Numeric::f32);
-    if (restore_) {
-        scaling_ = bound_autoencoder(run.model())->scaling();
-        if (scaling_) {
-            if (type_ == "auto") stored_ = type_named(scaling_->source_type).value_or(stored_);
-            model::require_features(*scaling_,
-                                    static_cast<std::size_t>(run.shape("x").sample().elements()));
-        }
-    }
+storage::DatasetLayout StoreSamples::layout(const RunContext& run) const {
     storage::DatasetLayout layout;
     layout.sample = run.shape("x").sample();
     layout.type = stored_;
     layout.rows = run.samples();
     layout.level = static_cast<int>(level_);
     layout.attributes = origin_of(run);
-    writer_ = std::make_unique<storage::DatasetWriter>(file_, layout);
+    return layout;
+}
+
+bool StoreSamples::restore(RunContext& run) {
+    return restore_finished(file_, layout(run), run);
+}
+
+void StoreSamples::start(RunContext& run) {
+    check_output(file_, run);
+    if (scaling_)
+        model::require_features(*scaling_,
+                                static_cast<std::size_t>(run.shape("x").sample().elements()));
+    writer_ = std::make_unique<storage::DatasetWriter>(file_, layout(run));
 }
 
 std::vector<float> StoreSamples::unscaled(Context& context) const {

@@ -14,12 +14,14 @@ class StoreSamples final : public Node {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
     void process(Context& context) override;
     void finish(RunContext& run) override;
     void abandon(RunContext& run) noexcept override;
 
 private:
+    storage::DatasetLayout layout(const RunContext& run) const;
     std::vector<float> unscaled(Context& context) const;
 
     std::string file_, type_;

@@ -121,8 +121,8 @@ void StoreScores::open(OpenContext& context) {
                  static_cast<std::uint64_t>(series_rows_) * 24);
 }
 
-void StoreScores::start(RunContext& run) {
-    check_output(file_, run);
+// Notes where its columns are.
+storage::CodesLayout StoreScores::layout(const RunContext& run) {
     storage::CodesLayout layout;
     layout.rows = run.samples() - reference_rows_;
     layout.format = "narrows-scores";
@@ -145,7 +145,17 @@ void StoreScores::start(RunContext& run) {
     layout.attributes = origin_of(run);
     for (auto& attribute : part_attributes(part_, all_rows_, layout.rows))
         layout.attributes.push_back(std::move(attribute));
-    writer_ = std::make_unique<storage::CodesWriter>(file_, layout, false);
+    return layout;
+}
+
+// Threshold and ranks are of all scores: half a file is no start.
+bool StoreScores::restore(RunContext& run) {
+    return restore_finished(file_, layout(run), run);
+}
+
+void StoreScores::start(RunContext& run) {
+    check_output(file_, run);
+    writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), false);
 }
 
 // The errors of each row of a window go to that row of the series.

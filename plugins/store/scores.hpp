@@ -14,12 +14,14 @@ class StoreScores final : public Node {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
     void process(Context& context) override;
     void finish(RunContext& run) override;
     void abandon(RunContext& run) noexcept override;
 
 private:
+    storage::CodesLayout layout(const RunContext& run);
     void take_labels(std::int64_t samples);
     void check_series(OpenContext& context);
     void add_to_series(std::int64_t sample, const float* errors, std::size_t count);

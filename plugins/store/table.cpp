@@ -53,10 +53,26 @@ void StoreTable::open(OpenContext& context) {
     }
 }
 
+storage::CodesLayout StoreTable::layout(const RunContext& run) const {
+    storage::CodesLayout layout;
+    layout.rows = run.samples();
+    layout.format = "narrows-scores";
+    for (const std::string& name : names_) layout.columns.push_back({"/" + name, Type::f32, {}});
+    layout.columns.push_back({"/ids", Type::i64, {}});
+    layout.attributes = origin_of(run);
+    return layout;
+}
+
+bool StoreTable::restore(RunContext& run) {
+    if (as_arrays()) return restore_finished(file_, layout(run), run);
+    storage::refuse_unknown_run(file_);
+    return false;
+}
+
 void StoreTable::start(RunContext& run) {
     check_output(file_, run);
-    if (file_.ends_with(".h5"))
-        start_arrays(run);
+    if (as_arrays())
+        arrays_ = std::make_unique<storage::CodesWriter>(file_, layout(run), false);
     else
         start_text();
 }
@@ -67,16 +83,6 @@ void StoreTable::start_text() {
     text_ << "id";
     for (const std::string& name : names_) text_ << ',' << name;
     text_ << '\n';
-}
-
-void StoreTable::start_arrays(const RunContext& run) {
-    storage::CodesLayout layout;
-    layout.rows = run.samples();
-    layout.format = "narrows-scores";
-    for (const std::string& name : names_) layout.columns.push_back({"/" + name, Type::f32, {}});
-    layout.columns.push_back({"/ids", Type::i64, {}});
-    layout.attributes = origin_of(run);
-    arrays_ = std::make_unique<storage::CodesWriter>(file_, layout, false);
 }
 
 void StoreTable::process(Context& context) {

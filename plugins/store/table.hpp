@@ -13,6 +13,7 @@ class StoreTable final : public Node {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
     void process(Context& context) override;
     void finish(RunContext& run) override;
@@ -20,7 +21,8 @@ public:
 
 private:
     void start_text();
-    void start_arrays(const RunContext& run);
+    bool as_arrays() const { return file_.ends_with(".h5"); }
+    storage::CodesLayout layout(const RunContext& run) const;
     void write_text(Context& context);
     void write_arrays(Context& context);
 

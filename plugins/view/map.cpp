@@ -131,6 +131,17 @@ void ViewMap::open(OpenContext& context) {
                                               : std::uint64_t{0}));
 }
 
+bool ViewMap::restore(RunContext& run) {
+    if (kind_ != Kind::hdf5) {
+        storage::refuse_unknown_run(file_);
+        return false;
+    }
+    if (!storage::finished_before(file_, layout(run))) return false;
+    run.progress().samples_seen = samples_;
+    run.progress().complete = true;
+    return true;
+}
+
 void ViewMap::start(RunContext& run) {
     std::error_code ignored;
     if (run.no_clobber() && std::filesystem::exists(file_, ignored))
@@ -208,7 +219,7 @@ std::vector<std::string> ViewMap::label_texts() const {
     return out;
 }
 
-void ViewMap::write_data(RunContext& run, const Drawn& drawn) const {
+storage::CodesLayout ViewMap::layout(const RunContext& run) const {
     storage::CodesLayout layout;
     layout.rows = static_cast<std::int64_t>(samples_);
     layout.format = "narrows-map";
@@ -224,8 +235,12 @@ void ViewMap::write_data(RunContext& run, const Drawn& drawn) const {
         layout.attributes.emplace_back("label_names", names);
     if (!run.pipeline_text().empty() && run.pipeline_text().size() < longest_attribute)
         layout.attributes.emplace_back("pipeline", std::string(run.pipeline_text()));
-    storage::CodesWriter writer(file_, layout, false);
-    const std::int64_t n = layout.rows;
+    return layout;
+}
+
+void ViewMap::write_data(RunContext& run, const Drawn& drawn) const {
+    storage::CodesWriter writer(file_, layout(run), false);
+    const auto n = static_cast<std::int64_t>(samples_);
     writer.write(0, 0, n, drawn.map.data());
     writer.write(1, 0, n, ids_.data());
     if (!labels_.targets.empty()) writer.write(2, 0, n, labels_.targets.data());

@@ -15,6 +15,7 @@ class ViewMap final : public Node {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
     void process(Context& context) override;
     void finish(RunContext& run) override;
@@ -32,6 +33,7 @@ private:
     Drawn make_map(RunContext& run);
     pictures::Colouring colouring() const;
     std::vector<std::string> label_texts() const;
+    storage::CodesLayout layout(const RunContext& run) const;
     void write_data(RunContext& run, const Drawn& drawn) const;
     void write_page(RunContext& run, pictures::Scatter scatter);
 

@@ -6,6 +6,7 @@
 
 #include "pipeline/model/scaling.hpp"
 #include "pipeline/pictures/png.hpp"
+#include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 
 namespace narrows::plugins {
@@ -87,6 +88,11 @@ void PictureSink::open_drawing(OpenContext& context, const Shape& sample) {
                         : style_ == "pictures" ? Style::pictures
                                                : Style::automatic;
     pictures::layout_of(sample_, style);
+}
+
+bool PictureSink::restore(RunContext&) {
+    storage::refuse_unknown_run(file_);
+    return false;
 }
 
 void PictureSink::start(RunContext& run) {

@@ -15,6 +15,7 @@ inline const model::Autoencoder* autoencoder_of(const Model* model) {
 
 class PictureSink : public Node {
 public:
+    bool restore(RunContext& run) override;
     void start(RunContext& run) override;
 
 protected:

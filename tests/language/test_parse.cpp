@@ -93,6 +93,10 @@ TEST_CASE("writing and reading again gives the same pipeline", "[language]") {
 
 TEST_CASE("the portable text names no folder and no output", "[language]") {
     const std::string text = language::write(language::parse(good, "train.toml", types()), true);
+    CHECK_THROWS_AS(language::parse(text, "m.h5", types()), language::PipelineError);
+    const language::Pipeline again =
+        language::parse(text, "m.h5", types(), {}, language::Outputs::left_out);
+    CHECK(language::write(again, true) == text);
     CHECK(text.find("folder") == std::string::npos);
     CHECK(text.find("digits.h5") != std::string::npos);
     CHECK(text.find("dae.h5") == std::string::npos);

@@ -21,6 +21,28 @@ std::vector<float> values(const Folder& folder, const std::string& file, const s
 
 }  // namespace
 
+TEST_CASE("codes of another model of the same shape are not decoded", "[tools][encode]") {
+    Folder folder;
+    folder.must("generate digits -n 50 -o d.h5");
+    const std::string train = "train d.h5 --model undercomplete --latent 3 --hidden 8 --epochs 1 ";
+    folder.must(train + "-o a.h5");
+    folder.must(train + "--seed 2 -o b.h5");
+    folder.must("encode d.h5 -m a.h5 -o z.h5");
+    const auto hash = [&](const std::string& model) {
+        const auto info = folder.must("info " + model + " --json").json();
+        return info.at("attributes").at("model_sha256").get<std::string>().substr(0, 12);
+    };
+
+    folder.refuses("decode z.h5 -m b.h5 -o x.h5", 4,
+                   "the codes in \"z.h5\" are of model " + hash("a.h5") +
+                       "..., \"b.h5\" is model " + hash("b.h5") + "...");
+    CHECK_FALSE(folder.has("x.h5"));
+    folder.must("decode z.h5 -m a.h5 -o x.h5");
+
+    folder.must("import z.h5:/codes -o plain.h5");  // says nothing of a model
+    folder.must("decode plain.h5 -m b.h5 -o x.h5");
+}
+
 TEST_CASE("codes as CSV and NPY are those of the HDF5 file, bit for bit", "[tools][encode]") {
     Folder folder;
     folder.must("generate digits -n 70 -o d.h5");

@@ -53,6 +53,27 @@ TEST_CASE("a new pipeline passes check, and trains", "[tools]") {
     CHECK(again.code == 2);
 }
 
+TEST_CASE("graph draws the pipeline that a file stores, with its data here and without",
+          "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 100 -o d.h5");
+    folder.must("train d.h5 --model undercomplete --hidden 8 --epochs 1 -o m.h5");
+    folder.must("encode d.h5 -m m.h5 -o z.h5");
+    folder.must("score d.h5 -m m.h5 -o s.h5");
+    folder.must("map d.h5 -m m.h5 --method pca -o map.h5");
+
+    CHECK(contains(folder.must("graph d.h5").out, "-> out.x"));
+    CHECK(contains(folder.must("graph m.h5").out, "x f32[100, 28, 28] -> code.x"));
+    CHECK(contains(folder.must("graph z.h5").out, "z f32[100, 32] -> recon.z, out.z"));
+    CHECK(contains(folder.must("graph s.h5 --format dot").out, "store.scores"));
+    CHECK(contains(folder.must("graph map.h5").out, "view.map"));
+
+    folder.must("import m.h5:/log/loss -o loss.h5");
+    CHECK(folder.shell("rm d.h5").code == 0);
+    CHECK(contains(folder.must("graph m.h5").out, "x f32[batch, ...] -> code.x"));
+    CHECK(folder.narrows("graph loss.h5").code == 4);  // a copy stands for no pipeline
+}
+
 TEST_CASE("a new plugin has its node, build, test and page", "[tools]") {
     Folder folder;
     folder.must("new plugin wavelet -q");

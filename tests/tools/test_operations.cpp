@@ -176,3 +176,44 @@ TEST_CASE("SIGTERM ends a run within its grace, whatever a node is doing", "[too
     CHECK(outcome.code == 143);
     CHECK_FALSE(folder.has("map.h5"));
 }
+
+TEST_CASE("a finished file of the same run is left alone by --resume, another's refused",
+          "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 60 -o d.h5");
+    folder.must("generate digits -n 50 -o other.h5");
+    folder.must("train d.h5 --model undercomplete --latent 3 --hidden 8 --epochs 1 -o m.h5");
+    folder.write("t.csv", "a,b\n1,2\n3,4\n");
+    folder.write("u.csv", "a,b\n5,6\n7,8\n");
+    struct Case {
+        std::string words, other, output;
+    };
+    for (const Case& one :
+         {Case{"score d.h5 -m m.h5", "score other.h5 -m m.h5", "s.h5"},
+          Case{"score d.h5 -m m.h5", "score d.h5 -m m.h5 --per-feature", "s.h5"},
+          Case{"reconstruct d.h5 -m m.h5", "reconstruct other.h5 -m m.h5", "r.h5"},
+          Case{"map d.h5 --method pca", "map other.h5 --method pca", "p.h5"},
+          Case{"import t.csv", "import u.csv", "i.h5"}}) {
+        INFO(one.words);
+        const std::string resumed = one.words + " --resume -o " + one.output;
+        if (!folder.has(one.output)) folder.must(resumed);  // nothing is there: an ordinary run
+        const std::string before = folder.read(one.output);
+
+        const Outcome again = folder.must(resumed);
+        CHECK(again.err.find("already complete") != std::string::npos);
+        CHECK(folder.read(one.output) == before);
+        folder.refuses(one.other + " --resume -o " + one.output, 2, "belongs to another run");
+        CHECK(folder.read(one.output) == before);
+    }
+    folder.write("c.toml",
+                 "schema = 1\n[run]\nmode = \"stream\"\n[node.data]\ntype = \"load\"\n"
+                 "file = \"d.h5\"\n[node.c]\ntype = \"codec.compress\"\nin.x = \"data.x\"\n"
+                 "budget = 1.0\nfile = \"c.h5\"\n");
+    folder.must("run c.toml --resume");
+    CHECK(folder.must("run c.toml --resume").err.find("already complete") != std::string::npos);
+    folder.refuses("run c.toml --resume --set node.c.value=0.01", 2, "belongs to another run");
+    folder.must("reconstruct d.h5@0:4 -m m.h5 -o g.png --resume");
+    folder.refuses("reconstruct d.h5@0:4 -m m.h5 -o g.png --resume", 2, "cannot tell");
+    folder.refuses("compress d.h5 -o c.h5 --resume", 2, "compress does not take --resume");
+    folder.refuses("decompress d.h5 -o c.h5 --resume", 2, "decompress does not take --resume");
+}
