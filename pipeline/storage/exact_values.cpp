@@ -8,7 +8,7 @@
 namespace narrows::storage::h5 {
 namespace {
 
-constexpr std::size_t most_attributes = 1000, most_bytes = 1u << 20, most_names = 256;
+constexpr std::size_t most_exact = 1000, most_bytes = 1u << 20, most_names = 256;
 
 // Which dataset's axes belong to which scales: made anew.
 bool is_of_scales(const std::string& name) {
@@ -116,7 +116,7 @@ std::vector<std::string> attribute_names(hid_t object) {
     const auto each = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
         auto& found = *static_cast<std::vector<std::string>*>(out);
         found.emplace_back(name);
-        return found.size() < most_attributes ? 0 : 1;
+        return found.size() < most_exact ? 0 : 1;
     };
     if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &names) < 0) {
         names.clear();
