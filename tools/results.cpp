@@ -11,6 +11,7 @@
 #include "pipeline/simd/kernels.hpp"
 #include "tools/console.hpp"
 #include "tools/json_log.hpp"
+#include "tools/streams.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -135,7 +136,7 @@ void print_results(const Common& common, const Results& results, ResultsAre kind
     else if (logs_json())
         log_line("info", {{"event", "results"}, {"results", ordered_json::parse(results.json())}});
     else
-        fmt::print(stderr, "{}", results.table());
+        talk(results.table());
 }
 
 std::uint64_t peak_resident_bytes() {
