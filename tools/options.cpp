@@ -24,6 +24,26 @@ constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
                                               "--kernel",  "--stats", "--metrics",
                                               "--log",     "--grace", "--plugin-path"};
 
+struct SomeVerbs {
+    const char* name;
+    Takes takes;
+};
+constexpr SomeVerbs of_some_verbs[] = {
+    {"--set", takes_set},
+    {"--print-pipeline", takes_print_pipeline},
+    {"--dry-run", takes_dry_run},
+    {"--no-clobber", takes_no_clobber},
+    {"--resume", takes_resume},
+    {"--seed", takes_seed},
+    {"--threads", takes_speed},
+    {"--kernel", takes_speed},
+    {"--plugin-path", takes_plugins},
+    {"--trust", takes_trust},
+    {"--grace", takes_grace},
+    {"--stats", takes_stats},
+    {"--metrics", takes_metrics},
+};
+
 // Help in the house's layout: usage, what it does, options, an example.
 class Layout final : public CLI::Formatter {
 public:
@@ -143,9 +163,6 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--metrics", common_.metrics,
                       "how the run goes, in Prometheus' text form, every second", "FILE"));
-    // Where a verb does not take them they are parsed, to be refused by name, and shown nowhere.
-    if (verb.measures == Measures::nothing) app.get_option("--stats")->group("");
-    if (verb.measures != Measures::stats_and_metrics) app.get_option("--metrics")->group("");
     choice("--log", common_.log, {"text", "json"}, "talk on stderr as text or as JSON lines");
     common(impl_->app.get_option("--log"));
     common(impl_
@@ -165,6 +182,9 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(app.add_flag("-q,--quiet", common_.quiet, "no talk on stderr"));
     common(app.add_flag("-v,--verbose", common_.verbose, "more talk on stderr"));
     common(app.add_flag("--version", impl_->version, "print the version"));
+    // Parsed all the same, to be refused by name.
+    for (const SomeVerbs& option : of_some_verbs)
+        if ((verb.takes & option.takes) == 0) app.get_option(option.name)->group("");
 }
 
 CommandLine::~CommandLine() = default;
@@ -290,13 +310,10 @@ void CommandLine::parse() {
         if (option->count() == 0)
             throw Error(Fault::usage, fmt::format("{}: {} is missing", verb_.name, name),
                         fmt::format("narrows {} {}", verb_.name, verb_.usage));
-    const auto refuse = [&](const char* name) {
-        throw Error(Fault::usage, fmt::format("{} does not take {}", verb_.name, name),
-                    "verbs that train or stream do: those whose --help has it");
-    };
-    if (!common_.stats.empty() && verb_.measures == Measures::nothing) refuse("--stats");
-    if (!common_.metrics.empty() && verb_.measures != Measures::stats_and_metrics)
-        refuse("--metrics");
+    for (const SomeVerbs& option : of_some_verbs)
+        if ((verb_.takes & option.takes) == 0 && impl_->app.count(option.name) > 0)
+            throw Error(Fault::usage, fmt::format("{} does not take {}", verb_.name, option.name),
+                        fmt::format("it means nothing there: see narrows {} --help", verb_.name));
     if (impl_->source != nullptr && !impl_->shape_text.empty())
         impl_->source->shape = parse_widths("--shape", impl_->shape_text);
 }

@@ -50,8 +50,10 @@ void take_part(const Common& common, const std::string& part, recipes::Source& s
     rows_of(which, source.all_rows);  // enough for all parts
     source.part = fmt::format("{}/{}", which.number, which.count);
     std::error_code ignored;
-    if (!output.ends_with(".d") && !std::filesystem::is_directory(output, ignored)) return;
-    if (!common.dry_run && !common.print_pipeline) storage::make_folder(output);
+    const bool there = std::filesystem::is_directory(output, ignored);
+    if (!there && (!output.ends_with(".d") || common.dry_run))
+        return;  // not made: checked as it is
+    if (!there && !common.print_pipeline) storage::make_folder(output);
     output = (std::filesystem::path(output) / fmt::format("part-{:05}.h5", which.number)).string();
 }
 
