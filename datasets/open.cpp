@@ -93,6 +93,11 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
         data = open_epd(spec, budget);
     else
         data = open_other(spec, format, budget);
+    if (data->sample().elements() == 0)  // nothing to train on, and a division by it elsewhere
+        throw Error(Fault::input,
+                    fmt::format("{}: its samples are of shape {}: they hold no values",
+                                data->name(), to_string(data->sample())),
+                    "narrows info lists the datasets that are there");
     if (spec.window > 0) data = make_windows(data, spec.window, spec.stride);
     if (spec.first || spec.last)
         data = make_range(data, spec.first.value_or(0), spec.last.value_or(data->rows()));

@@ -28,7 +28,7 @@ bool same_file(const std::string& a, const std::string& b) {
     return !one.empty() && one == fs::weakly_canonical(fs::absolute(b, ignored), ignored);
 }
 
-// --metrics and --stats would replace what the run reads or writes.
+// --metrics and --stats would replace what the run reads or writes, or cannot be written.
 void refuse_reports(const Common& common, const PipelineFiles& files) {
     const auto refuse = [](const char* option, const std::string& file) {
         throw Error(Fault::usage, fmt::format("{} \"{}\" is also an input or output", option, file),
@@ -44,6 +44,9 @@ void refuse_reports(const Common& common, const PipelineFiles& files) {
             refuse(option, *file);
     if (!common.metrics.empty() && !common.stats.empty() && same_file(common.metrics, common.stats))
         refuse("--metrics", common.metrics);
+    for (const std::string& file : {common.metrics, common.stats})
+        if (!file.empty() && !common.dry_run && ranks::all().first())
+            const storage::AtomicFile writable(file);  // says so now, not when the work is done
 }
 
 // Of a joined file, which is read through its parts.
