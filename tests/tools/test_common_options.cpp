@@ -96,3 +96,12 @@ TEST_CASE("a dry run writes nothing, whatever the verb", "[tools]") {
         CHECK(folder.names() == before);
     }
 }
+
+TEST_CASE("columns of text cannot be chosen in HDF5", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 40 -o d.h5 -q");
+    for (const std::string option : {"--label-column", "--columns"})
+        folder.refuses("train d.h5 --model linear -o m.h5 " + option + " 3", 2,
+                       option + " is for text, but \"d.h5\" is HDF5");
+    CHECK(folder.names() == std::vector<std::string>{"d.h5"});
+}
