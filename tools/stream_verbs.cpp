@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/program/model_facts.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/part.hpp"
 #include "tools/data_facts.hpp"
@@ -55,6 +56,15 @@ void take_part(const Common& common, const std::string& part, recipes::Source& s
         return;  // not made: checked as it is
     if (!there && !common.print_pipeline) storage::make_folder(output);
     output = (std::filesystem::path(output) / fmt::format("part-{:05}.h5", which.number)).string();
+}
+
+void refuse_classifier(const std::string& model, const std::string& hint) {
+    if (program::model_facts(model).classifier)
+        throw Error(
+            Fault::input,
+            fmt::format("\"{}\" is a classifier's model: it gives classes, no reconstructions",
+                        model),
+            hint);
 }
 
 void finish_options(const Common& common, recipes::StreamOptions& options) {

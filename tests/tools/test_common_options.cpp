@@ -105,3 +105,26 @@ TEST_CASE("columns of text cannot be chosen in HDF5", "[tools]") {
                        option + " is for text, but \"d.h5\" is HDF5");
     CHECK(folder.names() == std::vector<std::string>{"d.h5"});
 }
+
+TEST_CASE("what every verb says of its work is there, and counts are whole", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 60 -o d.h5 -q");
+    const auto trained =
+        folder.must("train d.h5 --model deep --latent 2 --epochs 1 -o m.h5 --json -q").json();
+    CHECK(trained.at("parameters").is_number_integer());
+    folder.must("compress d.h5 -o c.h5 -q");
+    CHECK(folder.must("decompress c.h5 -o x.h5 --json -q").json().at("samples") == 60);
+    CHECK(folder.must("verify c.h5 --json -q").json().at("samples") == 60);
+    for (const char* words : {"export m.h5 --what encoder -o e.onnx --json -q",
+                              "import-onnx e.onnx -o n.h5 --json -q"}) {
+        const auto result = folder.must(words).json();
+        for (const char* key : {"samples", "seconds", "threads", "kernel"})
+            CHECK(result.contains(key));
+    }
+    // The report measures, maps and draws: its time is that of all of it, not of the first part.
+    const auto page =
+        folder.shell("narrows report d.h5 -m m.h5 -o r.html --json -q --stats s.json");
+    const auto measured = nlohmann::json::parse(folder.read("s.json"));
+    CHECK(page.json().at("seconds").get<double>() > measured.at("seconds").get<double>());
+    CHECK(page.json().at("samples") == 60);
+}

@@ -42,3 +42,34 @@ TEST_CASE("results that cannot be written end with 1, a closed pipe ends quietly
     CHECK(piped.code == 0);
     CHECK(piped.err.empty());
 }
+
+TEST_CASE("pipes are refused by name, as input and as output", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 60 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
+    folder.shell("mkfifo pipe");
+    const std::vector<std::string> before = folder.names();
+    const std::string train = "train d.h5 --model linear --latent 2 -o n.h5 ";
+    for (const std::string& words :
+         {std::string("encode d.h5 -m m.h5 -o -"), std::string("encode - -m m.h5 -o z.h5"),
+          std::string("import - -o z.h5"), std::string("import pipe -o z.h5"),
+          std::string("encode d.h5 -m m.h5 -o pipe"), train + "--stats -", train + "--metrics -"})
+        folder.refuses(words, 2, "is a pipe, not a file");
+    const Outcome piped = folder.shell("printf '1,2\\n' | narrows import /dev/stdin -o z.h5");
+    CHECK(piped.code == 2);
+    CHECK(folder.names() == before);
+    folder.refuses("import /dev/null -o z.h5", 2, "is a device, not a file");
+}
+
+TEST_CASE("a classifier's model says what it gives instead of reconstructions", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 60 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
+    folder.must("classify train d.h5 --labels d.h5:/labels -m m.h5 --epochs 1 -q -o k.h5");
+    for (const char* words : {"encode d.h5 -m k.h5 -o z.h5", "reconstruct d.h5 -m k.h5 -o z.h5",
+                              "evaluate d.h5 -m k.h5", "score d.h5 -m k.h5 -o z.h5"})
+        folder.refuses(words, 4, "\"k.h5\" is a classifier's model");
+    folder.must("encode d.h5 -m k.h5 --no-error -q -o z.h5");
+    folder.must("generate waves -n 40 -o w.h5 -q");
+    folder.refuses("encode w.h5 -m m.h5 -o y.h5", 4, "--set node.data.scale=none takes");
+}
