@@ -88,9 +88,8 @@ int verify(CommandLine& line) {
     PackedInputs inputs;
     if (!source.data.empty()) inputs = open_packed_inputs(source);
     codec::Verification result;
-    const auto done = timed_loop(common, [&](const Loop& loop) {
-        with_models_of(model, [&] { result = codec::verify_file(path, inputs.inputs, loop); });
-    });
+    const auto done = timed_loop(
+        common, [&](const Loop& loop) { result = codec::verify_file(path, inputs.inputs, loop); });
     for (const std::string& problem : result.problems) warn(common, problem);
     Results results;
     results.add("datasets", static_cast<std::int64_t>(result.datasets));
