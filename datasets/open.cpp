@@ -66,8 +66,22 @@ std::shared_ptr<const Dataset> open_other(const DataSpec& spec, const std::strin
                 "known formats: " + known_formats());
 }
 
+// Files are read more than once, and from anywhere.
+void refuse_pipe(const std::string& file) {
+    std::error_code ignored;
+    const auto status = std::filesystem::status(file, ignored);
+    const bool pipe =
+        file == "-" || std::filesystem::is_fifo(status) || std::filesystem::is_socket(status);
+    if (!pipe && !std::filesystem::is_character_file(status)) return;
+    throw Error(Fault::usage,
+                fmt::format("\"{}\" is {}: narrows reads files", file,
+                            pipe ? "a pipe, not a file" : "a device, not a file"),
+                "write the data to a file first; gzipped text is read as it is");
+}
+
 std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budget, bool once) {
     std::error_code ignored;
+    refuse_pipe(spec.file);
     if (!std::filesystem::exists(spec.file, ignored))
         throw Error(Fault::input, fmt::format("there is no file \"{}\"", spec.file),
                     "check the name and the folder");
@@ -93,6 +107,11 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
         data = open_epd(spec, budget);
     else
         data = open_other(spec, format, budget);
+    if (data->sample().elements() == 0)  // nothing to train on, and a division by it elsewhere
+        throw Error(Fault::input,
+                    fmt::format("{}: its samples are of shape {}: they hold no values",
+                                data->name(), to_string(data->sample())),
+                    "narrows info lists the datasets that are there");
     if (spec.window > 0) data = make_windows(data, spec.window, spec.stride);
     if (spec.first || spec.last)
         data = make_range(data, spec.first.value_or(0), spec.last.value_or(data->rows()));

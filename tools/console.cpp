@@ -12,6 +12,7 @@
 
 #include "pipeline/language/language.hpp"
 #include "tools/json_log.hpp"
+#include "tools/streams.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -68,18 +69,17 @@ nlohmann::ordered_json error_json(const Error& error) {
 int print_error(const Error& error, bool json) {
     if (logs_json()) log_line("error", error_json(error).at("error"));
     if (json) {  // a file name need not be UTF-8
-        fmt::print("{}\n",
-                   error_json(error).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        put(error_json(error).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
         return static_cast<int>(error.fault());
     }
     if (logs_json()) return static_cast<int>(error.fault());
     if (const auto* rendered = dynamic_cast<const RenderedError*>(&error)) {
-        fmt::print(stderr, "{}\n", rendered->rendered());
+        talk(fmt::format("{}\n", rendered->rendered()));
     } else if (dynamic_cast<const language::PipelineError*>(&error) != nullptr) {
-        fmt::print(stderr, "{}\n", error.what());
+        talk(fmt::format("{}\n", error.what()));
     } else {
-        fmt::print(stderr, "{} {}\n", coloured("narrows: error:", "1;31"), error.what());
-        if (!error.hint().empty()) fmt::print(stderr, "    = {}\n", error.hint());
+        talk(fmt::format("{} {}\n", coloured("narrows: error:", "1;31"), error.what()));
+        if (!error.hint().empty()) talk(fmt::format("    = {}\n", error.hint()));
     }
     return static_cast<int>(error.fault());
 }
@@ -89,7 +89,7 @@ void say(const Common& common, const std::string& text) {
     if (logs_json())
         log_line("info", {{"message", text}});
     else
-        fmt::print(stderr, "{}\n", text);
+        talk(fmt::format("{}\n", text));
 }
 
 void detail(const Common& common, const std::string& text) {
@@ -97,12 +97,12 @@ void detail(const Common& common, const std::string& text) {
     if (logs_json())
         log_line("debug", {{"message", text}});
     else
-        fmt::print(stderr, "{}\n", text);
+        talk(fmt::format("{}\n", text));
 }
 
 void warn(const Common&, const std::string& text) {
     if (logs_json()) return log_line("warning", {{"message", text}});
-    fmt::print(stderr, "{} {}\n", coloured("narrows: warning:", "1;33"), text);
+    talk(fmt::format("{} {}\n", coloured("narrows: warning:", "1;33"), text));
 }
 
 std::string duration_text(double seconds) {
@@ -133,7 +133,7 @@ Progress::Progress(const Common& common, std::string label)
       last_line_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
+    if (drawn_) talk("\r\033[K");
 }
 
 void Progress::show(const flow::Report& report) {
@@ -189,13 +189,13 @@ void Progress::line(const flow::Report& report) {
             if (std::isfinite(value)) fields["metrics"][name] = value;
         return log_line("info", fields);
     }
-    if (drawn_) fmt::print(stderr, "\r\033[K");
+    if (drawn_) talk("\r\033[K");
     drawn_ = false;
     if (report.epochs > 0)
-        fmt::print(stderr, "{}  epoch {}/{}  {:3.0f} %  {}\n", label_, report.epoch, report.epochs,
-                   part, numbers(report, rate));
+        talk(fmt::format("{}  epoch {}/{}  {:3.0f} %  {}\n", label_, report.epoch, report.epochs,
+                         part, numbers(report, rate)));
     else
-        fmt::print(stderr, "{}  {:3.0f} %  {}\n", label_, part, numbers(report, rate));
+        talk(fmt::format("{}  {:3.0f} %  {}\n", label_, part, numbers(report, rate)));
 }
 
 void Progress::draw(const flow::Report& report) {
@@ -220,7 +220,7 @@ void Progress::draw(const flow::Report& report) {
     text += tail;
     if (static_cast<int>(text.size()) >= columns)
         text.resize(static_cast<std::size_t>(columns - 1));
-    fmt::print(stderr, "\r{}\033[K", text);
+    talk(fmt::format("\r{}\033[K", text));
     std::fflush(stderr);
     drawn_ = true;
 }

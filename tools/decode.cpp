@@ -47,6 +47,7 @@ int decode(CommandLine& line) {
     level_option(line, options);
     line.parse();
     finish_options(line.common(), options);
+    refuse_classifier(options.model, classes_instead);
     refuse_other_codes(options);
     return run_pipeline(line.common(), {"decode", recipes::decode(options), "decode", {}});
 }

@@ -1,4 +1,6 @@
 // What comes back of compressed files: all of it, or whether it would.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tools/console.hpp"
@@ -7,6 +9,32 @@
 #include "tools/timed_loop.hpp"
 
 namespace narrows::tools {
+
+namespace {
+
+// Rows of the longest dataset, as compress counts them.
+std::uint64_t rows_of(const std::string& file) {
+    std::int64_t rows = 0;
+    for (const storage::ArrayInfo& array : storage::look(file).arrays)
+        if (array.shape.rank() > 0 && !array.path.starts_with("/."))
+            rows = std::max(rows, array.shape[0]);
+    return static_cast<std::uint64_t>(rows);
+}
+
+// Calls body(); where the file of -m lacks the model, says so: it was given already.
+template <class Body>
+void with_models_of(const std::string& given, const Body& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        if (given.empty() || !error.hint().starts_with("-m FILE")) throw;
+        throw Error(error.fault(), fmt::format("{}, nor in \"{}\"", error.what(), given),
+                    "give -m the compressed file that it was fitted for, or put that on "
+                    "NARROWS_MODEL_PATH");
+    }
+}
+
+}  // namespace
 
 int decompress(CommandLine& line) {
     std::string from, to, model;
@@ -30,14 +58,15 @@ int decompress(CommandLine& line) {
     codec::Job job;
     job.stop = [] { return stop_signal() != 0; };
     std::uint64_t bytes = 0;
-    const auto done = stoppable_loop(
-        common, [&](const Loop& loop) { bytes = codec::decompress_file(from, to, job, loop); });
+    const auto done = stoppable_loop(common, [&](const Loop& loop) {
+        with_models_of(model, [&] { bytes = codec::decompress_file(from, to, job, loop); });
+    });
     if (!done) return stop_exit_code();
     Results results;
     results.add("bytes_out", static_cast<std::int64_t>(bytes));
     results.add("megabytes_per_second",
                 done->seconds > 0 ? static_cast<double>(bytes) / 1e6 / done->seconds : 0.0);
-    results.add_work(0, done->seconds, done->threads);
+    results.add_work(rows_of(to), done->seconds, done->threads);
     print_results(common, results, ResultsAre::talk);
     return 0;
 }
@@ -71,7 +100,7 @@ int verify(CommandLine& line) {
         results.add("violations", static_cast<std::int64_t>(result.violations));
         results.add("max_error", result.max_error);
     }
-    results.add_work(0, done.seconds, done.threads);
+    results.add_work(rows_of(path), done.seconds, done.threads);
     print_results(common, results, ResultsAre::data);
     if (!result.problems.empty()) return static_cast<int>(Fault::input);
     return result.violations > 0 ? static_cast<int>(Fault::run) : 0;

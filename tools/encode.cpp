@@ -73,6 +73,10 @@ int encode(CommandLine& line) {
     refuse_outputs(line.common(), {{options.model}, {options.output}});  // before it is read
     select_kernel(line.common());
     const recipes::Session session = make_session(line.common());
+    if (options.error)
+        refuse_classifier(options.model,
+                          "--no-error stores its codes alone; narrows classify "
+                          "predict gives the classes");
     const ModelFacts facts = model_facts(options.model);
     options.quantised = facts.quantised;
     options.error = options.error && facts.decoder;

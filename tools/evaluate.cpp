@@ -21,6 +21,7 @@ int evaluate(CommandLine& line) {
                 "variational: log-likelihood from N importance-weighted draws a sample");
     line.parse();
     finish_options(line.common(), options);
+    refuse_classifier(options.model, classes_instead);
     if (!corruption.empty()) options.corruption = recipes::parse_corruption(corruption);
     if (options.corruption.last)
         throw Error(Fault::usage, "evaluate --corruption takes one amount: there are no epochs");

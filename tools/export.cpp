@@ -1,12 +1,12 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "pipeline/exchange/exchange.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "tools/console.hpp"
 #include "tools/run_pipeline.hpp"
+#include "tools/timed_loop.hpp"
 #include "tools/verb.hpp"
 
 namespace narrows::tools {
@@ -34,6 +34,7 @@ int export_model(CommandLine& line) {
     if (!std::filesystem::is_regular_file(from, ignored))
         throw Error(Fault::input, fmt::format("model \"{}\": no such file", from),
                     "train one with narrows train");
+    const StopWatch watch;
     const recipes::Session session = make_session(common);
     model::Autoencoder model;
     ModelSpec spec;
@@ -49,11 +50,13 @@ int export_model(CommandLine& line) {
     }
     storage::write_text_atomically(to, bytes);
     say(common, told);
-    if (common.json)
-        fmt::print("{}\n", nlohmann::ordered_json{{"what", what},
-                                                  {"bytes_out", bytes.size()},
-                                                  {"model_sha256", model.sha256()}}
-                               .dump());
+    if (!common.json) return 0;
+    Results results;
+    results.add("what", what);
+    results.add("bytes_out", static_cast<std::int64_t>(bytes.size()));
+    results.add("model_sha256", model.sha256());
+    results.add_work(0, watch.seconds(), 1);
+    print_results(common, results, ResultsAre::data);
     return 0;
 }
 

@@ -3,12 +3,12 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "pipeline/exchange/exchange.hpp"
 #include "pipeline/model/model_file.hpp"
 #include "tools/console.hpp"
 #include "tools/run_pipeline.hpp"
+#include "tools/timed_loop.hpp"
 #include "tools/verb.hpp"
 
 namespace narrows::tools {
@@ -66,6 +66,7 @@ int import_onnx(CommandLine& line) {
         throw Error(Fault::usage, "--decoder needs --code", "name the tensor that is the code");
     options.sample = extents(shape);
     refuse_outputs(common, {{from}, {to}});
+    const StopWatch watch;
     const recipes::Session session = make_session(common);
     const auto model = [&] {
         try {
@@ -83,10 +84,12 @@ int import_onnx(CommandLine& line) {
     }
     storage::write_bundle(to, model::to_bundle(*model, ""));
     say(common, told);
-    if (common.json)
-        fmt::print("{}\n", nlohmann::ordered_json{{"parameters", model->parameter_count()},
-                                                  {"model_sha256", model->sha256()}}
-                               .dump());
+    if (!common.json) return 0;
+    Results results;
+    results.add("parameters", static_cast<std::int64_t>(model->parameter_count()));
+    results.add("model_sha256", model->sha256());
+    results.add_work(0, watch.seconds(), 1);
+    print_results(common, results, ResultsAre::data);
     return 0;
 }
 

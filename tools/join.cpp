@@ -16,11 +16,7 @@ int join(CommandLine& line) {
     line.require("--output");
     line.flag("--copy", copy, "one plain file with all rows, instead of links to the parts");
     line.parse();
-    const Common& common = line.common();
-    PipelineFiles files{parts, {to}};
-    refuse_outputs(common, files);
-    if (common.dry_run)
-        throw Error(Fault::usage, "join has no --dry-run", "it checks all parts before it writes");
+    refuse_outputs(line.common(), {parts, {to}});
     const std::vector<std::filesystem::path> paths(parts.begin(), parts.end());
     storage::join(paths, to, copy ? storage::Joined::copy : storage::Joined::links);
     return 0;

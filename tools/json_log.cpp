@@ -1,11 +1,12 @@
 #include "tools/json_log.hpp"
 
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "tools/streams.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -38,7 +39,7 @@ void log_line(std::string_view level, const nlohmann::ordered_json& fields) {
     nlohmann::ordered_json line{{"time", now_text()}, {"level", level}};
     line.update(fields);
     // A file name need not be UTF-8.
-    fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    talk(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace narrows::tools

@@ -19,6 +19,7 @@
 #include "tools/did_you_mean.hpp"
 #include "tools/json_log.hpp"
 #include "tools/stop.hpp"
+#include "tools/streams.hpp"
 #include "tools/verb.hpp"
 
 namespace narrows::tools {
@@ -61,7 +62,7 @@ int dispatch(std::vector<std::string> arguments) {
         if (!arguments.empty())
             throw Error(Fault::usage, fmt::format("no verb, found only \"{}\"", arguments.front()),
                         "see narrows --help");
-        fmt::print(stderr, "{}", overview());
+        talk(overview());
         return static_cast<int>(Fault::usage);
     }
     std::string name = arguments[place];
@@ -131,17 +132,14 @@ int failed(const Error& error, bool json, bool several) {
     if (!several) return print_error(error, json);
     if (!ranks::all().first()) {
         std::this_thread::sleep_for(std::chrono::seconds(1));
-        fmt::print(stderr, "rank {} failed:\n", ranks::all().rank());
+        talk(fmt::format("rank {} failed:\n", ranks::all().rank()));
     }
     const int code = print_error(error, json && ranks::all().first());
     std::fflush(nullptr);
     ranks::abort(code);
 }
 
-}  // namespace
-
-int main(int count, char** words) {
-    std::set_terminate(end_without_memory);
+int run_command(int count, char** words) {
     std::vector<std::string> arguments(words + std::min(count, 1), words + count);
     const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
     for (std::size_t i = 0; i < arguments.size(); ++i)  // errors in the command line are logged too
@@ -156,7 +154,7 @@ int main(int count, char** words) {
         ranks::finish();
         return code;
     } catch (const Finished& finished) {
-        fmt::print("{}", finished.text);
+        put(finished.text);
         ranks::finish();
         return 0;
     } catch (const Error& error) {
@@ -164,8 +162,17 @@ int main(int count, char** words) {
     } catch (const std::bad_alloc&) {
         return failed(Error(Fault::run, "out of memory"), json, several);
     } catch (const std::exception& error) {
+        if (!several && std::ferror(stdout) != 0) return 0;  // with_output says so
         return failed(Error(Fault::run, error.what()), json, several);
     }
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    fill_closed_streams();
+    std::set_terminate(end_without_memory);
+    return with_output(run_command(count, words));
 }
 
 }  // namespace narrows::tools

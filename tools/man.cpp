@@ -85,7 +85,7 @@ std::string options_text(const Verb& verb) {
         const std::string_view title = group == "Arguments" ? "ARGUMENTS"
                                        : group == "Options" ? "OPTIONS"
                                        : group == "Data"    ? "HOW DATA IS READ"
-                                                            : "OPTIONS OF EVERY VERB";
+                                                            : "OPTIONS THAT VERBS SHARE";
         text += fmt::format(".SH {}\n{}", title, items);
     }
     return text;
@@ -180,17 +180,25 @@ no colours on a terminal
            ".SH SEE ALSO\n" + also + "\n";
 }
 
-void write_all(const std::string& folder) {
+void write_all(const Common& common, const std::string& folder) {
+    std::vector<std::pair<std::string, std::string>> pages{{"narrows.1", overview_page()}};
+    for (const Verb& verb : verbs()) pages.emplace_back(page_name(verb) + ".1", page(verb));
     std::error_code error;
+    for (const auto& [name, text] : pages)
+        if (const auto file = std::filesystem::path(folder) / name;
+            common.no_clobber && std::filesystem::exists(file, error))
+            throw Error(
+                Fault::usage,
+                fmt::format("output \"{}\" exists, and --no-clobber was given", file.string()),
+                "remove it, or write to another folder");
+    if (common.dry_run)
+        return say(common, fmt::format("man: {} pages; nothing was written", pages.size()));
     std::filesystem::create_directories(folder, error);
     if (error)
         throw Error(Fault::usage,
                     fmt::format("output not writable: \"{}\": {}", folder, error.message()));
-    const auto write = [&](const std::string& name, const std::string& text) {
-        storage::write_text_atomically(std::filesystem::path(folder) / (name + ".1"), text);
-    };
-    write("narrows", overview_page());
-    for (const Verb& verb : verbs()) write(page_name(verb), page(verb));
+    for (const auto& [name, text] : pages)
+        storage::write_text_atomically(std::filesystem::path(folder) / name, text);
 }
 
 }  // namespace
@@ -205,7 +213,7 @@ int man(CommandLine& line) {
     line.parse();
     if (!folder.empty()) {
         if (!words.empty()) throw Error(Fault::usage, "man: a verb or --output, not both");
-        write_all(folder);
+        write_all(line.common(), folder);
         return 0;
     }
     if (words.empty()) {

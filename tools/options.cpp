@@ -1,8 +1,9 @@
 #include "tools/options.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
+#include <filesystem>
+#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include "pipeline/storage/array_file.hpp"
 #include "tools/did_you_mean.hpp"
 #include "tools/json_log.hpp"
+#include "tools/option_values.hpp"
 #include "tools/stop.hpp"
 #include "tools/verb.hpp"
 
@@ -23,6 +25,26 @@ namespace {
 constexpr std::string_view value_options[] = {"--threads", "--seed",  "--set",
                                               "--kernel",  "--stats", "--metrics",
                                               "--log",     "--grace", "--plugin-path"};
+
+struct SomeVerbs {
+    const char* name;
+    Takes takes;
+};
+constexpr SomeVerbs of_some_verbs[] = {
+    {"--set", takes_set},
+    {"--print-pipeline", takes_print_pipeline},
+    {"--dry-run", takes_dry_run},
+    {"--no-clobber", takes_no_clobber},
+    {"--resume", takes_resume},
+    {"--seed", takes_seed},
+    {"--threads", takes_speed},
+    {"--kernel", takes_speed},
+    {"--plugin-path", takes_plugins},
+    {"--trust", takes_trust},
+    {"--grace", takes_grace},
+    {"--stats", takes_stats},
+    {"--metrics", takes_metrics},
+};
 
 // Help in the house's layout: usage, what it does, options, an example.
 class Layout final : public CLI::Formatter {
@@ -55,31 +77,18 @@ private:
     const Verb& verb_;
 };
 
-// CLI11's own Range would write its bounds into the help.
-CLI::Validator between(std::int64_t low, std::int64_t high) {
-    return CLI::Validator(
-        [low, high](const std::string& text) -> std::string {
-            std::int64_t value = 0;
-            const auto [end, error] =
-                std::from_chars(text.data(), text.data() + text.size(), value);
-            if (error == std::errc{} && end == text.data() + text.size() && value >= low &&
-                value <= high)
-                return {};
-            return fmt::format("\"{}\" is not a whole number from {} to {}", text, low, high);
-        },
-        "", "");
-}
+constexpr auto least = std::numeric_limits<std::int64_t>::min(),
+               most = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t threads_from_environment() {
-    const char* text = std::getenv("NARROWS_THREADS");
-    if (text == nullptr || *text == 0) return 0;
-    std::int64_t threads = 0;
-    const std::string_view view(text);
-    const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), threads);
-    if (error != std::errc{} || end != view.data() + view.size() || threads < 1)
-        throw Error(Fault::usage,
-                    fmt::format("NARROWS_THREADS is \"{}\", not a number of threads", view));
-    return threads;
+// CLI11's own Range would write its bounds into the help, and alone it takes a number that does not
+// fit for the largest one.
+CLI::Validator between(std::int64_t low, std::int64_t high = most) {
+    return CLI::Validator(
+        [low, high](const std::string& text) { return why_no_whole_number(text, low, high); }, "",
+        "");
+}
+CLI::Validator whole() {
+    return between(least);
 }
 
 }  // namespace
@@ -111,6 +120,15 @@ struct CommandLine::Impl {
             for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
         return names;
     }
+    void refuse_twice(const Verb& verb) const {
+        for (const CLI::Option* option : app.get_options())
+            if (!option->get_lnames().empty() && option->get_items_expected_max() == 1 &&
+                option->get_expected_max() == 1 && option->count() > 1)
+                throw Error(Fault::usage,
+                            fmt::format("{}: option \"--{}\" is given twice", verb.name,
+                                        option->get_lnames().front()),
+                            "leave out one of them");
+    }
     [[noreturn]] void unexpected(const std::string& argument, const Verb& verb) const {
         const std::string name = argument.substr(0, argument.find('='));
         if (name.size() < 2 || name[0] != '-')
@@ -134,7 +152,8 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     const auto common = [](CLI::Option* option) { option->group("Everywhere"); };
     common(impl_->add("--threads", common_.threads, "threads to use (also NARROWS_THREADS)", "N")
                ->check(between(1, 4096)));
-    common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N"));
+    common(impl_->add("--seed", common_.seed, "seed of all randomness (1)", "N")
+               ->check(between(0)));  // what a pipeline's text holds
     common(impl_->add("--set", common_.sets, "change one key of the pipeline", "PATH=VALUE")
                ->allow_extra_args(false));
     common(impl_->add("--kernel", common_.kernel,
@@ -143,9 +162,6 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(impl_->add("--stats", common_.stats, "statistics and run-time settings", "FILE.json"));
     common(impl_->add("--metrics", common_.metrics,
                       "how the run goes, in Prometheus' text form, every second", "FILE"));
-    // Where a verb does not take them they are parsed, to be refused by name, and shown nowhere.
-    if (verb.measures == Measures::nothing) app.get_option("--stats")->group("");
-    if (verb.measures != Measures::stats_and_metrics) app.get_option("--metrics")->group("");
     choice("--log", common_.log, {"text", "json"}, "talk on stderr as text or as JSON lines");
     common(impl_->app.get_option("--log"));
     common(impl_
@@ -159,13 +175,15 @@ CommandLine::CommandLine(const Verb& verb, std::vector<std::string> arguments)
     common(app.add_flag("--dry-run", common_.dry_run, "open and check everything, run nothing"));
     common(app.add_flag("--no-clobber", common_.no_clobber, "refuse to replace an output"));
     common(app.add_flag("--resume", common_.resume, "go on where a stopped run left off"));
-    if (!may_resume(verb)) app.get_option("--resume")->group("");
     common(app.add_flag("--trust", common_.trust,
                         "let HDF5 read files of others in this process, with any filter"));
     common(app.add_flag("--json", common_.json, "results as one JSON object on stdout"));
     common(app.add_flag("-q,--quiet", common_.quiet, "no talk on stderr"));
     common(app.add_flag("-v,--verbose", common_.verbose, "more talk on stderr"));
     common(app.add_flag("--version", impl_->version, "print the version"));
+    // Parsed all the same, to be refused by name.
+    for (const SomeVerbs& option : of_some_verbs)
+        if ((verb.takes & option.takes) == 0) app.get_option(option.name)->group("");
 }
 
 CommandLine::~CommandLine() = default;
@@ -178,11 +196,11 @@ void CommandLine::option(const std::string& name, std::vector<std::string>& valu
     impl_->add(name, value, doc, "TEXT")->allow_extra_args(false);  // one a time, again for more
 }
 void CommandLine::option(const std::string& name, std::int64_t& value, const std::string& doc) {
-    impl_->add(name, value, doc, "N");
+    impl_->add(name, value, doc, "N")->check(whole());
 }
 void CommandLine::option(const std::string& name, std::optional<std::int64_t>& value,
                          const std::string& doc) {
-    impl_->add(name, value, doc, "N");
+    impl_->add(name, value, doc, "N")->check(whole());
 }
 void CommandLine::option(const std::string& name, std::optional<double>& value,
                          const std::string& doc) {
@@ -253,8 +271,10 @@ void CommandLine::data_details(recipes::Source& source) {
     group(impl_->add("--label-column", source.label_column, "text: column of labels",
                      "NAME|INDEX|none"));
     group(impl_->add("--columns", source.columns, "text: columns to read, a,b,3-7", "LIST"));
-    group(impl_->add("--window", source.window, "cut long series into samples of N", "N"));
-    group(impl_->add("--stride", source.stride, "from one window to the next", "N"));
+    group(impl_->add("--window", source.window, "cut long series into samples of N", "N")
+              ->check(between(1)));
+    group(impl_->add("--stride", source.stride, "from one window to the next", "N")
+              ->check(between(1)));
     group(impl_->add("--ply", source.ply, "PGN: position after N half-moves (40)", "N")
               ->check(between(0, 10000)));
     choice("--on-bad-row", source.on_bad_row, {"stop", "skip", "mask"},
@@ -274,6 +294,7 @@ void CommandLine::parse() {
     } catch (const CLI::CallForHelp&) {
         throw Finished{impl_->app.help()};
     } catch (const CLI::ParseError& error) {
+        impl_->refuse_twice(verb_);
         throw Error(Fault::usage, fmt::format("{}: {}", verb_.name, error.what()),
                     fmt::format("see narrows {} --help", verb_.name));
     }
@@ -291,16 +312,19 @@ void CommandLine::parse() {
         if (option->count() == 0)
             throw Error(Fault::usage, fmt::format("{}: {} is missing", verb_.name, name),
                         fmt::format("narrows {} {}", verb_.name, verb_.usage));
-    const auto refuse = [&](const char* name) {
-        throw Error(Fault::usage, fmt::format("{} does not take {}", verb_.name, name),
-                    "verbs that train or stream do: those whose --help has it");
-    };
-    if (!common_.stats.empty() && verb_.measures == Measures::nothing) refuse("--stats");
-    if (!common_.metrics.empty() && verb_.measures != Measures::stats_and_metrics)
-        refuse("--metrics");
-    if (common_.resume && !may_resume(verb_)) refuse("--resume");
-    if (impl_->source != nullptr && !impl_->shape_text.empty())
+    for (const SomeVerbs& option : of_some_verbs)
+        if ((verb_.takes & option.takes) == 0 && impl_->app.count(option.name) > 0)
+            throw Error(Fault::usage, fmt::format("{} does not take {}", verb_.name, option.name),
+                        fmt::format("it means nothing there: see narrows {} --help", verb_.name));
+    for (const std::string& folder : common_.plugin_folders)
+        if (std::error_code ignored; !std::filesystem::is_directory(folder, ignored))
+            throw Error(Fault::usage,
+                        fmt::format("--plugin-path {}: there is no such folder", folder),
+                        "name the folder that holds the plugin's library");
+    if (impl_->source == nullptr) return;
+    if (!impl_->shape_text.empty())
         impl_->source->shape = parse_widths("--shape", impl_->shape_text);
+    check_source(*impl_->source, impl_->app.count("--stride") > 0);
 }
 
 std::vector<OptionInfo> options_of(const Verb& verb) {
@@ -331,25 +355,6 @@ std::vector<OptionInfo> options_of(const Verb& verb) {
         out.push_back(std::move(info));
     }
     return out;
-}
-
-std::vector<std::int64_t> parse_widths(const std::string& option, const std::string& text) {
-    std::vector<std::int64_t> widths;
-    if (text == "none" || text.empty()) return widths;
-    std::size_t first = 0;
-    while (first <= text.size()) {
-        const std::size_t comma = std::min(text.find(',', first), text.size());
-        std::int64_t width = 0;
-        const auto [end, error] = std::from_chars(text.data() + first, text.data() + comma, width);
-        if (error != std::errc{} || end != text.data() + comma || width < 1)
-            throw Error(Fault::usage,
-                        fmt::format("{} {}: \"{}\" is not a positive number", option, text,
-                                    text.substr(first, comma - first)),
-                        fmt::format("write it as {} 512,256", option));
-        widths.push_back(width);
-        first = comma + 1;
-    }
-    return widths;
 }
 
 }  // namespace narrows::tools

@@ -18,6 +18,7 @@ int reconstruct(CommandLine& line) {
     line.parse();
     options.picture = finish_picture(picture, options.output);
     finish_options(line.common(), options);
+    refuse_classifier(options.model, classes_instead);
     std::vector<std::string> keys{"sse", "mse"};
     if (options.picture) {
         if (options.picture->count == 0) options.picture->count = usual_count;

@@ -7,6 +7,7 @@
 #include "tools/run_pipeline.hpp"
 #include "tools/stop.hpp"
 #include "tools/stream_verbs.hpp"
+#include "tools/timed_loop.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -45,7 +46,7 @@ void check(const ReportLine& in) {
                     "install libjs-chart.js (tools/setup.sh does), and configure again");
 }
 
-Results results_of(const Measured& measured) {
+Results results_of(const Measured& measured, double seconds) {
     Results out;
     const auto add = [&](const flow::Result& result) {
         for (const auto& [key, value] : result.numbers) out.add(key, value);
@@ -56,13 +57,14 @@ Results results_of(const Measured& measured) {
     add(measured.probe);
     add(measured.map);
     const flow::Result& run = measured.evaluation;
-    out.add_work(run.samples, run.seconds, run.threads);
+    out.add_work(run.samples, seconds, run.threads);
     return out;
 }
 
 }  // namespace
 
 int report(CommandLine& line) {
+    const StopWatch watch;
     ReportLine in;
     describe(line, in);
     line.parse();
@@ -105,7 +107,7 @@ int report(CommandLine& line) {
         storage::write_text_atomically(
             common.stats,
             stats_json(common, "report", measured->evaluation, language::write(pipeline)));
-    print_results(common, results_of(*measured), ResultsAre::talk);
+    print_results(common, results_of(*measured, watch.seconds()), ResultsAre::talk);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "pipeline/simd/kernels.hpp"
 #include "tools/console.hpp"
 #include "tools/json_log.hpp"
+#include "tools/streams.hpp"
 
 namespace narrows::tools {
 namespace {
@@ -21,24 +22,37 @@ constexpr std::string_view work_keys[] = {
     "samples", "seconds", "samples_per_second", "peak_resident_bytes", "threads", "kernel"};
 constexpr std::size_t shown_values = 8;  // of a vector in a table
 
+// Nodes give all numbers as floats: these are counts, and whole in JSON too.
+constexpr std::string_view count_keys[] = {
+    "parameters",        "active_units", "dead_units",  "classes",           "class_counts",
+    "confusion",         "flagged",      "anomalies",   "reference_samples", "calibration_samples",
+    "train_samples",     "test_samples", "series_rows", "code_size",         "pca_size",
+    "neighbours",        "splits",       "pictures",    "used_entries",      "codebook_entries",
+    "mixture_iterations"};
+constexpr double most_exact = 9007199254740992;  // 2^53
+
 bool is_work(std::string_view key) {
     return std::find(std::begin(work_keys), std::end(work_keys), key) != std::end(work_keys);
 }
 
 // JSON has no NaN: null says that there is no number.
-ordered_json json_number(double value) {
+ordered_json json_number(double value, bool count = false) {
+    if (count && std::abs(value) <= most_exact && value == std::floor(value))
+        return static_cast<std::int64_t>(value);
     return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
 }
 
-ordered_json json_value(const Results::Item& item) {
+ordered_json json_value(std::string_view key, const Results::Item& item) {
+    const bool count =
+        std::find(std::begin(count_keys), std::end(count_keys), key) != std::end(count_keys);
     return std::visit(
-        [](const auto& value) -> ordered_json {
+        [count](const auto& value) -> ordered_json {
             using T = std::decay_t<decltype(value)>;
             if constexpr (std::is_same_v<T, double>) {
-                return json_number(value);
+                return json_number(value, count);
             } else if constexpr (std::is_same_v<T, std::vector<double>>) {
                 ordered_json list = ordered_json::array();
-                for (const double v : value) list.push_back(json_number(v));
+                for (const double v : value) list.push_back(json_number(v, count));
                 return list;
             } else {
                 return value;
@@ -96,7 +110,7 @@ void Results::add_work(std::uint64_t samples, double seconds, std::size_t thread
 
 std::string Results::json() const {
     ordered_json out = ordered_json::object();
-    for (const auto& [key, value] : items_) out[key] = json_value(value);
+    for (const auto& [key, value] : items_) out[key] = json_value(key, value);
     return dump(out);
 }
 
@@ -135,7 +149,7 @@ void print_results(const Common& common, const Results& results, ResultsAre kind
     else if (logs_json())
         log_line("info", {{"event", "results"}, {"results", ordered_json::parse(results.json())}});
     else
-        fmt::print(stderr, "{}", results.table());
+        talk(results.table());
 }
 
 std::uint64_t peak_resident_bytes() {

@@ -28,7 +28,16 @@ bool same_file(const std::string& a, const std::string& b) {
     return !one.empty() && one == fs::weakly_canonical(fs::absolute(b, ignored), ignored);
 }
 
-// --metrics and --stats would replace what the run reads or writes.
+void refuse_pipe(const std::string& output) {
+    std::error_code ignored;
+    if (output == "-" || fs::is_fifo(output, ignored))
+        throw Error(
+            Fault::usage,
+            fmt::format("output \"{}\" is a pipe, not a file: narrows writes files", output),
+            "name a file; ./- is one of that name");
+}
+
+// --metrics and --stats would replace what the run reads or writes, or cannot be written.
 void refuse_reports(const Common& common, const PipelineFiles& files) {
     const auto refuse = [](const char* option, const std::string& file) {
         throw Error(Fault::usage, fmt::format("{} \"{}\" is also an input or output", option, file),
@@ -44,6 +53,11 @@ void refuse_reports(const Common& common, const PipelineFiles& files) {
             refuse(option, *file);
     if (!common.metrics.empty() && !common.stats.empty() && same_file(common.metrics, common.stats))
         refuse("--metrics", common.metrics);
+    for (const std::string& file : {common.metrics, common.stats})
+        if (!file.empty()) refuse_pipe(file);
+    for (const std::string& file : {common.metrics, common.stats})
+        if (!file.empty() && !common.dry_run && ranks::all().first())
+            const storage::AtomicFile writable(file);  // says so now, not when the work is done
 }
 
 // Of a joined file, which is read through its parts.
@@ -198,6 +212,7 @@ PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Regis
 
 void refuse_outputs(const Common& common, const PipelineFiles& files) {
     for (const std::string& output : files.outputs) {
+        refuse_pipe(output);
         std::error_code ignored;
         for (const std::string& input : files.inputs)
             if (same_file(output, input) ||

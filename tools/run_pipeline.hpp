@@ -33,7 +33,7 @@ struct PipelineFiles {
 PipelineFiles files_of(const language::Pipeline& pipeline, const registry::Registry& registry);
 
 // Throws Error{Fault::usage}: an output that is also an input, or, with --no-clobber, is there; a
-// file of --metrics or --stats that is one of either.
+// file of --metrics or --stats that is one of either, or cannot be written.
 void refuse_outputs(const Common& common, const PipelineFiles& files);
 
 // Runs, prints results, writes --stats; stops at --print-pipeline and --dry-run. The exit code.

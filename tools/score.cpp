@@ -105,6 +105,7 @@ int score(CommandLine& line) {
     stream.model = options.model;
     finish_options(common, stream);
     options.seed = stream.seed;
+    refuse_classifier(options.model, classes_instead);
     if (in.importance) take_importance(*in.importance, options);
     options.series_rows = series_rows(options.source);
     take_part(common, in.part, options.source, options.output);

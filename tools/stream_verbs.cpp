@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/program/model_facts.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/part.hpp"
 #include "tools/data_facts.hpp"
@@ -50,9 +51,20 @@ void take_part(const Common& common, const std::string& part, recipes::Source& s
     rows_of(which, source.all_rows);  // enough for all parts
     source.part = fmt::format("{}/{}", which.number, which.count);
     std::error_code ignored;
-    if (!output.ends_with(".d") && !std::filesystem::is_directory(output, ignored)) return;
-    if (!common.dry_run && !common.print_pipeline) storage::make_folder(output);
+    const bool there = std::filesystem::is_directory(output, ignored);
+    if (!there && (!output.ends_with(".d") || common.dry_run))
+        return;  // not made: checked as it is
+    if (!there && !common.print_pipeline) storage::make_folder(output);
     output = (std::filesystem::path(output) / fmt::format("part-{:05}.h5", which.number)).string();
+}
+
+void refuse_classifier(const std::string& model, const std::string& hint) {
+    if (program::model_facts(model).classifier)
+        throw Error(
+            Fault::input,
+            fmt::format("\"{}\" is a classifier's model: it gives classes, no reconstructions",
+                        model),
+            hint);
 }
 
 void finish_options(const Common& common, recipes::StreamOptions& options) {

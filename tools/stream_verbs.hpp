@@ -16,6 +16,10 @@ void level_option(CommandLine& line, recipes::StreamOptions& options);
 void part_option(CommandLine& line, std::string& part);
 void take_part(const Common& common, const std::string& part, recipes::Source& source,
                std::string& output);
+// Throws Error{Fault::input}: a classifier's model, which gives no reconstructions to work on.
+constexpr const char* classes_instead =
+    "narrows classify predict gives the classes; name the autoencoder that it was made of";
+void refuse_classifier(const std::string& model, const std::string& hint);
 // After parse(): seed, and whether the model's file is there (Fault::input).
 void finish_options(const Common& common, recipes::StreamOptions& options);
 

@@ -11,6 +11,17 @@
 
 namespace narrows::tools {
 
+// Seconds since it was made.
+class StopWatch {
+public:
+    double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 struct TimedLoop {
     double seconds = 0;
     std::size_t threads = 1;
@@ -19,12 +30,12 @@ struct TimedLoop {
 template <class Body>
 TimedLoop timed_loop(const Common& common, const Body& body) {
     TimedLoop done;
-    const auto start = std::chrono::steady_clock::now();
+    const StopWatch watch;
     flow::with_loop(static_cast<std::size_t>(common.threads), [&](const Loop& loop) {
         done.threads = loop.threads();
         body(loop);
     });
-    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    done.seconds = watch.seconds();
     return done;
 }
 

@@ -1,7 +1,6 @@
 // The table of verbs. One file per verb, one entry here.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -9,19 +8,31 @@
 
 namespace narrows::tools {
 
-// Which of --stats and --metrics a verb takes; the others refuse them.
-enum class Measures : std::uint8_t { nothing, stats, stats_and_metrics };
+// Options that only some verbs take, by what these do; the others refuse them and show none.
+enum Takes : unsigned {
+    takes_none = 0,
+    takes_set = 1 << 0,             // --set
+    takes_print_pipeline = 1 << 1,  // --print-pipeline
+    takes_dry_run = 1 << 2,         // --dry-run
+    takes_no_clobber = 1 << 3,      // --no-clobber
+    takes_resume = 1 << 4,          // --resume
+    takes_seed = 1 << 5,            // --seed
+    takes_speed = 1 << 6,           // --threads, --kernel
+    takes_plugins = 1 << 7,         // --plugin-path
+    takes_trust = 1 << 8,           // --trust
+    takes_grace = 1 << 9,           // --grace
+    takes_stats = 1 << 10,          // --stats
+    takes_metrics = 1 << 11,        // --metrics
+    takes_output = takes_dry_run | takes_no_clobber,
+    takes_files = takes_plugins | takes_trust,
+    takes_pipeline = (1 << 12) - 1,  // of a verb that is a pipeline: all
+};
 
 struct Verb {
     std::string_view name, usage, summary, example;
     int (*run)(CommandLine& line);  // returns the exit code, throws Error
-    Measures measures = Measures::nothing;
+    unsigned takes = takes_none;    // of Takes
 };
-
-// Those that train or stream: their files tell which run made them.
-inline bool may_resume(const Verb& verb) {
-    return verb.measures == Measures::stats_and_metrics;
-}
 
 std::span<const Verb> verbs();
 const Verb* find_verb(std::string_view name);

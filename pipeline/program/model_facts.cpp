@@ -28,6 +28,7 @@ ModelFacts model_facts(const std::string& file) {
     const model::Architecture architecture =
         model::read_architecture(model::stored_architecture(bundle));
     facts.decoder = !architecture.decoder.empty();
+    facts.classifier = !architecture.classes.empty();
     facts.quantised =
         !architecture.encoder.empty() && architecture.encoder.back().type == "vector_quantise";
     if (const std::string* likelihood = storage::text_attribute(bundle.attributes, "likelihood"))

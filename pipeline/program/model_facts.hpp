@@ -10,10 +10,11 @@ namespace narrows::program {
 
 struct ModelFacts {
     std::string scaling = "none", source_type;
-    bool gaussian = false;   // a variational model
-    bool decoder = true;     // there is one
-    bool quantised = false;  // the encoder ends in a codebook
-    std::string likelihood;  // of its decoder; "": the file says nothing
+    bool gaussian = false;    // a variational model
+    bool decoder = true;      // there is one
+    bool classifier = false;  // its decoder gives logits
+    bool quantised = false;   // the encoder ends in a codebook
+    std::string likelihood;   // of its decoder; "": the file says nothing
     double likelihood_scale = 1;
     bool learned_scale = false;
     std::vector<float> shift, factor;  // empty, one for all, or one a feature

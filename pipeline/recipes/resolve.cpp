@@ -324,6 +324,11 @@ Choices resolve(const TrainOptions& options, const DataFacts& facts) {
     if (choices.loss == "bce" && !unit)
         refuse(fmt::format("BCE needs data in [0, 1], found [{:g}, {:g}]", facts.low, facts.high),
                "use --loss mse, or --scale minmax");
+    if (options.beta && !choices.variational && choices.codebook == 0)
+        refuse(fmt::format("--beta {:g}: there is no divergence and no codebook to weigh",
+                           *options.beta),
+               "leave it out, or use --model variational, or a --codebook");
+    if (!(choices.beta >= 0)) refuse(fmt::format("--beta {:g}: must be at least 0", choices.beta));
     choices.batch = std::max<std::int64_t>(1, std::min(choices.batch, facts.rows));
     choices.epochs = options.epochs.value_or(default_epochs(facts.rows, choices.batch));
     choices.pretrain_epochs =

@@ -170,7 +170,8 @@ std::vector<std::string> check_fits(const model::Scaling& scaling, const dataset
         throw Error(Fault::input,
                     fmt::format("the model was trained on {} values, but {} holds {}",
                                 scaling.source_type, data.name(), type),
-                    "give it data of the training type; --scale none takes values as they are");
+                    "give it data of the training type; --set node.data.scale=none takes values as "
+                    "they are");
     if (scaling.low.empty() || scaling.high.empty() || data.rows() == 0) return {};
     const auto features = static_cast<std::size_t>(data.sample().elements());
     const bool statistics = scaling.mean.size() == features && scaling.deviation.size() == features;

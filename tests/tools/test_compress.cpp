@@ -75,6 +75,8 @@ TEST_CASE("a model is fitted once for many files", "[tools]") {
     CHECK(result.at("model_bytes") == 0);
     CHECK(result.at("violations") == 0);
     CHECK(folder.narrows("verify b.c.h5").code == 4);
+    folder.refuses("decompress b.c.h5 -m b.h5 -o x.h5", 4,
+                   "nor in \"b.h5\"\n    = give -m the compressed file");
     CHECK(folder.must("verify b.c.h5 b.h5 -m a.c.h5 --json").json().at("violations") == 0);
     folder.must("decompress b.c.h5 -m a.c.h5 -q -o b.d.h5");
     folder.must("compress b.h5 --rel 1e-3 -m a.c.h5 --embed -q -o b.e.h5");

@@ -71,13 +71,38 @@ TEST_CASE("--metrics says how a command ended whose run was done", "[tools]") {
     Folder folder;
     folder.must("generate digits -n 100 -o d.h5 -q");
     folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
-    const Outcome failed =
-        folder.narrows("encode d.h5 -m m.h5 -o z.h5 --metrics run.prom --stats no/where.json");
-    CHECK(failed.code == 2);
-    CHECK(metric(folder.read("run.prom"), "narrows_finished") == 1);
-    CHECK(metric(folder.read("run.prom"), "narrows_exit_code") == 2);
     CHECK(folder.narrows("probe d.h5 -m m.h5 --fail-under 1 --metrics probe.prom").code == 1);
     CHECK(metric(folder.read("probe.prom"), "narrows_exit_code") == 1);
+}
+
+TEST_CASE("samples without a value are refused as input", "[tools]") {
+    Folder folder;
+    // [5, 0]: NPY says so in its header and has no bytes behind it.
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 0), }";
+    header.resize(117, ' ');
+    folder.write("e.npy", std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n");
+    for (const char* words :
+         {"train e.npy --model linear -o m.h5", "map e.npy -o m.h5", "import e.npy -o m.h5"})
+        folder.refuses(words, 4, "its samples are of shape [0]: they hold no values");
+}
+
+TEST_CASE("a place where --stats cannot be written is refused before the run", "[tools]") {
+    Folder folder;
+    folder.must("generate digits -n 100 -o d.h5 -q");
+    folder.must("train d.h5 --model linear --latent 2 --epochs 1 -q -o m.h5");
+    folder.shell("mkdir there");
+    const std::vector<std::string> before = folder.names();
+    for (const char* place : {"no/where.json", "there", "/dev/full"})
+        for (const char* words :
+             {"train d.h5 --model linear --latent 2 --keep-checkpoints -o n.h5",
+              "encode d.h5 -m m.h5 -o z.h5 --metrics run.prom", "report d.h5 -m m.h5 -o r.html"}) {
+            INFO(words << " --stats " << place);
+            const Outcome refused = folder.narrows(words + std::string(" --stats ") + place);
+            CHECK(refused.code == 2);
+            CHECK(refused.err.find("is not writable") != std::string::npos);
+            CHECK(refused.err.find("epochs") == std::string::npos);
+            CHECK(folder.names() == before);
+        }
 }
 
 TEST_CASE("--metrics and --stats replace no input, model, output or each other", "[tools]") {
