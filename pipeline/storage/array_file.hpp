@@ -161,6 +161,7 @@ public:
     CodesWriter(const std::filesystem::path& path, const CodesLayout& layout, bool resume);
     ~CodesWriter();  // leaves the partial file as it is (committed rows)
     std::int64_t done() const;
+    bool finished() const;  // under its own name, by an equal run before or by commit()
     void write(std::size_t column, std::int64_t first, std::int64_t count, const void* rows);
     void rows_written(std::int64_t up_to);  // all columns of rows below are written; may commit
     void commit();                          // complete: counter, flag, fsync, rename

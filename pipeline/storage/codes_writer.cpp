@@ -230,6 +230,11 @@ std::int64_t CodesWriter::done() const {
     return impl_->done;
 }
 
+bool CodesWriter::finished() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->complete;
+}
+
 void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t count,
                         const void* rows) {
     Impl& my = *impl_;

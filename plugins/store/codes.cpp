@@ -81,7 +81,8 @@ bool StoreCodes::restore(RunContext& run) {
     const std::int64_t done = writer_->done();
     if (done == 0) return false;
     run.progress().samples_seen = static_cast<std::uint64_t>(done);
-    run.progress().complete = done == run.samples();
+    // All rows may be there, and the end still to come.
+    run.progress().complete = writer_->finished();
     return true;
 }
 
