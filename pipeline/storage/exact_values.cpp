@@ -8,7 +8,7 @@
 namespace narrows::storage::h5 {
 namespace {
 
-constexpr std::size_t most_exact = 1000, most_bytes = 1u << 20, most_names = 256;
+constexpr std::size_t most_bytes = 1u << 20, most_names = 256;
 
 // Which dataset's axes belong to which scales: made anew.
 bool is_of_scales(const std::string& name) {
@@ -109,20 +109,6 @@ std::string read_exact(hid_t attribute, ExactAttribute& out) {
                    : "its size";
     out.values.resize(static_cast<std::size_t>(points) * one);
     return H5Aread(attribute, memory, out.values.data()) < 0 ? "it cannot be read" : "";
-}
-
-std::vector<std::string> attribute_names(hid_t object) {
-    std::vector<std::string> names;
-    const auto each = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-        auto& found = *static_cast<std::vector<std::string>*>(out);
-        found.emplace_back(name);
-        return found.size() < most_exact ? 0 : 1;
-    };
-    if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &names) < 0) {
-        names.clear();
-        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, each, &names);
-    }
-    return names;
 }
 
 }  // namespace

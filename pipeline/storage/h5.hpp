@@ -75,7 +75,8 @@ void put(hid_t object, const std::string& name, const Attribute& value,
          const std::filesystem::path& path);
 // Scalar or one-element numbers and texts; none for anything else.
 std::optional<Attribute> get(hid_t object, const std::string& name);
-std::vector<std::pair<std::string, Attribute>> get_all(hid_t object);  // creation order if kept
+std::vector<std::string> attribute_names(hid_t object);  // creation order if kept; at most 1000
+std::vector<std::pair<std::string, Attribute>> get_all(hid_t object);  // in that order
 std::string text_or(const std::optional<Attribute>& value, std::string fallback = {});
 std::optional<double> number(const std::optional<Attribute>& value);
 

@@ -161,23 +161,25 @@ std::optional<Attribute> get(hid_t object, const std::string& name) {
     return read_value(attribute);
 }
 
-std::vector<std::pair<std::string, Attribute>> get_all(hid_t object) {
-    struct Visit {
-        std::vector<std::string> names;
-    } visit;
+std::vector<std::string> attribute_names(hid_t object) {
+    std::vector<std::string> names;
     const auto each = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-        auto& names = static_cast<Visit*>(out)->names;
-        names.emplace_back(name);
-        return names.size() < most_attributes ? 0 : 1;
+        auto& found = *static_cast<std::vector<std::string>*>(out);
+        found.emplace_back(name);
+        return found.size() < most_attributes ? 0 : 1;
     };
-    if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &visit) < 0) {
-        visit.names.clear();
-        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, each, &visit);
+    if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &names) < 0) {
+        names.clear();
+        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, each, &names);
     }
     H5Eclear2(H5E_DEFAULT);
+    return names;
+}
+
+std::vector<std::pair<std::string, Attribute>> get_all(hid_t object) {
     std::vector<std::pair<std::string, Attribute>> out;
     std::size_t bytes = 0;
-    for (const std::string& name : visit.names) {
+    for (const std::string& name : attribute_names(object)) {
         std::optional<Attribute> value = get(object, name);
         if (!value) continue;
         const auto* text = std::get_if<std::string>(&*value);
