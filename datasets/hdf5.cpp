@@ -7,6 +7,7 @@
 
 #include "datasets/formats.hpp"
 #include "pipeline/storage/convert.hpp"
+#include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::datasets {
 namespace {
@@ -52,7 +53,8 @@ const ArrayInfo& choose(const FileInfo& info, const DataSpec& spec) {
         if (!array.bounds_of.empty()) bounds.insert(array.path);
     std::vector<const ArrayInfo*> fitting;
     for (const ArrayInfo& array : info.arrays)
-        if (array.numeric && array.shape.rank() >= 2 && !bounds.contains(array.path))
+        if (array.numeric && array.shape.rank() >= 2 && !bounds.contains(array.path) &&
+            !storage::are_checksums(array.path))
             fitting.push_back(&array);
     if (fitting.size() == 1) return *fitting[0];
     throw Error(Fault::input,

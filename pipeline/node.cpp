@@ -35,6 +35,7 @@ OpenContext::~OpenContext() = default;
 Context::~Context() = default;
 RunContext::~RunContext() = default;
 Node::~Node() = default;
+FindsNotFinite::~FindsNotFinite() = default;
 
 std::string to_string(const Shape& shape) {
     std::string text = "[";

@@ -243,4 +243,13 @@ public:
     ~Node() override;
 };
 
+// Of a node that computes in several steps: where its values stop being finite, for example "the
+// weights of encoder.2 are not finite"; empty: nowhere. Asked after process() of a training packet
+// whose loss is not finite. An interface of its own: plugins built before it go on working.
+class NARROWS_PUBLIC FindsNotFinite {
+public:
+    virtual std::string first_not_finite(Context& context) = 0;
+    virtual ~FindsNotFinite();
+};
+
 }  // namespace narrows

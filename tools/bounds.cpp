@@ -115,20 +115,18 @@ void keep_exact(const std::vector<codec::Input>& inputs, Bounds& bounds) {
 }
 
 void leave_out_checksums(std::vector<codec::Input>& inputs, const codec::Job& job) {
-    bool lossy = false;
+    std::vector<std::string> gone;
     for (codec::Input& input : inputs) {
-        if (input.info.path != storage::checked_path) continue;
         const Wanted* own = named(job.bounds, input.info.path);
         const Wanted::Kind kind = (own != nullptr ? *own : job.wanted).kind;
-        lossy = kind != Wanted::Kind::lossless && kind != Wanted::Kind::unsaid;
-        if (lossy)
-            std::erase_if(input.info.beside.attributes,
-                          [](const auto& one) { return one.name == storage::checksum_attribute; });
+        if (kind == Wanted::Kind::lossless || kind == Wanted::Kind::unsaid) continue;
+        gone.push_back(storage::checksums_of(input.info.path));
+        std::erase_if(input.info.beside.attributes,
+                      [](const auto& one) { return one.name == storage::checksum_attribute; });
     }
-    if (lossy)
-        std::erase_if(inputs, [](const codec::Input& input) {
-            return input.info.path == storage::checksums_path;
-        });
+    std::erase_if(inputs, [&](const codec::Input& input) {
+        return std::find(gone.begin(), gone.end(), input.info.path) != gone.end();
+    });
 }
 
 void check_names(const std::vector<codec::Input>& inputs, const Bounds& bounds) {

@@ -74,7 +74,7 @@ int print_error(const Error& error, bool json) {
     }
     if (logs_json()) return static_cast<int>(error.fault());
     if (const auto* rendered = dynamic_cast<const RenderedError*>(&error)) {
-        talk(fmt::format("{}\n", rendered->rendered()));
+        talk(rendered->rendered());
     } else if (dynamic_cast<const language::PipelineError*>(&error) != nullptr) {
         talk(fmt::format("{}\n", error.what()));
     } else {

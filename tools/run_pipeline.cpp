@@ -244,6 +244,10 @@ void with_places(const PipelineJob& job, FunctionRef<void()> body) {
         language::Diagnostic diagnostic;
         diagnostic.position = error.position();
         diagnostic.text = error.what();
+        if (const auto* misfit = dynamic_cast<const flow::MisfitError*>(&error))
+            for (const flow::MisfitError::End& end : misfit->ends)
+                diagnostic.notes.push_back(fmt::format("{}: {}:{}:{}", end.name, job.source,
+                                                       end.position.line, end.position.column));
         if (!error.hint().empty()) diagnostic.notes.push_back(error.hint());
         throw RenderedError(error, language::render(diagnostic, job.source, job.text));
     }

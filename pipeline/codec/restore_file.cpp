@@ -128,7 +128,7 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
     Verification result;
     const std::vector<ArrayInfo> arrays = look(file).arrays;
     for (const Input& input : against)  // hashes of samples do not hold of others
-        if (input.info.path != storage::checksums_path &&
+        if (!storage::are_checksums(input.info.path) &&
             std::none_of(arrays.begin(), arrays.end(),
                          [&](const ArrayInfo& array) { return array.path == input.info.path; }))
             result.problems.push_back(input.info.path + " is not in the compressed file");

@@ -1,5 +1,6 @@
 #include "pipeline/flow/engine.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "pipeline/flow/machine.hpp"
@@ -75,6 +76,30 @@ void Engine::process(std::size_t index, Packet& packet) {
     statistics.packet(index, packet.place.count);
 }
 
+// The first node, in wiring order, with values that are not finite, as far as it can tell.
+std::string Engine::where_not_finite(Packet& packet) {
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+        const NodePlan& node = plan.nodes[i];
+        if (node.stage != Stage::ahead && node.stage != Stage::forward) continue;
+        PacketContext context(plan, i, packet, loop_of(node), progress, stopping_);
+        const std::string of_node = "; node \"" + node.spec->id + "\": ";
+        if (auto* finds = dynamic_cast<FindsNotFinite*>(node.node.get()))
+            if (const std::string where = finds->first_not_finite(context); !where.empty())
+                return of_node + where;
+        for (const OutputPlan& output : node.outputs) {
+            if (output.carry != Carry::tensor || output.type != Type::f32 ||
+                output.offset == nowhere)
+                continue;
+            const Tensor<float> values = context.out(output.name);
+            const auto count = static_cast<std::size_t>(values.shape.elements());
+            if (!std::all_of(values.data, values.data + count,
+                             [](float value) { return std::isfinite(value); }))
+                return of_node + output.name + " is not finite";
+        }
+    }
+    return {};
+}
+
 void Engine::check_loss(Packet& packet) {
     for (const std::uint8_t skipped : packet.skipped)
         if (skipped) packet.dropped = true;
@@ -89,7 +114,7 @@ void Engine::check_loss(Packet& packet) {
                 std::make_exception_ptr(
                     Error(Fault::run,
                           "the loss is " + std::string(found) + " at step " +
-                              std::to_string(packet.place.step),
+                              std::to_string(packet.place.step) + where_not_finite(packet),
                           "lower the learning rate, set clip on the optimiser, or check the data "
                           "with narrows check")));
             return;

@@ -111,6 +111,7 @@ private:
     void bind_models();
     void assign_stages();
     void open_nodes();
+    [[noreturn]] void rethrow_at_open(const NodePlan& node, const Error& error) const;
     void plan_gradients();
     void place_values();
     void bound_memory();  // memory_bound, with as many packets in flight as the process may use

@@ -36,6 +36,20 @@ struct Report {
     std::map<std::string, double> metrics;
 };
 
+// A node does not take the shape of what it reads, or another input's: what() names the outputs
+// that bring it, `ends` where they are made.
+class NARROWS_PUBLIC MisfitError : public Error {
+public:
+    struct End {
+        std::string name;  // "data.x", or a model's
+        Position position;
+    };
+    MisfitError(const Error& error, const std::string& text, std::vector<End> ends_)
+        : Error(error.fault(), text, error.hint(), error.position()), ends(std::move(ends_)) {}
+    ~MisfitError() override;
+    std::vector<End> ends;
+};
+
 struct NodeStatistics {
     std::string id, type;
     std::uint64_t packets = 0, samples = 0;

@@ -56,6 +56,11 @@ public:
     // dy is consumed; dx may be null. Leaves a trace for update().
     void backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
                   float* dy, float* dx, bool skip_last_activation = false, LayerRange range = {});
+    // Of a training pass after forward(): the first layer with weights or values that are not
+    // finite, as "the weights of PART.2 are not finite"; empty: all are.
+    std::string first_not_finite(std::string_view part, const layers::Pass& pass,
+                                 const std::byte* workspace, const float* y,
+                                 LayerRange range = {}) const;
     void prepare_update();  // on all stacks of a model before the first update
     void update(const Loop& loop, const layers::UpdateRule& rule);  // over all traces
     void forget();                                                  // the traces

@@ -161,6 +161,27 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
         if (apart(i)) layers_[i]->complete(traces_[i].back());
 }
 
+std::string Stack::first_not_finite(std::string_view part, const layers::Pass& pass,
+                                    const std::byte* workspace, const float* y,
+                                    LayerRange range) const {
+    const auto is_finite = simd::kernels().all_finite;
+    const std::size_t end = std::min(range.last, layers_.size());
+    for (std::size_t i = range.first; i < end; ++i) {
+        const std::string name = std::string(part) + "." + std::to_string(i);
+        for (layers::Parameter* parameter : layers_[i]->parameters())
+            if (!is_finite(parameter->data(), parameter->stored()))
+                return "the " + parameter->name() + " of " + name + " (" + layers_[i]->describe() +
+                       ") is not finite";
+        const std::size_t count = pass.rows * values(i + 1);
+        workspace += own_bytes(i, pass.rows, true);
+        const float* out = i + 1 == end ? y : reinterpret_cast<const float*>(workspace);
+        if (out != nullptr && !is_finite(out, count))
+            return "what " + name + " (" + layers_[i]->describe() + ") gives is not finite";
+        workspace += 2 * whole_lines(count * sizeof(float));
+    }
+    return {};
+}
+
 void Stack::prepare_update() {
     for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->prepare_update(traces_[i]);
 }

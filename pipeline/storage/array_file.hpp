@@ -141,6 +141,7 @@ private:
 
 // Codes and their companions (narrows-codes): laid out and closed as `Z.h5.partial`, rows written
 // in place, a two-slot row counter committed every 16 MiB or 5 s, renamed to `Z.h5` at the end.
+// `/check/NAME` has the checksums of each column's rows.
 struct CodesColumn {
     std::string name;  // "/codes", "/ids", "/sse", ...
     Type type = Type::f32;
@@ -151,8 +152,9 @@ struct CodesLayout {
     std::int64_t rows = 0;
     std::vector<CodesColumn> columns;
     std::string format = "narrows-codes";
-    bool live = false;  // under its own name from the start; readers refuse it
-                        // until it is complete
+    bool live = false;      // under its own name from the start; readers refuse it
+                            // until it is complete
+    bool checksums = true;  // false: of a file that is soon read and gone
     std::vector<std::pair<std::string, Attribute>> attributes;  // model hash, source, seed ...
 };
 class NARROWS_PUBLIC CodesWriter {
@@ -162,6 +164,8 @@ public:
     ~CodesWriter();  // leaves the partial file as it is (committed rows)
     std::int64_t done() const;
     bool finished() const;  // under its own name, by an equal run before or by commit()
+    // A column's rows in order, from done() on; what is there already may come again. Not
+    // thread-safe.
     void write(std::size_t column, std::int64_t first, std::int64_t count, const void* rows);
     void rows_written(std::int64_t up_to);  // all columns of rows below are written; may commit
     void commit();                          // complete: counter, flag, fsync, rename

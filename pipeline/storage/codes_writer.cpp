@@ -6,11 +6,12 @@
 #include <chrono>
 #include <mutex>
 
-#include "pipeline/storage/array_file.hpp"
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/same_run.hpp"
+#include "pipeline/storage/whole_file.hpp"
 
 // The invariant: whatever is killed, one slot of the counter is whole, and all rows below its count
 // are on the disk. A commit syncs the rows first, then writes the older slot; the slot that it
@@ -28,7 +29,7 @@ constexpr auto commit_time = std::chrono::seconds(5);
 
 // Where things stand in the file.
 struct Places {
-    std::vector<std::uint64_t> columns;
+    std::vector<std::uint64_t> columns, checksums;  // checksums: 0 where there are none
     std::uint64_t counter = 0, complete = 0;
 };
 
@@ -44,10 +45,18 @@ std::int64_t rows_of(const CodesLayout& layout, const CodesColumn& column) {
     return column.rows < 0 ? layout.rows : column.rows;
 }
 
+// Of what has as many rows as the file.
+bool has_checksums(const CodesLayout& layout, const CodesColumn& column) {
+    return layout.checksums && column.rows < 0 && layout.rows > 0;
+}
+
 std::uint64_t all_bytes(const CodesLayout& layout) {
-    std::uint64_t bytes = (1u << 20) + 2 * h5::page_bytes * layout.columns.size();
-    for (const CodesColumn& column : layout.columns)
+    std::uint64_t bytes = (1u << 20) + 4 * h5::page_bytes * layout.columns.size();
+    for (const CodesColumn& column : layout.columns) {
         bytes += static_cast<std::uint64_t>(rows_of(layout, column)) * row_bytes(column);
+        if (has_checksums(layout, column))
+            bytes += sizeof(Hash128) * static_cast<std::uint64_t>(hashed_blocks(layout.rows));
+    }
     return bytes;
 }
 
@@ -67,6 +76,11 @@ Places lay_out(const fs::path& temporary, int file, const CodesLayout& layout,
         for (const CodesColumn& column : layout.columns)
             places.columns.push_back(make(column.name, h5::stored_type(column.type),
                                           column.sample.with_batch(rows_of(layout, column))));
+        for (const CodesColumn& column : layout.columns)
+            places.checksums.push_back(has_checksums(layout, column)
+                                           ? make(checksums_of(column.name), H5T_STD_U64LE,
+                                                  {hashed_blocks(layout.rows), 2})
+                                           : 0);
         places.counter = make("/rows_done", H5T_STD_U64LE, {4});
         places.complete = make("/complete", H5T_STD_U8LE, {1});
     } catch (...) {
@@ -101,6 +115,11 @@ Places find_places(const fs::path& path, const CodesLayout& layout) {
     for (const CodesColumn& column : layout.columns)
         places.columns.push_back(place(column.name, h5::stored_type(column.type),
                                        column.sample.with_batch(rows_of(layout, column))));
+    for (const CodesColumn& column : layout.columns)
+        places.checksums.push_back(
+            has_checksums(layout, column)
+                ? place(checksums_of(column.name), H5T_STD_U64LE, {hashed_blocks(layout.rows), 2})
+                : 0);
     places.counter = place("/rows_done", H5T_STD_U64LE, {4});
     places.complete = place("/complete", H5T_STD_U8LE, {1});
     return places;
@@ -123,7 +142,8 @@ struct CodesWriter::Impl {
     CodesLayout layout;
     Descriptor file;
     Places places;
-    std::mutex mutex;  // of what follows
+    std::vector<BlockHashes> hashes;  // of each column's rows
+    std::mutex mutex;                 // of what follows
     std::int64_t done = 0, committed = 0;
     int slot = 0;           // the next one to write
     bool complete = false;  // an equal run has finished before, or this one has
@@ -133,7 +153,10 @@ struct CodesWriter::Impl {
     Impl(const fs::path& wanted, const CodesLayout& given, bool resume) : layout(given) {
         path = AtomicFile(wanted).path();  // writable, not a folder; links resolved
         partial = layout.live ? path : partial_of(path);
-        for (const CodesColumn& column : layout.columns) bytes_per_row += row_bytes(column);
+        for (const CodesColumn& column : layout.columns) {
+            bytes_per_row += row_bytes(column);
+            hashes.emplace_back(row_bytes(column));
+        }
 
         std::error_code ignored;
         bool started = fs::exists(partial, ignored);
@@ -190,6 +213,8 @@ struct CodesWriter::Impl {
             throw Error(Fault::input,
                         in_quotes(partial) + " is damaged: its row counter is not valid",
                         "remove it and start again");
+        for (std::size_t column = 0; column < hashes.size(); ++column)
+            if (places.checksums[column] != 0) hash_rows_done(column);
         // Its space may have been given up by a copy, or was never all reserved.
         reserve(file.number(), all_bytes(layout), partial);
     }
@@ -198,6 +223,42 @@ struct CodesWriter::Impl {
         find_places(path, layout);
         complete = true;
         done = committed = layout.rows;
+    }
+
+    void hash_rows_done(std::size_t column) {
+        const std::size_t bytes = row_bytes(layout.columns[column]);
+        hashes[column].go_on_at(done, [&](std::int64_t first, std::int64_t count, std::byte* out) {
+            read_at(file.number(), out, static_cast<std::size_t>(count) * bytes,
+                    places.columns[column] + static_cast<std::uint64_t>(first) * bytes, partial);
+        });
+    }
+
+    void write_hash(std::size_t column, std::int64_t block, Hash128 hash) {
+        const std::uint64_t pair[2] = {hash.low, hash.high};
+        write_at(file.number(), pair, sizeof pair,
+                 places.checksums[column] + sizeof pair * static_cast<std::uint64_t>(block),
+                 partial);
+    }
+
+    // What comes again after a resume is in its hashes already.
+    void hash_rows(std::size_t column, std::int64_t first, std::int64_t count, const void* rows) {
+        BlockHashes& mine = hashes[column];
+        const std::int64_t known = std::clamp<std::int64_t>(mine.rows() - first, 0, count);
+        if (first > mine.rows())
+            throw Error(Fault::run, in_quotes(path) + ": row " + std::to_string(first) + " of " +
+                                        layout.columns[column].name + " came before row " +
+                                        std::to_string(mine.rows()));
+        mine.add(static_cast<const std::byte*>(rows) +
+                     static_cast<std::size_t>(known) * row_bytes(layout.columns[column]),
+                 count - known,
+                 [&](std::int64_t block, Hash128 hash) { write_hash(column, block, hash); });
+    }
+
+    void finish_hashes() {
+        for (std::size_t column = 0; column < hashes.size(); ++column)
+            if (places.checksums[column] != 0)
+                hashes[column].finish(
+                    [&](std::int64_t block, Hash128 hash) { write_hash(column, block, hash); });
     }
 
     // Rows below `done` are written: make them durable, then say so.
@@ -245,6 +306,7 @@ void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t cou
                                     std::to_string(first + count) + " do not fit into its " +
                                     std::to_string(my.layout.rows));
     const std::size_t bytes = row_bytes(my.layout.columns[column]);
+    if (my.places.checksums[column] != 0) my.hash_rows(column, first, count, rows);
     write_at(my.file.number(), rows, static_cast<std::size_t>(count) * bytes,
              my.places.columns[column] + static_cast<std::uint64_t>(first) * bytes, my.partial);
 }
@@ -266,6 +328,7 @@ void CodesWriter::commit() {
     if (my.done != my.layout.rows)
         throw Error(Fault::run, in_quotes(my.path) + " got " + std::to_string(my.done) + " of " +
                                     std::to_string(my.layout.rows) + " rows");
+    my.finish_hashes();
     sync_data(my.file.number(), my.partial);
     const auto rows = static_cast<std::uint64_t>(my.done);
     const std::uint64_t both[4] = {rows, ~rows, rows, ~rows};

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "pipeline/storage/hash.hpp"
+#include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::storage {
 
 namespace {
-
-constexpr std::int64_t check_rows = 4096;  // rows under one hash of /check/samples
 
 std::string dims_of(const Shape& sample) {
     switch (sample.rank()) {
@@ -38,9 +36,9 @@ struct DatasetWriter::Impl {
     DatasetLayout layout;
     std::size_t row_bytes;
     std::unique_ptr<RowSink> sink;
-    std::int64_t rows = 0;
-    HashStream whole, block;
-    std::vector<std::uint64_t> blocks;  // low and high of each
+    HashStream whole;
+    BlockHashes blocks;
+    std::vector<std::uint64_t> hashes;  // low and high of each block
     std::vector<std::int64_t> labels, ids;
     std::vector<std::string> names;
 
@@ -48,22 +46,23 @@ struct DatasetWriter::Impl {
         : target(path),
           file(open_to_write(target.temporary())),
           layout(wanted),
-          row_bytes(static_cast<std::size_t>(wanted.sample.elements()) * size_of(wanted.type)) {
+          row_bytes(static_cast<std::size_t>(wanted.sample.elements()) * size_of(wanted.type)),
+          blocks(row_bytes) {
         const SinkTarget place{target.temporary(), target.path(), file.number(), layout, row_bytes};
         sink = layout.rows >= 0 && layout.level == 0 ? contiguous_sink(place) : chunked_sink(place);
     }
 
-    void close_block() {
-        const Hash128 hash = block.value();
-        blocks.push_back(hash.low);
-        blocks.push_back(hash.high);
-        block.restart();
+    void keep(Hash128 hash) {
+        hashes.push_back(hash.low);
+        hashes.push_back(hash.high);
     }
 
+    std::int64_t rows() const { return blocks.rows(); }
+
     void check_count(const char* what, std::size_t count) const {
-        if (count != 0 && count != static_cast<std::size_t>(rows))
+        if (count != 0 && count != static_cast<std::size_t>(rows()))
             throw Error(Fault::run, in_quotes(target.path()) + " got " + std::to_string(count) +
-                                        " " + what + " for " + std::to_string(rows) + " rows");
+                                        " " + what + " for " + std::to_string(rows()) + " rows");
     }
 
     template <class T>
@@ -97,16 +96,16 @@ struct DatasetWriter::Impl {
         h5::write_ok(samples, target.path(), "dataset /samples");
         h5::put(samples, "dims", dims_of(layout.sample), target.path());
         h5::put(samples, std::string(checksum_attribute), to_text(whole.value()), target.path());
-        if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, {rows}, labels);
+        if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, {rows()}, labels);
         if (!names.empty()) put_names(to);
-        if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, {rows}, ids);
-        put_column(to, std::string(checksums_path), H5T_STD_U64LE,
-                   {static_cast<std::int64_t>(blocks.size() / 2), 2}, blocks);
+        if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, {rows()}, ids);
+        put_column(to, checksums_of("/samples"), H5T_STD_U64LE,
+                   {static_cast<std::int64_t>(hashes.size() / 2), 2}, hashes);
     }
 
     std::uint64_t companion_bytes() const {
         std::uint64_t bytes =
-            (labels.size() + ids.size() + blocks.size()) * 8 + 16 * h5::page_bytes;
+            (labels.size() + ids.size() + hashes.size()) * 8 + 16 * h5::page_bytes;
         std::size_t width = 1;
         for (const std::string& name : names) width = std::max(width, name.size());
         return bytes + width * names.size();
@@ -126,15 +125,8 @@ void DatasetWriter::append(std::span<const std::byte> rows, const Loop& loop) {
                                     std::to_string(my.row_bytes));
     my.sink->append(rows, loop);
     my.whole.add(rows.data(), rows.size());
-    while (!rows.empty()) {
-        const std::int64_t left = check_rows - my.rows % check_rows;
-        const std::size_t here =
-            std::min(rows.size(), static_cast<std::size_t>(left) * my.row_bytes);
-        my.block.add(rows.data(), here);
-        my.rows += static_cast<std::int64_t>(here / my.row_bytes);
-        rows = rows.subspan(here);
-        if (my.rows % check_rows == 0) my.close_block();
-    }
+    my.blocks.add(rows.data(), static_cast<std::int64_t>(rows.size() / my.row_bytes),
+                  [&](std::int64_t, Hash128 hash) { my.keep(hash); });
 }
 
 void DatasetWriter::append_labels(std::span<const std::int64_t> labels) {
@@ -153,13 +145,13 @@ void DatasetWriter::commit() {
     Impl& my = *impl_;
     my.check_count("labels", my.labels.size());
     my.check_count("ids", my.ids.size());
-    if (my.layout.rows >= 0 && my.rows != my.layout.rows)
-        throw Error(Fault::run, in_quotes(my.target.path()) + " got " + std::to_string(my.rows) +
+    if (my.layout.rows >= 0 && my.rows() != my.layout.rows)
+        throw Error(Fault::run, in_quotes(my.target.path()) + " got " + std::to_string(my.rows()) +
                                     " of " + std::to_string(my.layout.rows) + " rows");
-    if (my.rows % check_rows != 0) my.close_block();
+    my.blocks.finish([&](std::int64_t, Hash128 hash) { my.keep(hash); });
     {
         const h5::Library library;
-        h5::Handle file = my.sink->finish(my.rows, my.companion_bytes());
+        h5::Handle file = my.sink->finish(my.rows(), my.companion_bytes());
         try {
             my.put_companions(file);
         } catch (...) {

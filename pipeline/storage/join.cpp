@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <map>
 
+#include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/difference.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/link_parts.hpp"
 #include "pipeline/storage/part.hpp"
 #include "pipeline/storage/restored_writer.hpp"
+#include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::storage {
 
@@ -39,10 +41,10 @@ Opened open_part(const fs::path& path) {
     part.count = integer(part, "parts");
     part.first_row = integer(part, "first_row");
     part.all_rows = integer(part, "all_rows");
-    const auto counter = [](const ArrayInfo& array) {
-        return array.path == "/rows_done" || array.path == "/complete";
+    const auto about_the_part = [](const ArrayInfo& array) {
+        return array.path == "/rows_done" || array.path == "/complete" || are_checksums(array.path);
     };
-    std::erase_if(part.info.arrays, counter);
+    std::erase_if(part.info.arrays, about_the_part);
     return part;
 }
 
@@ -150,12 +152,29 @@ std::vector<fs::path> files_of(std::span<const fs::path> named, const fs::path& 
     return files;
 }
 
-void copy_rows(const std::vector<Opened>& parts, const FileInfo& info, const fs::path& to) {
+void copy_rows(const std::vector<Opened>& parts, FileInfo info, const fs::path& to) {
+    const std::size_t arrays = info.arrays.size();
+    std::vector<BlockHashes> hashes;
+    for (std::size_t number = 0; number < arrays; ++number) {
+        hashes.emplace_back(row_bytes_of(info.arrays[number]));
+        ArrayInfo check;
+        check.path = checksums_of(info.arrays[number].path);
+        check.type = Numeric::u64;
+        check.value_bytes = sizeof(std::uint64_t);
+        check.shape = {hashed_blocks(parts[0].all_rows), 2};
+        info.arrays.push_back(std::move(check));
+    }
     RestoredWriter out(to, info);
+    const auto put_hash = [&](std::size_t number) {
+        return [&out, number, arrays](std::int64_t block, Hash128 hash) {
+            const std::uint64_t pair[2] = {hash.low, hash.high};
+            out.write(arrays + number, block, std::as_bytes(std::span(pair)));
+        };
+    };
     std::vector<std::byte> rows;
     for (const Opened& part : parts) {
         const ArrayFile file(part.path);
-        for (std::size_t number = 0; number < info.arrays.size(); ++number) {
+        for (std::size_t number = 0; number < arrays; ++number) {
             const auto reader = file.open(info.arrays[number].path);
             const std::size_t row = row_bytes_of(info.arrays[number]);
             const std::int64_t count = reader->info().shape[0];
@@ -166,9 +185,11 @@ void copy_rows(const std::vector<Opened>& parts, const FileInfo& info, const fs:
                 rows.resize(static_cast<std::size_t>(here) * row);
                 reader->read(first, here, rows.data());
                 out.write(number, part.first_row + first, rows);
+                hashes[number].add(rows.data(), here, put_hash(number));
             }
         }
     }
+    for (std::size_t number = 0; number < arrays; ++number) hashes[number].finish(put_hash(number));
     out.commit();
 }
 

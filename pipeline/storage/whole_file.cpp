@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
-#include "pipeline/storage/hash.hpp"
 #include "pipeline/storage/parts_reader.hpp"
 #include "pipeline/storage/restored_writer.hpp"
 #include "pipeline/storage/schema.hpp"
@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t bytes_at_once = 8u << 20;
 constexpr std::size_t most_problems = 100;
-constexpr std::int64_t check_rows = 4096;  // under one hash of /check/samples
 
 std::int64_t rows_of(const ArrayInfo& info) {
     return info.shape.rank() == 0 ? 1 : info.shape[0];
@@ -40,34 +39,34 @@ void for_rows(const ArrayInfo& info, std::int64_t multiple, const Take& take) {
         take(first, std::min(step, rows_of(info) - first));
 }
 
-void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report) {
+void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInfo& info,
+                 FileCheck& report) {
     const auto problem = [&](const std::string& text) {
         if (report.problems.size() < most_problems) report.problems.push_back(text);
     };
     std::unique_ptr<ArrayReader> reader;
-    std::vector<std::uint64_t> hashes;  // low and high of each block
+    std::vector<std::uint64_t> hashes;
     try {
         reader = file.open(info.path);
-        if (info.path == checked_path) {
-            const std::unique_ptr<ArrayReader> check = [&]() -> std::unique_ptr<ArrayReader> {
-                for (const ArrayInfo& other : file.look().arrays)
-                    if (other.path == checksums_path && other.type == Numeric::u64 &&
-                        other.shape.rank() == 2 && other.shape[1] == 2 &&
-                        other.shape[0] == (rows_of(info) + check_rows - 1) / check_rows)
-                        return file.open(other.path);
-                return nullptr;
-            }();
-            if (check) {
-                hashes.resize(static_cast<std::size_t>(2 * check->info().shape[0]));
-                check->read(0, check->info().shape[0], reinterpret_cast<std::byte*>(hashes.data()));
-            }
-        }
+        hashes = read_checksums(file, contents, info);
     } catch (const Error& error) {
         return problem(error.what());
     }
     const std::size_t row = row_bytes(info);
-    const std::int64_t chunk =
-        hashes.empty() ? (info.chunk.empty() ? 1 : info.chunk[0]) : check_rows;
+    const auto compare = [&](std::int64_t block, Hash128 hash) {
+        const auto at = static_cast<std::size_t>(2 * block);
+        if (hash == Hash128{hashes[at], hashes[at + 1]}) {
+            ++report.checksums;
+            return;
+        }
+        const std::int64_t first = block * hashed_rows;
+        problem(in_quotes(file.path()) + " is damaged: " + info.path + ", rows " +
+                std::to_string(first) + " to " +
+                std::to_string(std::min(first + hashed_rows, rows_of(info)) - 1) +
+                " fail their checksum");
+    };
+    BlockHashes blocks(row);
+    const std::int64_t chunk = info.chunk.empty() ? 1 : info.chunk[0];
     std::vector<std::byte> bytes;
     for_rows(info, std::min(chunk, std::max<std::int64_t>(1, rows_of(info))),
              [&](std::int64_t first, std::int64_t count) {
@@ -75,24 +74,13 @@ void check_array(const ArrayFile& file, const ArrayInfo& info, FileCheck& report
                      bytes.resize(static_cast<std::size_t>(count) * row);
                      reader->read(first, count, bytes.data());
                  } catch (const Error& error) {
+                     blocks.skip_to(first + count);
                      return problem(error.what());
                  }
                  report.bytes += bytes.size();
-                 for (std::int64_t at = 0; !hashes.empty() && at < count; at += check_rows) {
-                     const std::int64_t here = std::min(check_rows, count - at);
-                     HashStream stream;
-                     stream.add(bytes.data() + static_cast<std::size_t>(at) * row,
-                                static_cast<std::size_t>(here) * row);
-                     const Hash128 hash = stream.value();
-                     const auto block = static_cast<std::size_t>((first + at) / check_rows);
-                     if (hash == Hash128{hashes[2 * block], hashes[2 * block + 1]})
-                         ++report.checksums;
-                     else
-                         problem(in_quotes(file.path()) + " is damaged: " + info.path + ", rows " +
-                                 std::to_string(first + at) + " to " +
-                                 std::to_string(first + at + here - 1) + " fail their checksum");
-                 }
+                 if (!hashes.empty()) blocks.add(bytes.data(), count, compare);
              });
+    if (!hashes.empty()) blocks.finish(compare);
 }
 
 void check_shards(const ArrayFile& file, FileCheck& report) {
@@ -119,7 +107,7 @@ FileCheck check_file(const fs::path& path) {
     FileCheck report;
     report.problems = check_schema(contents);
     for (const ArrayInfo& info : contents.arrays) {
-        check_array(file, info, report);
+        check_array(file, contents, info, report);
         ++report.datasets;
         if (info.path == std::string(shards_group) + "/name") check_shards(file, report);
     }

@@ -9,8 +9,14 @@
 namespace narrows::storage {
 
 // What narrows writes beside samples: XXH3-128 of blocks of their rows, and as an attribute of all.
-inline constexpr std::string_view checked_path = "/samples", checksums_path = "/check/samples",
-                                  checksum_attribute = "xxh3_128";
+inline constexpr std::string_view checks_group = "/check", checksum_attribute = "xxh3_128";
+inline std::string checksums_of(const std::string& dataset) {
+    return std::string(checks_group) + dataset;
+}
+inline bool are_checksums(const std::string& dataset) {
+    return dataset.starts_with(checks_group) && dataset.size() > checks_group.size() &&
+           dataset[checks_group.size()] == '/';
+}
 
 struct FileCheck {
     std::size_t datasets = 0;

@@ -77,7 +77,9 @@ void Compress::start(RunContext& run) {
     check_output(file_, run);
     claim_ = std::make_unique<storage::OutputClaim>(file_);
     waiting_ = claim_->waiting_name("rows");
-    rows_ = std::make_unique<storage::CodesWriter>(waiting_, layout(run), false);
+    storage::CodesLayout waiting = layout(run);
+    waiting.checksums = false;
+    rows_ = std::make_unique<storage::CodesWriter>(waiting_, waiting, false);
 }
 
 void Compress::process(Context& context) {

@@ -18,7 +18,7 @@ using narrows::plugins::autoencoder;
 using narrows::plugins::pass_of;
 using narrows::simd::Activation;
 
-class Decode final : public narrows::Node {
+class Decode final : public narrows::Node, public narrows::FindsNotFinite {
 public:
     static void describe(narrows::Schema& schema) {
         schema.summary("Map codes back to samples with a model's decoder.")
@@ -103,6 +103,16 @@ public:
             narrows::simd::kernels().activate(Activation::sigmoid, 0, logits.row(row), x.row(row),
                                               static_cast<std::size_t>(x.row_size()));
         });
+    }
+
+    std::string first_not_finite(Context& context) override {
+        const float* out = scaled_                 ? floats(context, raw_)
+                           : reads_logits(context) ? context.out("logits").data
+                                                   : context.out("x").data;
+        return autoencoder(context.model())
+            .decoder()
+            .first_not_finite("decoder", pass_of(context), context.workspace(workspace_).data(),
+                              out, range_);
     }
 
     void backward(Context& context) override {

@@ -106,6 +106,14 @@ void Encode::process(Context& context) {
     if (gaussian_) draw(context);
 }
 
+std::string Encode::first_not_finite(Context& context) {
+    const float* codes = gaussian_ ? floats(context, raw_) : context.out("z").data;
+    return autoencoder(context.model())
+        .encoder()
+        .first_not_finite("encoder", pass_of(context), context.workspace(workspace_).data(), codes,
+                          range_);
+}
+
 void Encode::draw(Context& context) {
     const float* raw = floats(context, raw_);
     float *noise = floats(context, noise_), *deviation = floats(context, deviation_);

@@ -7,12 +7,13 @@
 
 namespace narrows::plugins {
 
-class Encode final : public Node {
+class Encode final : public Node, public FindsNotFinite {
 public:
     static void describe(Schema& schema);
     void open(OpenContext& context) override;
     void process(Context& context) override;
     void backward(Context& context) override;
+    std::string first_not_finite(Context& context) override;
 
 private:
     bool samples(const Context& context) const;

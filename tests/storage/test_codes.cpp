@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "pipeline/storage/array_file.hpp"
+#include "pipeline/storage/whole_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/storage/support.hpp"
 
@@ -137,6 +138,44 @@ TEST_CASE("resumed codes are identical to those written in one go", "[codes]") {
     CHECK(again.done() == all_rows);
     again.commit();
     CHECK(bytes_of(folder / "z.h5") == bytes_of(folder / "straight.h5"));
+}
+
+TEST_CASE("checksums of codes are those of their rows, whenever a run was stopped",
+          "[codes][damage]") {
+    const Folder folder;
+    {
+        CodesWriter writer(folder / "z.h5", layout_of(), false);
+        write_rows(writer, 0, 8500);
+        const std::vector<float> none(code_size);
+        CHECK(error_of([&] { writer.write(0, 9000, 1, none.data()); }) ==
+              "1|\"" + (folder / "z.h5").string() + "\": row 9000 of /codes came before row 8500");
+    }
+    write_codes(folder / "z.h5", true);
+    CodesLayout other = layout_of();
+    other.checksums = false;
+    {
+        CodesWriter writer(folder / "without.h5", other, false);
+        write_rows(writer, 0, all_rows);
+        writer.commit();
+    }
+
+    const storage::FileCheck check = storage::check_file(folder / "z.h5");
+    CHECK(check.problems.empty());
+    CHECK(check.checksums == 3 * 15);  // blocks of 4096 rows of three columns
+    CHECK(storage::check_file(folder / "without.h5").checksums == 0);
+    std::vector<std::byte> bytes = bytes_of(folder / "z.h5");
+    std::vector<float> row(code_size);
+    for (std::int64_t c = 0; c < code_size; ++c)
+        row[static_cast<std::size_t>(c)] = code_at(8300, c);
+    const auto wanted = std::as_bytes(std::span(row));
+    const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+    REQUIRE(found != bytes.end());
+    *found ^= std::byte{1};
+    put_bytes(folder / "z.h5", bytes);
+    CHECK(
+        storage::check_file(folder / "z.h5").problems ==
+        std::vector<std::string>{"\"" + (folder / "z.h5").string() +
+                                 "\" is damaged: /codes, rows 8192 to 12287 fail their checksum"});
 }
 
 TEST_CASE("another run's codes are not continued", "[codes]") {

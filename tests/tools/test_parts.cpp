@@ -25,7 +25,7 @@ std::map<std::string, std::vector<std::byte>> rows_of(const Folder& folder,
     const storage::ArrayFile file(in(folder, name));
     for (const storage::ArrayInfo& array : file.look().arrays) {
         if (array.path == "/rows_done" || array.path == "/complete" ||
-            array.path.starts_with("/shards/"))
+            array.path.starts_with("/shards/") || array.path.starts_with("/check/"))
             continue;
         const auto reader = file.open(array.path);
         std::vector<std::byte>& bytes = out[array.path];
