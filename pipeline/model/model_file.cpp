@@ -71,6 +71,30 @@ std::array<std::string, 2> test_digests(const Autoencoder& model) {
 
 }  // namespace
 
+void add_scaling(Bundle& bundle, const Scaling& scaling) {
+    add_floats(bundle, "/scaling/shift", scaling.shift);
+    add_floats(bundle, "/scaling/factor", scaling.factor);
+    add_floats(bundle, "/scaling/low", scaling.low);
+    add_floats(bundle, "/scaling/high", scaling.high);
+    add_floats(bundle, "/scaling/mean", scaling.mean);
+    add_floats(bundle, "/scaling/deviation", scaling.deviation);
+}
+
+Scaling stored_scaling(const Bundle& bundle) {
+    Scaling scaling;
+    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling"))
+        scaling.kind = *kind;
+    if (const std::string* type = storage::text_attribute(bundle.attributes, "source_type"))
+        scaling.source_type = *type;
+    scaling.shift = floats(bundle, "/scaling/shift");
+    scaling.factor = floats(bundle, "/scaling/factor");
+    scaling.low = floats(bundle, "/scaling/low");
+    scaling.high = floats(bundle, "/scaling/high");
+    scaling.mean = floats(bundle, "/scaling/mean");
+    scaling.deviation = floats(bundle, "/scaling/deviation");
+    return scaling;
+}
+
 Bundle to_bundle(const Autoencoder& model, std::string_view pipeline) {
     Bundle bundle;
     bundle.format = "narrows-model";
@@ -92,12 +116,7 @@ Bundle to_bundle(const Autoencoder& model, std::string_view pipeline) {
     for (const NamedValues& values : model.weights())
         bundle.arrays.push_back(Array::of<float>("/model/" + values.name, values.shape,
                                                  {values.values.data(), values.values.size()}));
-    add_floats(bundle, "/scaling/shift", scaling.shift);
-    add_floats(bundle, "/scaling/factor", scaling.factor);
-    add_floats(bundle, "/scaling/low", scaling.low);
-    add_floats(bundle, "/scaling/high", scaling.high);
-    add_floats(bundle, "/scaling/mean", scaling.mean);
-    add_floats(bundle, "/scaling/deviation", scaling.deviation);
+    add_scaling(bundle, scaling);
     bundle.arrays.push_back(text_array("/architecture", model.architecture()));
     if (!pipeline.empty()) bundle.arrays.push_back(text_array("/config", pipeline));
     return bundle;
@@ -123,17 +142,7 @@ void from_bundle(const Bundle& bundle, Autoencoder& model, std::string_view part
         weights.push_back(std::move(values));
     }
     model.set_weights(weights, -1, part);
-    Scaling scaling;
-    if (const std::string* kind = storage::text_attribute(bundle.attributes, "scaling"))
-        scaling.kind = *kind;
-    if (const std::string* type = storage::text_attribute(bundle.attributes, "source_type"))
-        scaling.source_type = *type;
-    scaling.shift = floats(bundle, "/scaling/shift");
-    scaling.factor = floats(bundle, "/scaling/factor");
-    scaling.low = floats(bundle, "/scaling/low");
-    scaling.high = floats(bundle, "/scaling/high");
-    scaling.mean = floats(bundle, "/scaling/mean");
-    scaling.deviation = floats(bundle, "/scaling/deviation");
+    Scaling scaling = stored_scaling(bundle);
     const auto features = static_cast<std::size_t>(model.input_shape().elements());
     const auto fits = [&](std::size_t size) { return size <= 1 || size == features; };
     if (scaling.shift.size() != scaling.factor.size() || !fits(scaling.shift.size()))

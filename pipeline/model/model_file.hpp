@@ -15,6 +15,9 @@ NARROWS_PUBLIC storage::Bundle to_bundle(const Autoencoder& model, std::string_v
 // name begins with `part`.
 NARROWS_PUBLIC void from_bundle(const storage::Bundle& bundle, Autoencoder& model,
                                 std::string_view part = {});
+// /scaling/...: factors, and what was seen of the training data.
+NARROWS_PUBLIC void add_scaling(storage::Bundle& bundle, const Scaling& scaling);
+NARROWS_PUBLIC Scaling stored_scaling(const storage::Bundle& bundle);
 NARROWS_PUBLIC std::string stored_architecture(const storage::Bundle& bundle);
 
 // Does this machine give the bits that the file's test vectors say? Also false when there are none.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <mutex>
 
 #include "pipeline/storage/atomic_file.hpp"
@@ -144,6 +145,7 @@ struct CodesWriter::Impl {
     Places places;
     std::vector<BlockHashes> hashes;  // of each column's rows
     std::mutex mutex;                 // of what follows
+    std::int64_t found = 0;           // rows of a run before, that goes on here
     std::int64_t done = 0, committed = 0;
     int slot = 0;           // the next one to write
     bool complete = false;  // an equal run has finished before, or this one has
@@ -206,7 +208,7 @@ struct CodesWriter::Impl {
                 continue;
             if (valid && static_cast<std::int64_t>(rows) < done) continue;
             valid = true;
-            done = committed = static_cast<std::int64_t>(rows);
+            found = done = committed = static_cast<std::int64_t>(rows);
             slot = 1 - i;
         }
         if (!valid)
@@ -238,6 +240,20 @@ struct CodesWriter::Impl {
         write_at(file.number(), pair, sizeof pair,
                  places.checksums[column] + sizeof pair * static_cast<std::uint64_t>(block),
                  partial);
+    }
+
+    // Rows that a run before this one has written: the same run gives the same bits.
+    void compare(std::size_t column, std::int64_t first, std::int64_t count, const void* rows) {
+        const std::size_t bytes = row_bytes(layout.columns[column]);
+        const auto* wanted = static_cast<const std::byte*>(rows);
+        std::vector<std::byte> there(bytes);
+        for (std::int64_t row = first; row < first + count; ++row, wanted += bytes) {
+            read_at(file.number(), there.data(), bytes,
+                    places.columns[column] + static_cast<std::uint64_t>(row) * bytes, partial);
+            if (std::memcmp(there.data(), wanted, bytes) == 0) continue;
+            another_run(partial, layout.columns[column].name + " of row " + std::to_string(row) +
+                                     " is another: the data has changed");
+        }
     }
 
     // What comes again after a resume is in its hashes already.
@@ -306,6 +322,8 @@ void CodesWriter::write(std::size_t column, std::int64_t first, std::int64_t cou
                                     std::to_string(first + count) + " do not fit into its " +
                                     std::to_string(my.layout.rows));
     const std::size_t bytes = row_bytes(my.layout.columns[column]);
+    if (my.layout.columns[column].rows < 0)
+        my.compare(column, first, std::clamp<std::int64_t>(my.found - first, 0, count), rows);
     if (my.places.checksums[column] != 0) my.hash_rows(column, first, count, rows);
     write_at(my.file.number(), rows, static_cast<std::size_t>(count) * bytes,
              my.places.columns[column] + static_cast<std::uint64_t>(first) * bytes, my.partial);

@@ -60,6 +60,15 @@ void StoreCheckpoint::check_pipeline(const storage::Bundle& bundle,
                     "use the same pipeline, or start again without --resume");
 }
 
+void StoreCheckpoint::check_data(const storage::Bundle& bundle, const model::Autoencoder& model,
+                                 const std::string& where) const {
+    const std::string difference = difference_of_data(bundle, model);
+    if (!difference.empty())
+        throw Error(Fault::usage,
+                    "\"" + where + "\" belongs to a run over other data: " + difference,
+                    "use the same data, or start again without --resume");
+}
+
 bool StoreCheckpoint::restore(RunContext& run) {
     pipeline_ = run.pipeline_text();
     if (!claim_ && ranks::all().first()) claim_ = std::make_unique<storage::OutputClaim>(file_);
@@ -67,6 +76,7 @@ bool StoreCheckpoint::restore(RunContext& run) {
     const std::optional<storage::Bundle> latest = checkpoints_.latest();
     if (!latest) return restore_finished(run);
     check_pipeline(*latest, checkpoints_.folder.string());
+    check_data(*latest, model, checkpoints_.folder.string());
     load_weights(*latest, model);
     load_moments(*latest, model);
     run.progress() = progress_ = load_progress(*latest);
@@ -81,6 +91,7 @@ bool StoreCheckpoint::restore_finished(RunContext& run) {
     if (!std::filesystem::exists(file_, ignored)) return false;
     const storage::Bundle bundle = storage::read_bundle(file_, "narrows-model");
     check_pipeline(bundle, file_);
+    check_data(bundle, *bound_autoencoder(run.model()), file_);
     if (!keep_) checkpoints_.remove_all();  // their folder may have outlived a power cut
     run.progress().complete = true;
     finished_before_ = true;

@@ -27,6 +27,8 @@ public:
 private:
     bool restore_finished(RunContext& run);
     void check_pipeline(const storage::Bundle& bundle, const std::string& where) const;
+    void check_data(const storage::Bundle& bundle, const model::Autoencoder& model,
+                    const std::string& where) const;
     void save(model::Autoencoder& model);
     void refuse_bad_weights(model::Autoencoder& model) const;
     void publish(RunContext& run, const model::Autoencoder& model) const;

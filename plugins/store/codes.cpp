@@ -72,15 +72,15 @@ storage::CodesLayout StoreCodes::layout(const RunContext& run) const {
     return layout;
 }
 
-// Tells how many rows are there; the engine goes on at the least of all sinks. Rows that come again
-// are written again, to the same bits.
+// Tells how many rows are there, less one: the engine goes on at the least of all sinks, so that
+// the last rows come again. The writer compares them: other bits are of other data.
 bool StoreCodes::restore(RunContext& run) {
     if (CodeTable::names_table(file_)) storage::refuse_unknown_run(file_);
     if (CodeTable::names_table(file_) || append_) return false;  // starts again
     writer_ = std::make_unique<storage::CodesWriter>(file_, layout(run), true);
     const std::int64_t done = writer_->done();
     if (done == 0) return false;
-    run.progress().samples_seen = static_cast<std::uint64_t>(done);
+    run.progress().samples_seen = static_cast<std::uint64_t>(done - 1);
     // All rows may be there, and the end still to come.
     run.progress().complete = writer_->finished();
     return true;

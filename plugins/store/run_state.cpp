@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
+#include <fmt/format.h>
+
+#include "pipeline/model/model_file.hpp"
 #include "plugins/encode/element.hpp"
 
 namespace narrows::plugins {
@@ -92,7 +96,30 @@ Bundle save_run(const model::Autoencoder& model, const Progress& progress, std::
         bundle.arrays.push_back(Array::of<double>("/partial/" + partial.name, Shape{2}, values));
     }
     bundle.arrays.push_back(config_array(pipeline));
+    if (model.scaling()) model::add_scaling(bundle, *model.scaling());
     return bundle;
+}
+
+std::string difference_of_data(const Bundle& bundle, const model::Autoencoder& model) {
+    if (!model.scaling()) return {};
+    const model::Scaling then = model::stored_scaling(bundle);
+    const auto compare = [](const char* what, const std::vector<float>& before,
+                            const std::vector<float>& now) -> std::string {
+        if (before.empty() || before.size() != now.size()) return {};  // of an earlier version
+        const auto [was, is] = std::mismatch(before.begin(), before.end(), now.begin());
+        if (was == before.end() || (std::isnan(*was) && std::isnan(*is))) return {};
+        return fmt::format("the {} of feature {} is {:g}, was {:g}", what, was - before.begin(),
+                           *is, *was);
+    };
+    const model::Scaling& now = *model.scaling();
+    for (std::string text : {compare("mean", then.mean, now.mean),
+                             compare("deviation", then.deviation, now.deviation)})
+        if (!text.empty()) return text;
+    if (!then.low.empty() && !now.low.empty() && then.low[0] != now.low[0])
+        return fmt::format("the least value is {:g}, was {:g}", now.low[0], then.low[0]);
+    if (!then.high.empty() && !now.high.empty() && then.high[0] != now.high[0])
+        return fmt::format("the largest value is {:g}, was {:g}", now.high[0], then.high[0]);
+    return {};
 }
 
 void load_weights(const Bundle& bundle, model::Autoencoder& model) {

@@ -18,6 +18,9 @@ storage::Bundle save_run(const model::Autoencoder& model, const Progress& progre
 // Throws Fault::input when something is missing or has another shape.
 void load_weights(const storage::Bundle& bundle, model::Autoencoder& model);
 void load_moments(const storage::Bundle& bundle, model::Autoencoder& model);
+// What differs between the data that the run saw and what the model's scaling was fitted to now;
+// empty: nothing.
+std::string difference_of_data(const storage::Bundle& bundle, const model::Autoencoder& model);
 Progress load_progress(const storage::Bundle& bundle);
 std::uint64_t load_best_step(const storage::Bundle& bundle);
 // A history as /log/NAME: a value an epoch, or of NAME[0], NAME[1], ... one array [epoch, value].

@@ -1,9 +1,11 @@
 // What schedulers and collectors see: metrics, JSON lines, SIGTERM with a deadline.
 #include <sstream>
 
+#include "pipeline/storage/array_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/tools/command.hpp"
 
+using narrows::Type;
 using narrows::test::Folder;
 using narrows::test::Outcome;
 
@@ -241,4 +243,56 @@ TEST_CASE("a finished file of the same run is left alone by --resume, another's 
     folder.refuses("reconstruct d.h5@0:4 -m m.h5 -o g.png --resume", 2, "cannot tell");
     folder.refuses("compress d.h5 -o c.h5 --resume", 2, "compress does not take --resume");
     folder.refuses("decompress d.h5 -o c.h5 --resume", 2, "decompress does not take --resume");
+}
+
+TEST_CASE("--resume notices that the data has changed under the same name", "[tools][resume]") {
+    Folder folder;
+    folder.must("generate digits -n 300 -o d.h5");
+    const std::string train = "train d.h5 --model undercomplete --latent 3 --epochs 2 ";
+    folder.must(train + "-o m.h5 --keep-checkpoints");
+    folder.must("encode d.h5 -m m.h5 -o z.h5 --batch 64");
+    const std::string whole = folder.read("z.h5");
+
+    // As a run that was killed leaves them: 100 of 300 rows.
+    const std::filesystem::path work = folder.path() / "work";
+    narrows::storage::CodesLayout layout;
+    layout.rows = 300;
+    for (const narrows::storage::ArrayInfo& array : narrows::storage::look(work / "z.h5").arrays)
+        for (const auto& [name, type] :
+             {std::pair("/codes", Type::f32), {"/ids", Type::i64}, {"/sse", Type::f32}})
+            if (array.path == name) layout.columns.push_back({name, type, array.shape.sample()});
+    for (const auto& [name, value] : narrows::storage::look(work / "z.h5").attributes)
+        if (name != "format" && name != "format_version" && name != "created_by")
+            layout.attributes.emplace_back(name, value);
+    const auto begin = [&] {
+        narrows::storage::CodesWriter writer(work / "y.h5", layout, false);
+        for (std::size_t column = 0; column < 3; ++column) {
+            std::vector<std::byte> rows(100 * 8 * 3);
+            narrows::storage::open_array(work / "z.h5", layout.columns[column].name)
+                ->read(0, 100, rows.data());
+            writer.write(column, 0, 100, rows.data());
+        }
+        writer.rows_written(100);
+    };
+    begin();
+    folder.must("encode d.h5 -m m.h5 -o y.h5 --batch 64 --resume");
+    CHECK(folder.read("y.h5") == whole);
+    std::filesystem::remove(work / "y.h5");
+    begin();
+    const std::string partial = folder.read("y.h5.partial");
+
+    folder.must("generate digits -n 300 --seed 2 -o d.h5");
+    folder.refuses("encode d.h5 -m m.h5 -o y.h5 --batch 64 --resume", 2,
+                   "belongs to another run: /codes of row 64 is another: the data has changed");
+    CHECK(folder.read("y.h5.partial") == partial);
+    const std::string model = folder.read("m.h5");
+    std::filesystem::remove(work / "m.h5");
+    for (const char* from : {"checkpoints", "model"}) {
+        INFO("from the " << from);
+        folder.refuses(train + "-o m.h5 --keep-checkpoints --resume", 2,
+                       "belongs to a run over other data: the mean of");
+        std::filesystem::remove_all(work / "m.ckpt");
+        folder.write("m.h5", model);
+    }
+    CHECK(folder.has("m.h5"));
 }
