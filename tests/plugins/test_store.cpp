@@ -136,7 +136,7 @@ TEST_CASE("store.codes goes on where a stopped run ended, to the same bytes", "[
     const auto node = make_node("store.codes", {{"file", folder / "z.h5"}});
     open(*node, run);
     REQUIRE(restore(*node, run));
-    CHECK(run.progress.samples_seen == 640);
+    CHECK(run.progress.samples_seen == 639);  // the last row comes again, to be compared
     CHECK(!run.progress.complete);
     start(*node, run);
     CHECK(error_of([&] { stream(*node, run, "z", 704, 705); }).find("rows 640 to 703") !=
