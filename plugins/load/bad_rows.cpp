@@ -36,8 +36,12 @@ std::shared_ptr<const datasets::Dataset> without_bad_rows(
     }
     const std::int64_t left_out = mask ? summary.empty_rows : summary.bad_rows;
     if (left_out == summary.rows)
-        throw Error(Fault::input, fmt::format("{}: every row holds {}NaN or Inf", data->name(),
-                                              mask ? "only " : ""));
+        throw Error(
+            Fault::input,
+            fmt::format("{}: every row holds {}NaN or Inf", data->name(), mask ? "only " : ""),
+            mask ? "look at the data: there is nothing to learn from"
+                 : "train, evaluate, encode and reconstruct take such rows with "
+                   "--on-bad-row mask, which leaves out the values");
     if (mask)
         context.warn(
             fmt::format("{} values in {} of {} rows are missing: they leave loss and gradient",
