@@ -7,6 +7,7 @@
 #include "tools/bounds.hpp"
 #include "tools/console.hpp"
 #include "tools/run_pipeline.hpp"
+#include "tools/stream_verbs.hpp"
 #include "tools/timed_loop.hpp"
 
 namespace narrows::tools {
@@ -42,7 +43,7 @@ codec::Prefer prefer_of(const std::string& word) {
 // What the command line says, and the job that it makes.
 struct CompressOptions {
     recipes::Source source;
-    std::string output, prefer, model;
+    std::string output, prefer, model, part;
     std::optional<double> absolute, range, pointwise, psnr, budget;
     bool lossless = false, explained = false;
     std::vector<std::string> per_variable;
@@ -70,6 +71,7 @@ void parse(CommandLine& line, CompressOptions& o) {
                 "seconds that fitting a dataset may take on two ordinary cores, roughly; 60");
     line.option("--prefer", o.prefer,
                 "size, speed, or balanced: rows in as many lanes as cost less than 1 %");
+    part_option(line, o.part);
     line.option("--chunk-rows", o.job.chunk_rows, "rows of a chunk; about 4 MiB otherwise");
     line.parse();
     codec::Job& job = o.job;
@@ -85,6 +87,10 @@ void parse(CommandLine& line, CompressOptions& o) {
     if (!(job.budget >= 0 && job.budget <= 1e6))
         throw Error(Fault::usage,
                     fmt::format("--budget {:g}: must be from 0 to 1000000 seconds", job.budget));
+    if (!o.part.empty()) {
+        job.part = storage::parse_part(o.part);
+        o.output = output_of_part(line.common(), *job.part, o.output);
+    }
     if (job.chunk_rows < 0)
         throw Error(Fault::usage,
                     fmt::format("--chunk-rows {}: must be at least 1", job.chunk_rows));
@@ -159,9 +165,7 @@ int compress(CommandLine& line) {
 
     if (o.explained && !common.json) explain(arrays);
     std::uint64_t samples = 0;
-    for (const codec::Input& input : inputs.inputs)
-        if (input.info.shape.rank() > 0)
-            samples = std::max(samples, static_cast<std::uint64_t>(input.info.shape[0]));
+    for (const ArrayResult& array : arrays) samples = std::max(samples, array.rows);
     const ArrayResult total = total_of(arrays);
     Results results = results_of(total, o.output, done->seconds);
     results.add_work(samples, done->seconds, done->threads);

@@ -36,6 +36,16 @@ void part_option(CommandLine& line, std::string& part) {
     line.option("--part", part, "part i/n of the rows alone, as a file of its own: narrows join");
 }
 
+std::string output_of_part(const Common& common, const storage::Part& part,
+                           const std::string& output) {
+    std::error_code ignored;
+    const bool there = std::filesystem::is_directory(output, ignored);
+    if (!there && (!output.ends_with(".d") || common.dry_run))
+        return output;  // not made: checked as it is
+    if (!there && !common.print_pipeline) storage::make_folder(output);
+    return (std::filesystem::path(output) / fmt::format("part-{:05}.h5", part.number)).string();
+}
+
 void take_part(const Common& common, const std::string& part, recipes::Source& source,
                std::string& output) {
     if (part.empty()) return;
@@ -50,12 +60,7 @@ void take_part(const Common& common, const std::string& part, recipes::Source& s
     source.all_rows = datasets::open(data_specs(source), 0, true)->rows();
     rows_of(which, source.all_rows);  // enough for all parts
     source.part = fmt::format("{}/{}", which.number, which.count);
-    std::error_code ignored;
-    const bool there = std::filesystem::is_directory(output, ignored);
-    if (!there && (!output.ends_with(".d") || common.dry_run))
-        return;  // not made: checked as it is
-    if (!there && !common.print_pipeline) storage::make_folder(output);
-    output = (std::filesystem::path(output) / fmt::format("part-{:05}.h5", which.number)).string();
+    output = output_of_part(common, which, output);
 }
 
 void refuse_classifier(const std::string& model, const std::string& hint) {

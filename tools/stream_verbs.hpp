@@ -1,6 +1,7 @@
 // What encode, decode, reconstruct and evaluate share.
 #pragma once
 
+#include "pipeline/storage/part.hpp"
 #include "tools/run_pipeline.hpp"
 #include "tools/verb.hpp"
 
@@ -14,6 +15,9 @@ void level_option(CommandLine& line, recipes::StreamOptions& options);
 // --part i/n, and after parse() what it means: the source's part, and where -o names a folder
 // (Z.d), the part's file in it, which is made. Throws Error{Fault::usage}.
 void part_option(CommandLine& line, std::string& part);
+// DIR/part-00002.h5 where `output` is a folder for all parts, which is made.
+std::string output_of_part(const Common& common, const storage::Part& part,
+                           const std::string& output);
 void take_part(const Common& common, const std::string& part, recipes::Source& source,
                std::string& output);
 // Throws Error{Fault::input}: a classifier's model, which gives no reconstructions to work on.

@@ -74,7 +74,7 @@ constexpr Verb table[] = {
      takes_output | takes_speed | takes_files | takes_grace},
     {"verify", "C.h5 [DATA]", "every checksum of a compressed file, every value against its bound",
      "narrows verify waves.c.h5 waves.h5", verify, takes_speed | takes_files},
-    {"join", "PART... -o Z.h5", "parts of encode or score, checked, as one file that links to them",
+    {"join", "PART... -o Z.h5", "parts of encode, score or compress, checked, as one file that links to them",
      "narrows join codes.d -o codes.h5", join, takes_no_clobber | takes_speed | takes_trust},
     {"export", "M.h5 -o M.onnx", "a model as an ONNX file, for other runtimes",
      "narrows export model.h5 --what encoder -o encoder.onnx", export_model,

@@ -115,19 +115,87 @@ Range range_of(Numeric type, std::span<const std::byte> stored, std::optional<do
     return range;
 }
 
+// What a part of the file holds: rows `first` to `last` of all datasets with `all` rows.
+struct Cut {
+    storage::Part part;
+    std::int64_t all = 0, chunk_rows = 1, first = 0, last = 0;
+    bool of(const ArrayInfo& info) const {
+        return info.numeric && info.shape.rank() > 0 && info.shape[0] == all;
+    }
+};
+
+std::optional<Cut> cut_of(const std::vector<Input>& inputs, const Job& job) {
+    if (!job.part) return std::nullopt;
+    const Input* largest = nullptr;
+    const auto bytes = [](const Input& input) {
+        return static_cast<std::size_t>(rows_of(input.info)) * row_bytes(input.info);
+    };
+    for (const Input& input : inputs)
+        if (is_packed(input.info) && (largest == nullptr || bytes(input) > bytes(*largest)))
+            largest = &input;
+    if (largest == nullptr)
+        throw Error(Fault::usage, "there are no rows to cut into parts", "leave --part out");
+    Cut cut{*job.part, rows_of(largest->info), chunk_rows_of(largest->info, job), 0, 0};
+    const std::int64_t chunks = (cut.all + cut.chunk_rows - 1) / cut.chunk_rows;
+    if (chunks < cut.part.count)
+        throw Error(
+            Fault::usage,
+            fmt::format("{}: {} rows are {} chunks of {}: too few for {} parts", largest->info.path,
+                        cut.all, chunks, cut.chunk_rows, cut.part.count),
+            "make fewer parts, or smaller chunks: --chunk-rows, the same for every part");
+    const storage::PartRows own = storage::rows_of(cut.part, chunks);
+    cut.first = own.first * cut.chunk_rows;
+    cut.last = std::min(cut.all, own.last * cut.chunk_rows);
+    return cut;
+}
+
+storage::ExactAttribute integer(const std::string& name, std::int64_t value) {
+    storage::ExactAttribute out;
+    out.name = name;
+    out.type.number = Numeric::i64;
+    for (int byte = 0; byte < 8; ++byte)
+        out.values.push_back(static_cast<std::byte>(value >> (8 * byte)));
+    return out;
+}
+
+// What the file of a part has beside its rows.
+storage::FileBeside beside_part(storage::FileBeside beside, const Cut& cut) {
+    for (const storage::ExactAttribute& one : beside.attributes)
+        if (one.name == "part" || one.name == "first_row")
+            throw Error(Fault::usage, "the data are a part already: \"" + one.name + "\" is there",
+                        "join the parts first, or compress each by itself without --part");
+    beside.attributes.push_back(integer("part", cut.part.number));
+    beside.attributes.push_back(integer("parts", cut.part.count));
+    beside.attributes.push_back(integer("first_row", cut.first));
+    beside.attributes.push_back(integer("all_rows", cut.all));
+    beside.attributes.push_back(integer(std::string(storage::part_rows), cut.last - cut.first));
+    if (cut.part.number > 1) beside.links.clear();
+    return beside;
+}
+
 class Compressor {
 public:
     Compressor(storage::CompressedWriter& out, const Job& job, const Loop& loop,
                std::vector<std::string>& models)
         : out_(out), job_(job), loop_(loop), models_(models) {}
 
-    ArrayResult run(const Input& input) {
+    ArrayResult run(const Input& input, const Cut* cut) {
         const ArrayInfo& info = input.info;
         rows_ = rows_of(info);
-        chunk_rows_ = chunk_rows_of(info, job_);
+        chunk_rows_ = cut != nullptr ? cut->chunk_rows : chunk_rows_of(info, job_);
         chunks_ = (rows_ + chunk_rows_ - 1) / chunk_rows_;
         row_bytes_ = row_bytes(info);
+        first_row_ = cut != nullptr ? cut->first : 0;
+        last_row_ = cut != nullptr ? cut->last : rows_;
         const Plan plan = plan_for(input);
+        // The same bits as without parts: what is exact does not depend on chunks.
+        if (cut != nullptr && plan.bound.kind != Bound::Kind::exact &&
+            chunk_rows_of(info, job_) != chunk_rows_)
+            throw Error(Fault::usage,
+                        fmt::format("{} is cut into chunks of {} rows, the largest dataset into "
+                                    "chunks of {}: parts end between chunks of both",
+                                    info.path, chunk_rows_of(info, job_), chunk_rows_),
+                        "--chunk-rows gives all datasets the same chunks, also without parts");
         Source source{info.type, info.shape, chunk_rows_, input.read};
         const StoredModel* given = nullptr;
         for (const StoredModel& model : job_.models)
@@ -139,6 +207,7 @@ public:
 
         ArrayResult result;
         result.path = info.path;
+        result.rows = static_cast<std::uint64_t>(last_row_ - first_row_);
         result.type = info.type;
         result.method = choice.tried[choice.winner].name;
         result.bound_text = to_string(wanted_of(info));
@@ -240,11 +309,10 @@ private:
         layout.path = input.info.path;
         layout.type = input.info.type;
         layout.shape = input.info.shape;
-        layout.chunk_rows = chunk_rows_;
-        layout.filter_values = {
-            1, static_cast<unsigned>(input.info.type),
-            static_cast<unsigned>(static_cast<std::size_t>(chunk_rows_) * row_bytes_)};
+        layout.shape[0] = last_row_ - first_row_;
+        layout.chunk_rows = std::min(chunk_rows_, layout.shape[0]);
         layout.beside = input.info.beside;
+        if (job_.part && job_.part->number > 1) layout.beside.scales.clear();  // not there
         std::erase_if(layout.beside.attributes,
                       [](const auto& attribute) { return is_ours(attribute.name); });
         layout.attributes.emplace_back("narrows_bound",
@@ -261,9 +329,7 @@ private:
                 models_.push_back(hash);
             }
             layout.attributes.emplace_back("narrows_model", hash);
-            for (std::size_t word = 0; word < 8; ++word)
-                layout.filter_values.push_back(
-                    static_cast<unsigned>(std::stoul(hash.substr(8 * word, 8), nullptr, 16)));
+            layout.model = hash;
         }
         out_.begin(layout);
     }
@@ -271,16 +337,19 @@ private:
     void pack(const Input& input, const Plan& plan, ArrayResult& result) {
         Bytes stored[most_together];
         ChunkReport reports[most_together];
+        const std::int64_t before = first_row_ / chunk_rows_;
         in_batches(
-            chunks_, loop_,
-            [&](std::int64_t chunk, std::size_t slot) {
+            (last_row_ - first_row_ + chunk_rows_ - 1) / chunk_rows_, loop_,
+            [&](std::int64_t place, std::size_t slot) {
+                const std::int64_t chunk = before + place;
                 const Bytes values = read(input, chunk);
                 Shape shape = input.info.shape;
                 shape[0] = std::min(chunk_rows_, rows_ - chunk * chunk_rows_);
                 stored[slot] = encode_chunk(plan, input.info.type, shape, values, reports[slot]);
             },
-            [&](std::int64_t chunk, std::size_t slot) {
-                out_.chunk(chunk * chunk_rows_, stored[slot]);
+            [&](std::int64_t place, std::size_t slot) {
+                const std::int64_t chunk = before + place;
+                out_.chunk(place * chunk_rows_, stored[slot]);
                 const ChunkReport& report = reports[slot];
                 result.bytes_out += stored[slot].size();
                 result.values += report.values;
@@ -298,6 +367,7 @@ private:
     const Job& job_;
     const Loop& loop_;
     std::int64_t rows_ = 0, chunk_rows_ = 1, chunks_ = 0;
+    std::int64_t first_row_ = 0, last_row_ = 0;  // that are packed
     std::size_t row_bytes_ = 0;
     double squared_error_ = 0;
     std::uint64_t measured_ = 0;
@@ -346,17 +416,22 @@ std::vector<ArrayResult> compress_file(const std::filesystem::path& path,
                                        const std::vector<Input>& inputs,
                                        const storage::FileBeside& beside, const Job& job,
                                        const Loop& loop) {
-    storage::CompressedWriter out(path, "narrows-compressed", beside);
+    const std::optional<Cut> cut = cut_of(inputs, job);
+    storage::CompressedWriter out(path, "narrows-compressed",
+                                  cut ? beside_part(beside, *cut) : beside);
     const StoppedLoop stopped(loop, job.stop);
     std::vector<ArrayResult> results;
     std::vector<std::string> models;
     for (const Input& input : inputs) {
+        const bool is_cut = cut && cut->of(input.info);
+        if (cut && !is_cut && cut->part.number > 1) continue;
         if (!is_packed(input.info)) {
             carry_over(out, input);
             continue;
         }
         try {
-            results.push_back(Compressor(out, job, stopped, models).run(input));
+            results.push_back(
+                Compressor(out, job, stopped, models).run(input, is_cut ? &*cut : nullptr));
         } catch (const Damaged& damaged) {
             throw Error(Fault::run,
                         fmt::format("{}: what was just made of it cannot be read ({})",

@@ -7,6 +7,7 @@
 
 #include "pipeline/codec/choose.hpp"
 #include "pipeline/codec/models.hpp"
+#include "pipeline/storage/part.hpp"
 
 namespace narrows::codec {
 
@@ -39,6 +40,9 @@ struct Job {
     std::vector<StoredModel> models;  // to take for datasets of these paths, not fitting any
     bool embed = false;               // store those too, not only their hash
     std::int64_t chunk_rows = 0;      // 0: about 4 MiB
+    // These rows of what is as long as the largest dataset, cut between chunks; the bound, the way
+    // of coding and the model are those of all rows. Everything else is in the first part alone.
+    std::optional<storage::Part> part;
     int zstd_level = 9;
     Prefer prefer = Prefer::balanced;
     double budget = 60;  // of fitting a dataset: seconds on two ordinary cores, roughly
@@ -49,7 +53,7 @@ struct Job {
 struct ArrayResult {
     std::string path, method, bound_text;
     Numeric type = Numeric::f32;
-    std::uint64_t values = 0, bytes_in = 0, bytes_out = 0, model_bytes = 0;
+    std::uint64_t rows = 0, values = 0, bytes_in = 0, bytes_out = 0, model_bytes = 0;
     std::uint64_t violations = 0;
     double max_error = 0, bound = 0, psnr = 0;  // bound: absolute, or of each value
     std::vector<Candidate> tried;
@@ -64,7 +68,8 @@ struct WholeFile {
 NARROWS_PUBLIC WholeFile whole_file(const storage::ArrayFile& file);
 
 // Writes `path` (narrows-compressed). Dimension scales and CF bounds stay exact. Throws
-// Error{Fault::usage}: floating-point numbers without a bound, rows that do not fit a chunk.
+// Error{Fault::usage}: floating-point numbers without a bound, rows that do not fit a chunk; of a
+// part: fewer chunks than parts, lossy datasets of as many rows in other chunks.
 NARROWS_PUBLIC std::vector<ArrayResult> compress_file(const std::filesystem::path& path,
                                                       const std::vector<Input>& inputs,
                                                       const storage::FileBeside& beside,
@@ -80,7 +85,8 @@ struct Verification {
     double max_error = 0;
     std::vector<std::string> problems;  // damaged chunks, by dataset and rows
 };
-// Decodes every chunk; with `against`, compares each value with what was packed.
+// Decodes every chunk; with `against`, compares each value with what was packed (of a part: with
+// its rows).
 NARROWS_PUBLIC Verification verify_file(const std::filesystem::path& path,
                                         const std::vector<Input>& against, const Loop& loop);
 

@@ -7,6 +7,7 @@
 
 #include "pipeline/codec/container.hpp"
 #include "pipeline/codec/rows.hpp"
+#include "pipeline/storage/part.hpp"
 #include "pipeline/storage/restored_writer.hpp"
 #include "pipeline/storage/whole_file.hpp"
 
@@ -18,6 +19,13 @@ using storage::ArrayInfo;
 
 bool is_model(const ArrayInfo& info) {
     return info.path.starts_with("/.models/");
+}
+
+std::optional<std::int64_t> integer(const storage::FileInfo& info, std::string_view name) {
+    for (const auto& [key, value] : info.attributes)
+        if (key == name)
+            if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
+    return std::nullopt;
 }
 
 bool is_identity(const std::string& name) {
@@ -38,6 +46,7 @@ storage::FileInfo look(const storage::ArrayFile& file) {
         throw Error(Fault::input,
                     "'" + file.path().string() + "' is not a compressed file of narrows",
                     "narrows compress makes one");
+    without_shards(info);
     return info;
 }
 
@@ -83,6 +92,9 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
             return attribute.name == "narrows_bound" || attribute.name == "narrows_method" ||
                    attribute.name == "narrows_model";
         });
+    if (integer(info, storage::part_rows))
+        std::erase_if(info.beside.attributes,
+                      [](const auto& attribute) { return storage::is_of_part(attribute.name); });
     // The source's own identity, where it had one.
     std::erase_if(info.beside.attributes,
                   [](const auto& attribute) { return is_identity(attribute.name); });
@@ -126,9 +138,17 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                          const Loop& loop) {
     const storage::ArrayFile file(path);
     Verification result;
-    const std::vector<ArrayInfo> arrays = look(file).arrays;
+    const storage::FileInfo contents = look(file);
+    const std::vector<ArrayInfo>& arrays = contents.arrays;
+    const bool is_part = integer(contents, storage::part_rows).has_value();
+    const std::int64_t all_rows = is_part ? integer(contents, "all_rows").value_or(0) : 0;
+    const auto is_cut = [&](const ArrayInfo& original) {
+        return is_part && original.numeric && original.shape.rank() > 0 &&
+               original.shape[0] == all_rows;
+    };
+    const bool has_the_rest = !is_part || integer(contents, "part") == 1;
     for (const Input& input : against)  // hashes of samples do not hold of others
-        if (!storage::are_checksums(input.info.path) &&
+        if (!storage::are_checksums(input.info.path) && (has_the_rest || is_cut(input.info)) &&
             std::none_of(arrays.begin(), arrays.end(),
                          [&](const ArrayInfo& array) { return array.path == input.info.path; }))
             result.problems.push_back(input.info.path + " is not in the compressed file");
@@ -142,8 +162,17 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
             result.problems.push_back(array.path + " is not in the data to compare with");
             continue;
         }
+        Shape wanted_shape;
+        if (original != nullptr) {
+            wanted_shape = original->info.shape;
+            if (is_cut(original->info)) wanted_shape[0] = *integer(contents, storage::part_rows);
+        }
+        const std::int64_t before = original != nullptr && is_cut(original->info)
+                                        ? integer(contents, "first_row").value_or(0)
+                                        : 0;
         if (original != nullptr &&
-            (!(original->info.shape == array.shape) || original->info.type != array.type ||
+            (!(wanted_shape == array.shape) || before + rows_of(array) > rows_of(original->info) ||
+             original->info.type != array.type ||
              original->info.value_bytes != array.value_bytes)) {
             result.problems.push_back(array.path +
                                       " has another shape or type in the data to compare with");
@@ -158,7 +187,8 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
         }
         const std::int64_t rows = rows_of(array), block = block_rows(array);
         const auto blocks = static_cast<std::size_t>((rows + block - 1) / block);
-        const bool packed = array.filters == "narrows";
+        const bool packed =  // also behind the links of joined parts
+            storage::text_attribute(array.attributes, "narrows_bound") != nullptr;
         const Bound bound = packed ? bound_of(array) : Bound{};
         struct Part {
             ChunkReport report;
@@ -185,7 +215,7 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                     part.report.values =
                         decoded.size() / std::max<std::size_t>(1, array.value_bytes);
                 } else {
-                    original->read(begin, count, wanted.data());
+                    original->read(before + begin, count, wanted.data());
                     if (array.numeric)
                         compare(array.type, wanted, decoded, bound, array.fill_value, part.report);
                     else

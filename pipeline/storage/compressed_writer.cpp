@@ -20,6 +20,19 @@ void register_filter() {
     H5Zregister(&filter);
 }
 
+// As pipeline/codec/FORMAT.md has them.
+std::vector<unsigned> filter_values(const PackedLayout& layout) {
+    const std::size_t row =
+        static_cast<std::size_t>(layout.shape.sample().elements()) * size_of(layout.type);
+    std::vector<unsigned> values{
+        1, static_cast<unsigned>(layout.type),
+        static_cast<unsigned>(static_cast<std::size_t>(layout.chunk_rows) * row)};
+    for (std::size_t word = 0; word < layout.model.size() / 8; ++word)
+        values.push_back(
+            static_cast<unsigned>(std::stoul(layout.model.substr(8 * word, 8), nullptr, 16)));
+    return values;
+}
+
 }  // namespace
 
 struct CompressedWriter::Impl {
@@ -109,8 +122,8 @@ void CompressedWriter::begin(const PackedLayout& layout) {
     impl_->rank = layout.shape.rank();
     H5Pset_chunk(list, static_cast<int>(impl_->rank), chunk);
     H5Pset_alloc_time(list, H5D_ALLOC_TIME_INCR);
-    if (H5Pset_filter(list, codec_filter, H5Z_FLAG_MANDATORY, layout.filter_values.size(),
-                      layout.filter_values.data()) < 0)
+    const std::vector<unsigned> values = filter_values(layout);
+    if (H5Pset_filter(list, codec_filter, H5Z_FLAG_MANDATORY, values.size(), values.data()) < 0)
         h5::fail_write(path, "the filter of " + layout.path);
     ArrayInfo info;
     info.type = layout.type;

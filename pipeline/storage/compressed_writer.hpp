@@ -10,9 +10,9 @@ namespace narrows::storage {
 struct PackedLayout {
     std::string path;
     Numeric type = Numeric::f32;
-    Shape shape;                          // rank >= 1, no extent of 0
-    std::int64_t chunk_rows = 1;          // chunks hold whole rows
-    std::vector<unsigned> filter_values;  // at most 16: what the filter is told
+    Shape shape;                  // rank >= 1, no extent of 0
+    std::int64_t chunk_rows = 1;  // chunks hold whole rows
+    std::string model;            // its hash, or empty: what the filter is told
     std::vector<std::pair<std::string, Attribute>> attributes;  // more than `beside` has
     Beside beside;
 };

@@ -4,6 +4,7 @@
 #include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/difference.hpp"
 #include "pipeline/storage/file.hpp"
+#include "pipeline/storage/join_packed.hpp"
 #include "pipeline/storage/link_parts.hpp"
 #include "pipeline/storage/part.hpp"
 #include "pipeline/storage/restored_writer.hpp"
@@ -32,11 +33,12 @@ std::int64_t integer(const Opened& part, const std::string& name) {
 
 Opened open_part(const fs::path& path) {
     Opened part{path, look(path)};
-    if (part.info.format != "narrows-codes" && part.info.format != "narrows-scores")
+    if (part.info.format != "narrows-codes" && part.info.format != "narrows-scores" &&
+        !is_packed_format(part.info))
         throw Error(Fault::input,
-                    in_quotes(path) + " holds neither codes nor scores, but is " +
+                    in_quotes(path) + " holds neither codes nor scores nor packed rows, but is " +
                         (part.info.format.empty() ? "of no narrows format" : part.info.format),
-                    "join takes what encode --part and score --part wrote");
+                    "join takes what encode, score and compress wrote with --part");
     part.number = integer(part, "part");
     part.count = integer(part, "parts");
     part.first_row = integer(part, "first_row");
@@ -44,7 +46,7 @@ Opened open_part(const fs::path& path) {
     const auto about_the_part = [](const ArrayInfo& array) {
         return array.path == "/rows_done" || array.path == "/complete" || are_checksums(array.path);
     };
-    std::erase_if(part.info.arrays, about_the_part);
+    if (!is_packed_format(part.info)) std::erase_if(part.info.arrays, about_the_part);
     return part;
 }
 
@@ -77,6 +79,7 @@ void check_same_run(const Opened& first, const Opened& other) {
         refuse(name + " differs");
     }
     if (a.size() != b.size()) refuse("it has other attributes");
+    if (is_packed_format(first.info)) return;  // see check_packed_rows()
     const auto same = [](const ArrayInfo& x, const ArrayInfo& y) {
         return x.path == y.path && x.type == y.type && x.numeric == y.numeric &&
                x.attributes == y.attributes && x.shape.rank() > 0 &&
@@ -106,7 +109,7 @@ std::vector<Opened> open_all(std::span<const fs::path> files) {
     for (const fs::path& file : files) {
         Opened part = open_part(file);
         if (!by_number.empty()) check_same_run(by_number.begin()->second, part);
-        check_rows(part);
+        if (!is_packed_format(part.info)) check_rows(part);
         const auto [there, fresh] = by_number.try_emplace(part.number, part);
         if (!fresh)
             throw Error(Fault::input,
@@ -123,6 +126,7 @@ std::vector<Opened> open_all(std::span<const fs::path> files) {
         throw Error(Fault::input,
                     "of " + std::to_string(parts[0].count) + " parts these are missing: " + missing,
                     "make them with --part, or name them too");
+    if (is_packed_format(parts[0].info)) check_packed_rows(parts);
     if (parts[0].info.arrays.empty())
         throw Error(Fault::input, in_quotes(parts[0].path) + " has no datasets", "make it again");
     return parts;
@@ -202,15 +206,21 @@ void join(std::span<const fs::path> named, const fs::path& to, Joined how) {
     info.attributes = joined_attributes(parts[0].info.attributes);
     info.arrays = parts[0].info.arrays;
     info.beside = parts[0].info.beside;
-    std::erase_if(info.beside.attributes, [&](const ExactAttribute& one) {
-        return find(info.attributes, one.name) == nullptr;
-    });
+    std::erase_if(info.beside.attributes,
+                  [](const ExactAttribute& one) { return is_of_part(one.name); });
     for (ExactAttribute& one : info.beside.attributes)  // the pipeline says no part any more
-        if (const auto* text = std::get_if<std::string>(find(info.attributes, one.name)))
-            set_text(one, *text);
+        if (const Attribute* value =
+                one.name == "pipeline" ? find(info.attributes, one.name) : nullptr)
+            if (const auto* text = std::get_if<std::string>(value)) set_text(one, *text);
+    std::erase_if(info.beside.groups, [](const ExactGroup& one) {
+        return one.path == checks_group && one.attributes.empty();
+    });
     for (ArrayInfo& array : info.arrays)
-        array.shape = array.shape.sample().with_batch(parts[0].all_rows);
-    if (how == Joined::copy)
+        if (!is_packed_format(info) || goes_on(array, parts))
+            array.shape = array.shape.sample().with_batch(parts[0].all_rows);
+    if (how == Joined::copy && is_packed_format(info))
+        copy_packed(parts, info, to);
+    else if (how == Joined::copy)
         copy_rows(parts, info, to);
     else
         link_parts(parts, info, to);

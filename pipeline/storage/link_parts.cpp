@@ -4,9 +4,11 @@
 #include <limits>
 
 #include "pipeline/storage/atomic_file.hpp"
+#include "pipeline/storage/exact_values.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/hash.hpp"
+#include "pipeline/storage/join_packed.hpp"
 
 namespace narrows::storage {
 
@@ -14,11 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t largest_copied = 1u << 30;
+
 std::vector<Shard> describe(const std::vector<OpenedPart>& parts, const fs::path& to) {
     std::vector<Shard> shards;
     std::error_code ignored;
     const fs::path folder = fs::weakly_canonical(fs::absolute(to).parent_path(), ignored);
-    for (const OpenedPart& part : parts) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const OpenedPart& part = parts[i];
+        const std::int64_t end = i + 1 < parts.size() ? parts[i + 1].first_row : part.all_rows;
         const fs::path name = fs::weakly_canonical(part.path, ignored).lexically_relative(folder);
         if (name.empty() || *name.begin() == "..")
             throw Error(Fault::usage,
@@ -28,7 +34,7 @@ std::vector<Shard> describe(const std::vector<OpenedPart>& parts, const fs::path
         const Descriptor file = open_to_read(part.path);
         const std::uint64_t bytes = file_bytes(file.number(), part.path);
         const Hash128 hash = hash_file(file.number(), 0, bytes, part.path);
-        shards.push_back({name.string(), part.info.arrays[0].shape[0], bytes, hash.low, hash.high});
+        shards.push_back({name.string(), end - part.first_row, bytes, hash.low, hash.high});
     }
     return shards;
 }
@@ -72,7 +78,29 @@ void put_virtual(hid_t file, const ArrayInfo& array, const std::vector<Shard>& s
     }
     const h5::Handle dataset =
         h5::make_dataset(file, array.path, h5::stored_type(array.type), array.shape, list, path);
-    for (const auto& [name, value] : array.attributes) h5::put(dataset, name, value, path);
+    for (const ExactAttribute& attribute : array.beside.attributes)
+        h5::put(dataset, attribute, path);
+}
+
+// What only the first part has.
+void put_plain(hid_t file, const OpenedPart& part, const ArrayInfo& array, const fs::path& path) {
+    const std::size_t bytes = array.value_bytes * static_cast<std::size_t>(array.shape.elements());
+    if (bytes > largest_copied)
+        throw Error(Fault::usage,
+                    array.path + " is too large to be copied from " + in_quotes(part.path),
+                    "make one file of all: --copy");
+    std::vector<std::byte> values(bytes);
+    if (bytes > 0)
+        open_array(part.path, array.path)
+            ->read(0, array.shape.rank() == 0 ? 1 : array.shape[0], values.data());
+    const h5::Handle type = h5::type_of(array), list = h5::dataset_list();
+    h5::set_fill(list, array);
+    h5::Handle dataset = h5::make_dataset(file, array.path, type, array.shape, list, path);
+    for (const ExactAttribute& attribute : array.beside.attributes)
+        h5::put(dataset, attribute, path);
+    if ((bytes > 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) ||
+        !dataset.close())
+        h5::fail_write(path, "dataset " + array.path);
 }
 
 template <class T>
@@ -186,15 +214,28 @@ void link_parts(const std::vector<OpenedPart>& parts, const FileInfo& info, cons
     AtomicFile target(to);
     const Descriptor out = open_to_write(target.temporary());
     const std::vector<Shard> shards = describe(parts, target.path());
-    reserve(out.number(), (1u << 20) + (std::uint64_t{1} << 12) * shards.size(), target.path());
+    const bool packed = is_packed_format(info);
+    std::uint64_t bytes = (1u << 20) + (std::uint64_t{1} << 12) * shards.size();
+    for (const ArrayInfo& array : parts[0].info.arrays)
+        if (packed && !goes_on(array, parts))
+            bytes += h5::page_bytes +
+                     array.value_bytes * static_cast<std::uint64_t>(array.shape.elements());
+    reserve(out.number(), bytes, target.path());
     {
         const h5::Library library;
         h5::Handle file = h5::create(target.temporary(), {});
         try {
-            for (const auto& [name, value] : info.attributes)
-                h5::put(file, name, value, target.path());
+            for (const ExactAttribute& attribute : info.beside.attributes)
+                h5::put(file, attribute, target.path());
+            h5::put_groups(file, info.beside, target.path());
+            for (std::size_t i = 0; i < info.arrays.size(); ++i)
+                if (packed && !goes_on(parts[0].info.arrays[i], parts))
+                    put_plain(file, parts[0], info.arrays[i], target.path());
+                else
+                    put_virtual(file, info.arrays[i], shards, target.path());
             for (const ArrayInfo& array : info.arrays)
-                put_virtual(file, array, shards, target.path());
+                h5::attach_scales(file, array.path, array.beside.scales);
+            h5::put_links(file, info.beside, target.path());
             put_shards(file, shards, target.path());
         } catch (...) {
             file.abandon();
@@ -203,7 +244,8 @@ void link_parts(const std::vector<OpenedPart>& parts, const FileInfo& info, cons
         if (!file.close()) h5::fail_write(target.path(), "HDF5 could not write the file");
     }
     release_surplus(out.number());
-    check_links(target.temporary(), parts, info, target.path());
+    // Packed rows HDF5 reads through a filter, which this process does not load.
+    if (!packed) check_links(target.temporary(), parts, info, target.path());
     target.commit();
 }
 

@@ -52,8 +52,7 @@ bool stays_inside(const fs::path& name) {
 Attributes joined_attributes(const Attributes& of_part) {
     Attributes out;
     for (const auto& [name, value] : of_part) {
-        if (name == "part" || name == "parts" || name == "first_row" || name == "all_rows")
-            continue;
+        if (is_of_part(name)) continue;
         const auto* text = name == "pipeline" ? std::get_if<std::string>(&value) : nullptr;
         if (text != nullptr)
             out.emplace_back(name, without_part(*text));
