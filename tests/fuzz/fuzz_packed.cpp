@@ -41,7 +41,8 @@ std::vector<std::string> fuzz::seeds() {
     for (std::uint8_t model = 0; model < 3; ++model)
         out.push_back(text_of(0, model, fitted(model * 5).bytes));
     for (std::uint8_t type = 0; type < std::size(types); ++type)
-        for (const Method method : {Method::packed, Method::grid, Method::field, Method::rows})
+        for (const Method method :
+             {Method::packed, Method::grid, Method::field, Method::rows, Method::interpolation})
             for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01},
                                        Bound{Bound::Kind::pointwise, 0.01}, Bound{}}) {
                 const auto pattern = method == Method::grid ? codec_test::Pattern::holes
