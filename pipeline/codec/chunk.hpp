@@ -31,7 +31,8 @@ struct Bound {
 // How the chunks of one dataset are coded.
 struct Plan {
     Method method = Method::packed;
-    std::uint8_t axes = 0;        // field without a model: differences along so many axes
+    // Field without a model: differences along so many axes. Interpolation: plane by plane (1).
+    std::uint8_t axes = 0;
     std::int64_t chunk_rows = 0;  // of a whole chunk; 0: not known
     std::uint8_t tightening = 0;  // interpolation: which of `tightenings` (interpolate.hpp)
     std::size_t lanes = 1;        // of rows: more are faster and cost a little at the start of each

@@ -128,6 +128,9 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
         lattice = take_lattice(in, axes, count);
         tightening.alpha = in.take<std::uint8_t>();
         tightening.beta = in.take<std::uint8_t>();
+        const auto planes = in.take<std::uint8_t>();
+        if (planes > 1 || (planes == 1 && axes != plane_axes)) throw Damaged{"shape"};
+        lattice.planes = planes == 1;
     }
     std::size_t lanes = 0;
     if (method == Method::rows) {

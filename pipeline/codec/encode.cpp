@@ -127,7 +127,7 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         if (grid.low > grid.high) return std::nullopt;
     }
     const bool levels = plan.method == Method::interpolation;
-    const Lattice lattice = lattice_of(shape);
+    const Lattice lattice = lattice_of(shape, plan.axes == 1);
     ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0,
                            levels ? lattice.axes : plan.axes, rows_of(shape), values.size());
     out.put(grid.step);
@@ -140,6 +140,7 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         for (std::size_t a = 0; a < lattice.axes; ++a) out.varint(lattice.extent[a]);
         out.put(tightening.alpha);
         out.put(tightening.beta);
+        out.put(static_cast<std::uint8_t>(lattice.planes ? 1 : 0));
         through_levels(
             lattice, tightening, std::is_integral_v<T>, encoder,
             [&](const PlaceClass& places, const double* decoded, double level_step, Blend& blend) {

@@ -78,7 +78,7 @@ void each_sampled_row(const Lattice& lattice, const PlaceClass& places, const Ta
         std::size_t rest = row, at = where[last];
         bool usable = true;
         for (std::size_t a = last; a-- > 0; rest /= places.count[a]) {
-            where[a] = places.first[a] + rest % places.count[a] * 2 * places.distance;
+            where[a] = places.first[a] + rest % places.count[a] * places.step[a];
             at += where[a] * lattice.stride[a];
             usable = usable &&
                      ((places.odd >> a & 1) == 0 || where[a] + places.distance < lattice.extent[a]);
@@ -155,9 +155,10 @@ Sums past_sums(const Lattice& lattice, const PlaceClass& places, const double* v
     // The row before along an axis; none: nothing was missed.
     const auto before = [&](std::size_t at, Where where, std::size_t axis,
                             std::vector<double>& out) {
-        if (where[axis] < apart) return std::fill(out.begin(), out.end(), 0.0);
-        where[axis] -= apart;
-        miss(at - apart * lattice.stride[axis], where, out);
+        const std::size_t step = places.step[axis];
+        if (where[axis] < step) return std::fill(out.begin(), out.end(), 0.0);
+        where[axis] -= step;
+        miss(at - step * lattice.stride[axis], where, out);
     };
     each_sampled_row(lattice, places, [&](std::size_t at, const Where& where) {
         miss(at, where, now);

@@ -14,17 +14,19 @@ void Lattice::set_strides() {
 
 unsigned Lattice::levels() const {
     std::size_t most = 1;
-    for (std::size_t a = 0; a < axes; ++a) most = std::max(most, extent[a]);
+    for (std::size_t a = planes ? 1 : 0; a < axes; ++a) most = std::max(most, extent[a]);
     return static_cast<unsigned>(std::bit_width(most - 1));
 }
 
-Lattice lattice_of(const Shape& shape) {
+Lattice lattice_of(const Shape& shape, bool planes) {
     std::vector<std::size_t> extents;
     for (std::size_t axis = 0; axis < shape.rank(); ++axis)
         if (shape[axis] != 1) extents.push_back(static_cast<std::size_t>(shape[axis]));
     Lattice lattice;
-    lattice.axes = std::clamp<std::size_t>(extents.size(), 1, most_lattice_axes);
-    const std::size_t more = extents.size() - std::min(extents.size(), most_lattice_axes);
+    lattice.planes = planes && extents.size() >= plane_axes;
+    lattice.axes =
+        std::clamp<std::size_t>(extents.size(), 1, lattice.planes ? plane_axes : most_lattice_axes);
+    const std::size_t more = extents.size() - std::min(extents.size(), lattice.axes);
     for (std::size_t i = 0; i < extents.size(); ++i)
         lattice.extent[i < more ? 0 : i - more] *= extents[i];
     lattice.set_strides();
@@ -56,9 +58,9 @@ PlaceClass::PlaceClass(const Lattice& lattice, unsigned level_of_class, unsigned
     : level(level_of_class), odd(odd_axes), distance(std::size_t{1} << level_of_class) {
     for (std::size_t a = 0; a < lattice.axes; ++a) {
         first[a] = (odd >> a & 1) != 0 ? distance : 0;
-        count[a] = lattice.extent[a] > first[a]
-                       ? (lattice.extent[a] - first[a] - 1) / (2 * distance) + 1
-                       : 0;
+        step[a] = lattice.planes && a == 0 ? 1 : 2 * distance;
+        count[a] =
+            lattice.extent[a] > first[a] ? (lattice.extent[a] - first[a] - 1) / step[a] + 1 : 0;
     }
     for (std::size_t a = lattice.axes; a < most_lattice_axes; ++a) count[a] = 1;
 }
@@ -84,7 +86,7 @@ AxisTerms term_at(const Lattice& lattice, const PlaceClass& places, std::size_t 
     AxisTerms term{static_cast<std::ptrdiff_t>(d * lattice.stride[axis]), Reach::alone};
     if (places.odd >> axis & 1)
         term.reach = reach_of(extent, at, d);
-    else if (at >= d && at + d < extent)
+    else if (at >= d && at + d < extent && !(lattice.planes && axis == 0))
         term.reach = Reach::near;
     return term;
 }
@@ -189,7 +191,7 @@ void RowPredictor::predict(const double* values, std::size_t at, const Where& wh
 void Misses::correct(const PlaceClass& places, std::size_t at, const Where& where,
                      const Blend& blend, const double* predicted, double* corrected) const {
     const std::size_t last = lattice_.axes - 1, count = places.count[last],
-                      apart = 2 * places.distance;
+                      apart = places.step[last];
     std::copy_n(predicted, count, corrected);
     const auto add = [&](std::size_t from, std::size_t end, int part) {
         if (part == 0) return;
@@ -202,8 +204,8 @@ void Misses::correct(const PlaceClass& places, std::size_t at, const Where& wher
         add(up, count, blend.past[1]);
         add(up + apart, count - 1, blend.past[2]);
     }
-    if (last >= 2 && where[last - 2] >= apart)
-        add(at - apart * lattice_.stride[last - 2], count, blend.past[3]);
+    if (last >= 2 && where[last - 2] >= places.step[last - 2])
+        add(at - places.step[last - 2] * lattice_.stride[last - 2], count, blend.past[3]);
 }
 
 void RowContexts::row(const PlaceClass& places, std::size_t at, const Where& where) {
@@ -233,8 +235,9 @@ void RowContexts::row(const PlaceClass& places, std::size_t at, const Where& whe
     } else {
         missing += 60;
     }
-    if (last >= 2 && where[last - 2] >= 2 * d) {
-        const auto back = -static_cast<std::ptrdiff_t>(2 * d * lattice_.stride[last - 2]);
+    if (last >= 2 && where[last - 2] >= places.step[last - 2]) {
+        const auto back =
+            -static_cast<std::ptrdiff_t>(places.step[last - 2] * lattice_.stride[last - 2]);
         add(back, count, 32);
         look(back, 4);
     } else {

@@ -13,21 +13,23 @@
 
 namespace narrows::codec {
 
-inline constexpr std::size_t most_lattice_axes = 4;
+inline constexpr std::size_t most_lattice_axes = 4, plane_axes = 3;
 
 using Where = std::array<std::size_t, most_lattice_axes>;  // coordinates
 
 // Extents, slowest first, and how far apart neighbours are along each axis.
 struct Lattice {
     std::size_t axes = 1;
+    bool planes = false;  // the first axis is walked plane by plane, none lies between two others
     Where extent{1, 1, 1, 1}, stride{};
 
     void set_strides();
     std::size_t count() const { return stride[0] * extent[0]; }
     unsigned levels() const;
 };
-// Axes of one value are left out; the first ones are taken together where there are too many.
-Lattice lattice_of(const Shape& shape);
+// Axes of one value are left out; the first ones are taken together where there are too many, and
+// into one of `planes`, where there are three.
+Lattice lattice_of(const Shape& shape, bool planes);
 
 // Steps of coarse levels are smaller: the finest's / min(alpha^level, beta), in 1/16.
 struct Tightening {
@@ -59,11 +61,11 @@ inline std::size_t past_count(std::size_t axes) {
 }
 
 // Places whose coordinates are odd multiples of the distance along the axes of `odd`, and even ones
-// along the others.
+// along the others; all planes, where they are walked one by one.
 struct PlaceClass {
     unsigned level, odd;
     std::size_t distance;
-    Where first{}, count{};  // of coordinates, 2 distances apart
+    Where first{}, count{}, step{};  // of coordinates
 
     PlaceClass(const Lattice& lattice, unsigned level_of_class, unsigned odd_axes);
     bool empty() const;
@@ -174,12 +176,17 @@ public:
         sizes_[index] = static_cast<std::uint16_t>(size);
         further_ = left_;
         left_ = size;
-        std::uint32_t& busy = activity_[odd_];
+        follow(activity_[odd_], size);
+    }
+    // Of the first value of each plane.
+    Context origin() const { return {activity_[0], 0, 0}; }
+    void saw_origin(std::uint32_t magnitude) { follow(activity_[0], std::min(magnitude, 65535u)); }
+
+private:
+    static void follow(std::uint32_t& busy, std::uint32_t size) {
         busy += static_cast<std::uint32_t>(
             (static_cast<std::int64_t>(size << 8) - static_cast<std::int64_t>(busy)) * 12 >> 8);
     }
-
-private:
     std::size_t longest() const { return lattice_.extent[lattice_.axes - 1] / 2 + 1; }
 
     const Lattice& lattice_;
@@ -198,7 +205,7 @@ void each_row(const Lattice& lattice, const PlaceClass& places, const Row& row) 
     for (;;) {
         std::size_t at = 0;
         for (std::size_t a = 0; a < lattice.axes; ++a) {
-            where[a] = places.first[a] + turn[a] * 2 * places.distance;
+            where[a] = places.first[a] + turn[a] * places.step[a];
             at += where[a] * lattice.stride[a];
         }
         row(at, where);
@@ -235,9 +242,14 @@ void through_levels(const Lattice& lattice, Tightening tightening, bool whole, C
     std::array<Blend, 1u << most_lattice_axes> blends;
     for (unsigned odd = 1; odd < blends.size(); ++odd) blends[odd] = usual_blend(odd);
     const double finest = coder.grid.step;
-    std::uint32_t ignored = 0;
     coder.grid.step = step_of_level(finest, tightening, lattice.levels(), whole);
-    values[0] = coder.value(0, 0.0, {1u << 16, 0, 0}, ignored);
+    for (std::size_t plane = 0; plane < (lattice.planes ? lattice.extent[0] : 1); ++plane) {
+        const std::size_t at = plane * lattice.stride[0];
+        std::uint32_t magnitude = 0;
+        values[at] = coder.value(at, plane == 0 ? 0.0 : values[at - lattice.stride[0]],
+                                 contexts.origin(), magnitude);
+        contexts.saw_origin(magnitude);
+    }
     const auto code = [&](const PlaceClass& places) {
         Blend& blend = blends[places.odd];
         blend_of(places, values.data(), coder.grid.step, blend);
@@ -250,7 +262,7 @@ void through_levels(const Lattice& lattice, Tightening tightening, bool whole, C
             contexts.row(places, at, where);
             double left = 0;
             for (std::size_t k = 0; k < places.count[last]; ++k) {
-                const std::size_t index = at + k * 2 * places.distance;
+                const std::size_t index = at + k * places.step[last];
                 std::uint32_t magnitude = 0;
                 values[index] = coder.value(index, corrected[k] + weight * left,
                                             contexts.next(k, swings[k] * per), magnitude);
@@ -263,7 +275,7 @@ void through_levels(const Lattice& lattice, Tightening tightening, bool whole, C
         coder.grid.step = step_of_level(finest, tightening, level, whole);
         for (int between = 1; between <= static_cast<int>(lattice.axes); ++between)
             for (unsigned odd = 1; odd < 1u << lattice.axes; ++odd) {
-                if (std::popcount(odd) != between) continue;
+                if (std::popcount(odd) != between || (lattice.planes && (odd & 1) != 0)) continue;
                 const PlaceClass places(lattice, level, odd);
                 if (!places.empty()) code(places);
             }

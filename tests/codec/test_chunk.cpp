@@ -87,8 +87,9 @@ TEST_CASE("every type, rank, pattern and bound holds in every way of coding", "[
                 for (const Bound& bound : bounds) {
                     holds(type, shape, values, plan_of(type, values, bound, Method::packed, 0));
                     holds(type, shape, values, plan_of(type, values, bound, Method::grid, 0));
-                    holds(type, shape, values,
-                          plan_of(type, values, bound, Method::interpolation, 0));
+                    for (const std::uint8_t planes : std::initializer_list<std::uint8_t>{0, 1})
+                        holds(type, shape, values,
+                              plan_of(type, values, bound, Method::interpolation, planes));
                     for (const std::uint8_t axes :
                          std::initializer_list<std::uint8_t>{1, 2, 3, along_rows})
                         holds(type, shape, values,

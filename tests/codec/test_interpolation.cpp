@@ -11,11 +11,12 @@ using namespace narrows::codec;
 
 namespace {
 
-Plan plan_of(double bound, std::uint8_t tightening) {
+Plan plan_of(double bound, std::uint8_t tightening, bool planes = false) {
     Plan plan;
     plan.method = Method::interpolation;
     plan.bound = {Bound::Kind::absolute, bound};
     plan.tightening = tightening;
+    plan.axes = planes ? 1 : 0;
     plan.low = -20;
     plan.high = 20;
     plan.guard = false;
@@ -67,7 +68,8 @@ TEST_CASE("interpolation holds every bound for any extents, with and without hol
             INFO(to_string(shape) << (holes ? " with holes" : ""));
             for (const double bound : {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6})
                 for (const std::uint8_t tightening : std::initializer_list<std::uint8_t>{0, 1, 2})
-                    coded(plan_of(bound, tightening), shape, values);
+                    for (const bool planes : {false, true})
+                        coded(plan_of(bound, tightening, planes), shape, values);
         }
 }
 

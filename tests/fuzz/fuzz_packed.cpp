@@ -49,7 +49,8 @@ std::vector<std::string> fuzz::seeds() {
                                                             : codec_test::Pattern::smooth;
                 Plan plan;
                 plan.method = method;
-                plan.axes = method == Method::field ? 2 : 0;
+                const bool levels = method == Method::interpolation;
+                plan.axes = method == Method::field ? 2 : levels ? type % 2 : 0;
                 plan.bound = bound;
                 plan.low = -100;
                 plan.high = 200;
@@ -58,11 +59,12 @@ std::vector<std::string> fuzz::seeds() {
                 if (method == Method::rows) plan.model = fitted(3).model;
                 if (method == Method::rows) plan.lanes = 1 + 5 * type % 16;
                 ChunkReport report;
-                out.push_back(
-                    text_of(static_cast<std::uint8_t>(type + 1), 3,
-                            encode_chunk(plan, types[type], Shape{rows, columns},
-                                         codec_test::make(types[type], rows * columns, pattern, 1),
-                                         report)));
+                out.push_back(text_of(
+                    static_cast<std::uint8_t>(type + 1), 3,
+                    encode_chunk(plan, types[type],
+                                 levels ? Shape{4, rows / 4, columns} : Shape{rows, columns},
+                                 codec_test::make(types[type], rows * columns, pattern, 1),
+                                 report)));
             }
     return out;
 }

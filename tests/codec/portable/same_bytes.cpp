@@ -88,6 +88,7 @@ int main(int count, char** words) {
             for (const std::uint8_t tightening : std::initializer_list<std::uint8_t>{0, 1, 2}) {
                 plan.bound = {Bound::Kind::absolute, bound};
                 plan.tightening = tightening;
+                plan.axes = tightening == 1 ? 1 : 0;
                 code(plan, Numeric::f32, shape, smooth);
             }
     std::printf("%s %zu bytes\n", hash_of(all).c_str(), all.size());
