@@ -221,8 +221,8 @@ void choose_tightening(Choice& choice, const Plan& plan, const Candidate& plain,
         tried.tightening = i;
         const double bytes = bytes_of(tried, source.type, blocks, loop) * scale;
         choice.tried.push_back(
-            {fmt::format("{}, coarse steps down to 1/{}", plain.name, tightenings[i].beta / 16),
-             bytes, 0, true});
+            {fmt::format("{}, steps to 1/{}", plain.name, tightenings[i].beta / 16), bytes, 0,
+             true});
         if (bytes < choice.tried[choice.winner].bytes) {
             choice.winner = choice.tried.size() - 1;
             choice.plan = plan;
@@ -264,7 +264,7 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
             add(Method::field, along_rows, "difference to the row before");
         add(Method::interpolation, 0, "interpolation");
         if (field.planes > 1 && field.lines > 1 && field.columns > 1)
-            add(Method::interpolation, 1, "interpolation, plane by plane");
+            add(Method::interpolation, 1, "interpolation by planes");
         if (base.bound.kind != Bound::Kind::pointwise) {
             const Sample sample = draw(source, base);
             const auto learn = [&](Method method, const char* what,
