@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "pipeline/codec/fit.hpp"
 #include "pipeline/codec/fit_net.hpp"
+#include "pipeline/codec/interpolate.hpp"
 #include "pipeline/codec/models.hpp"
 #include "pipeline/codec/residuals.hpp"
 #include "pipeline/codec/stream.hpp"
@@ -205,6 +208,32 @@ void choose_lanes(Choice& choice, const std::vector<Block>& blocks, Numeric type
     choice.tried.insert(choice.tried.end(), sized.begin(), sized.end());
 }
 
+// Where most residuals are zero, smaller steps at coarse levels may pay.
+void choose_tightening(Choice& choice, const Plan& plan, const Candidate& plain,
+                       const std::vector<Block>& blocks, const Source& source, double scale,
+                       const Loop& loop) {
+    const auto values = static_cast<double>(source.shape.elements());
+    if (8 * plain.bytes > values || plain.bytes > 1.5 * choice.tried[choice.winner].bytes) return;
+    double least = plain.bytes;
+    for (std::uint8_t i = 1; i < std::size(tightenings); ++i) {
+        Plan tried = plan;
+        tried.trial = true;
+        tried.tightening = i;
+        const double bytes = bytes_of(tried, source.type, blocks, loop) * scale;
+        choice.tried.push_back(
+            {fmt::format("{}, steps to 1/{}", plain.name, tightenings[i].beta / 16), bytes, 0,
+             true});
+        if (bytes < choice.tried[choice.winner].bytes) {
+            choice.winner = choice.tried.size() - 1;
+            choice.plan = plan;
+            choice.plan.tightening = i;
+            choice.model.clear();
+        }
+        if (bytes >= least) return;
+        least = bytes;
+    }
+}
+
 struct Trial {
     Plan plan;
     Bytes model;
@@ -233,6 +262,9 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
         if (field.planes > 1) add(Method::field, 3, "Lorenzo, 3 axes");
         if (source.shape.rank() >= 3)
             add(Method::field, along_rows, "difference to the row before");
+        add(Method::interpolation, 0, "interpolation");
+        if (field.planes > 1 && field.lines > 1 && field.columns > 1)
+            add(Method::interpolation, 1, "interpolation by planes");
         if (base.bound.kind != Bound::Kind::pointwise) {
             const Sample sample = draw(source, base);
             const auto learn = [&](Method method, const char* what,
@@ -323,6 +355,14 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
     }
     choice.plan = trials[choice.winner].plan;
     choice.model = trials[choice.winner].model;
+    std::size_t smooth = trials.size();
+    for (std::size_t i = 0; i < trials.size(); ++i)
+        if (trials[i].plan.method == Method::interpolation &&
+            (smooth == trials.size() || choice.tried[i].bytes < choice.tried[smooth].bytes))
+            smooth = i;
+    if (smooth < trials.size())
+        choose_tightening(choice, trials[smooth].plan, Candidate(choice.tried[smooth]), blocks,
+                          source, scale, loop);
     const double chosen = choice.tried[choice.winner].bytes;
     // Chunks that the samples did not show may suit the plain ways better.
     double plain = choice.tried[0].bytes;

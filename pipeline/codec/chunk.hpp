@@ -13,11 +13,12 @@ namespace narrows::codec {
 using storage::Numeric;
 
 enum class Method : std::uint8_t {
-    packed = 1,  // bytes of equal significance side by side, zstd; exact
-    grid = 2,    // whole multiples of the step, differences, as packed
-    field = 3,   // stencil over the last three axes
-    rows = 4,    // causal linear autoencoder over rows
-    images = 5,  // causal network over images of bytes
+    packed = 1,         // bytes of equal significance side by side, zstd; exact
+    grid = 2,           // whole multiples of the step, differences, as packed
+    field = 3,          // stencil over the last three axes
+    rows = 4,           // causal linear autoencoder over rows
+    images = 5,         // causal network over images of bytes
+    interpolation = 6,  // from coarse to fine over up to four axes
 };
 std::string to_string(Method method);
 
@@ -30,8 +31,10 @@ struct Bound {
 // How the chunks of one dataset are coded.
 struct Plan {
     Method method = Method::packed;
-    std::uint8_t axes = 0;        // field without a model: differences along so many axes
+    // Field without a model: differences along so many axes. Interpolation: plane by plane (1).
+    std::uint8_t axes = 0;
     std::int64_t chunk_rows = 0;  // of a whole chunk; 0: not known
+    std::uint8_t tightening = 0;  // interpolation: which of `tightenings` (interpolate.hpp)
     std::size_t lanes = 1;        // of rows: more are faster and cost a little at the start of each
     std::shared_ptr<const Model> model;  // of field and rows
     Bound bound;

@@ -1,3 +1,4 @@
+#include "pipeline/codec/interpolate.hpp"
 #include "pipeline/codec/lanes.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -70,6 +71,22 @@ void decode_rows(const RowModel& model, std::size_t lanes, const Grid& grid,
     residuals.end();
 }
 
+Lattice take_lattice(ByteReader& in, std::size_t axes, std::size_t count) {
+    if (axes == 0 || axes > most_lattice_axes) throw Damaged{"shape"};
+    Lattice lattice;
+    lattice.axes = axes;
+    __extension__ using Wide = unsigned __int128;
+    Wide all = 1;
+    for (std::size_t a = 0; a < axes; ++a) {
+        lattice.extent[a] = in.count(count);
+        all *= lattice.extent[a];
+        if (all > count) throw Damaged{"shape"};
+    }
+    if (all != count) throw Damaged{"shape"};
+    lattice.set_strides();
+    return lattice;
+}
+
 template <class T>
 void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::uint8_t axes,
                       const Model* model, std::span<std::byte> present) {
@@ -105,6 +122,16 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
         __extension__ using Wide = unsigned __int128;
         if (Wide{field.planes} * field.lines * field.columns != count) throw Damaged{"shape"};
     }
+    Lattice lattice;
+    Tightening tightening;
+    if (method == Method::interpolation) {
+        lattice = take_lattice(in, axes, count);
+        tightening.alpha = in.take<std::uint8_t>();
+        tightening.beta = in.take<std::uint8_t>();
+        const auto planes = in.take<std::uint8_t>();
+        if (planes > 1 || (planes == 1 && axes != plane_axes)) throw Damaged{"shape"};
+        lattice.planes = planes == 1;
+    }
     std::size_t lanes = 0;
     if (method == Method::rows) {
         lanes = axes;
@@ -124,6 +151,13 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     Decoder<T> decoder{
         grid,     (flags & logarithmic) != 0,           mask,
         negative, reinterpret_cast<T*>(present.data()), ResidualDecoder(in.take_bytes(in.left()))};
+    if (method == Method::interpolation) {
+        through_levels(lattice, tightening, std::is_integral_v<T>, decoder,
+                       [&](const PlaceClass& places, const double*, double, Blend& blend) {
+                           take_blend(lattice, places, decoder.residuals, blend);
+                       });
+        return decoder.residuals.end();
+    }
     const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
     const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
     const StencilModel* stencil = axes > 0 ? &plain : given;
@@ -193,6 +227,8 @@ std::string to_string(Method method) {
             return "linear-autoencoder";
         case Method::images:
             return "causal-network";
+        case Method::interpolation:
+            return "interpolation";
     }
     return "unknown";
 }
@@ -232,6 +268,7 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
                 return true;
             case Method::field:
             case Method::rows:
+            case Method::interpolation:
                 return with_type(type, [&]<class T>() {
                     decode_predicted<T>(in, method, flags, axes, model, present);
                 });

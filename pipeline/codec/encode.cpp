@@ -1,3 +1,4 @@
+#include "pipeline/codec/interpolate.hpp"
 #include "pipeline/codec/residuals_of.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -125,20 +126,36 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         }
         if (grid.low > grid.high) return std::nullopt;
     }
-    const FieldShape field = field_of(shape);
-    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes,
-                           rows_of(shape), values.size());
+    const bool levels = plan.method == Method::interpolation;
+    const Lattice lattice = lattice_of(shape, plan.axes == 1);
+    ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0,
+                           levels ? lattice.axes : plan.axes, rows_of(shape), values.size());
     out.put(grid.step);
     out.put(grid.low);
     out.put(grid.high);
-    out.varint(field.planes);
-    out.varint(field.lines);
-    out.varint(field.columns);
     Encoder<T> encoder{plan.bound,       grid, log, values.data(), wanted.data(), mask,
                        ResidualEncoder()};
-    const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
-    through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
-                  field.lines, field.columns, encoder);
+    if (levels) {
+        const Tightening tightening = tightenings[plan.tightening];
+        for (std::size_t a = 0; a < lattice.axes; ++a) out.varint(lattice.extent[a]);
+        out.put(tightening.alpha);
+        out.put(tightening.beta);
+        out.put(static_cast<std::uint8_t>(lattice.planes ? 1 : 0));
+        through_levels(
+            lattice, tightening, std::is_integral_v<T>, encoder,
+            [&](const PlaceClass& places, const double* decoded, double level_step, Blend& blend) {
+                fit_blend(lattice, places, decoded, level_step, {wanted.data(), mask.data()},
+                          encoder.residuals, blend);
+            });
+    } else {
+        const FieldShape field = field_of(shape);
+        out.varint(field.planes);
+        out.varint(field.lines);
+        out.varint(field.columns);
+        const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
+        through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
+                      field.lines, field.columns, encoder);
+    }
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     if (log) put_flags(out, negative);
     out.append(encoder.residuals.finish());

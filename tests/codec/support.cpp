@@ -95,6 +95,25 @@ void put_bytes(const std::filesystem::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
+Bytes field(const Shape& shape) {
+    Bytes out(static_cast<std::size_t>(shape.elements()) * 4);
+    for (std::size_t i = 0; i < out.size() / 4; ++i) {
+        double phase = 0.3;
+        std::size_t rest = i;
+        double value = 0;
+        for (std::size_t axis = shape.rank(); axis-- > 0;) {
+            const auto extent = static_cast<std::size_t>(shape[axis]);
+            const auto at = static_cast<double>(rest % extent);
+            rest /= extent;
+            value += std::sin(0.11 * at + phase) * std::cos(0.043 * at * (phase + 0.5));
+            phase += 0.05 * at;
+        }
+        const auto stored = static_cast<float>(value);
+        std::memcpy(out.data() + 4 * i, &stored, 4);
+    }
+    return out;
+}
+
 Bytes sensors(std::size_t rows, std::size_t channels) {
     Bytes out(rows * channels * 4);
     std::mt19937_64 random(7);

@@ -74,6 +74,9 @@ narrows::codec::Input input_of(std::string path, narrows::storage::Numeric type,
 std::string bytes_of(const std::filesystem::path& path);
 void put_bytes(const std::filesystem::path& path, const std::string& bytes);
 
+// A smooth field of waves of several lengths, f32.
+narrows::codec::Bytes field(const narrows::Shape& shape);
+
 // Correlated channels, like a row of sensors: [rows, channels] f32.
 narrows::codec::Bytes sensors(std::size_t rows, std::size_t channels);
 

@@ -87,6 +87,9 @@ TEST_CASE("every type, rank, pattern and bound holds in every way of coding", "[
                 for (const Bound& bound : bounds) {
                     holds(type, shape, values, plan_of(type, values, bound, Method::packed, 0));
                     holds(type, shape, values, plan_of(type, values, bound, Method::grid, 0));
+                    for (const std::uint8_t planes : std::initializer_list<std::uint8_t>{0, 1})
+                        holds(type, shape, values,
+                              plan_of(type, values, bound, Method::interpolation, planes));
                     for (const std::uint8_t axes :
                          std::initializer_list<std::uint8_t>{1, 2, 3, along_rows})
                         holds(type, shape, values,
@@ -127,7 +130,8 @@ TEST_CASE("fill values come back bit by bit and do not disturb their neighbours"
 
 TEST_CASE("a chunk with any bit turned is refused", "[codec]") {
     const Bytes values = codec_test::make(Numeric::f32, 300, Pattern::smooth, 4);
-    for (const Method method : {Method::packed, Method::grid, Method::field}) {
+    for (const Method method :
+         {Method::packed, Method::grid, Method::field, Method::interpolation}) {
         Plan plan = plan_of(Numeric::f32, values, {Bound::Kind::absolute, 1e-3}, method, 1);
         plan.guard = false;
         ChunkReport report;

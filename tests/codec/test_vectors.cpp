@@ -1,4 +1,5 @@
 // Streams that every version must read, to the last bit, on every machine (FORMAT.md).
+#include <cmath>
 #include <cstring>
 
 #include "pipeline/codec/chunk.hpp"
@@ -34,7 +35,13 @@ constexpr std::string_view images =
     "000100cdffedff0e000600f56bed6be2ffdaff23001b006600026c10000800f76b000000"
     "000000000000000000000000000000000000000000000000000000000000000000000000"
     "0000000000000000000000";
-
+constexpr std::string_view interpolation =
+    "4e31cc7767f7fde22b07060904020000ae47d17aa43f00000000000000c0000000000000"
+    "0040101814200002040d28b52ffd200421000064016301081128b52ffd200841000000ec"
+    "0078c0ad7f601bb4523c6b0d6ed25c2bdb8365cad9f412e3268f67afffc51fced5393688"
+    "14005e5384ff8f0f67294fad2fe52888888200782783b12f755cfec98b50097cbb9fb499"
+    "379f1e507d8beaa6b490167cc8b0a3ab6932fc9c8a9d10ef2c1857888261ac8d0b439568"
+    "bbcb2d504e3f535c0dc6319a3298c496e342987ab2df";
 // clang-format on
 
 Bytes bytes_of(std::string_view hex) {
@@ -61,6 +68,18 @@ TEST_CASE("a stream of differences decodes to the bit", "[codec]") {
                                          2.2999835f,   1.00000002e+20f, 2.49998236f, 2.59998155f,
                                          -2.99997854f, 2.49998236f,     2.29998398f, 1.99998605f};
     CHECK(decoded(field, nullptr, 12) == expected);
+}
+
+TEST_CASE("a stream of interpolation decodes to the bit", "[codec]") {
+    const std::vector<float> out = decoded(interpolation, nullptr, 16 * 24);
+    CHECK(std::isnan(out[100]));
+    CHECK(out[200] == 1e20f);
+    CHECK(out[1] == 0.30387637f);
+    CHECK(out[383] == -0.952468634f);
+    std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+    for (const std::byte one : std::as_bytes(std::span(out)))
+        hash = (hash ^ std::to_integer<std::uint64_t>(one)) * 1099511628211u;
+    CHECK(hash == 1929854756217847817u);
 }
 
 TEST_CASE("a stream of a linear autoencoder decodes to the bit", "[codec]") {

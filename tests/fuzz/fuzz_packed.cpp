@@ -41,14 +41,16 @@ std::vector<std::string> fuzz::seeds() {
     for (std::uint8_t model = 0; model < 3; ++model)
         out.push_back(text_of(0, model, fitted(model * 5).bytes));
     for (std::uint8_t type = 0; type < std::size(types); ++type)
-        for (const Method method : {Method::packed, Method::grid, Method::field, Method::rows})
+        for (const Method method :
+             {Method::packed, Method::grid, Method::field, Method::rows, Method::interpolation})
             for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01},
                                        Bound{Bound::Kind::pointwise, 0.01}, Bound{}}) {
                 const auto pattern = method == Method::grid ? codec_test::Pattern::holes
                                                             : codec_test::Pattern::smooth;
                 Plan plan;
                 plan.method = method;
-                plan.axes = method == Method::field ? 2 : 0;
+                const bool levels = method == Method::interpolation;
+                plan.axes = method == Method::field ? 2 : levels ? type % 2 : 0;
                 plan.bound = bound;
                 plan.low = -100;
                 plan.high = 200;
@@ -57,11 +59,12 @@ std::vector<std::string> fuzz::seeds() {
                 if (method == Method::rows) plan.model = fitted(3).model;
                 if (method == Method::rows) plan.lanes = 1 + 5 * type % 16;
                 ChunkReport report;
-                out.push_back(
-                    text_of(static_cast<std::uint8_t>(type + 1), 3,
-                            encode_chunk(plan, types[type], Shape{rows, columns},
-                                         codec_test::make(types[type], rows * columns, pattern, 1),
-                                         report)));
+                out.push_back(text_of(
+                    static_cast<std::uint8_t>(type + 1), 3,
+                    encode_chunk(plan, types[type],
+                                 levels ? Shape{4, rows / 4, columns} : Shape{rows, columns},
+                                 codec_test::make(types[type], rows * columns, pattern, 1),
+                                 report)));
             }
     return out;
 }

@@ -61,12 +61,13 @@ int main(int count, char** words) {
         code(plan, Numeric::f32, Shape{16, columns},
              Bytes(sensors.begin(), sensors.begin() + 16 * columns * 4));
     }
-    // Fields, differences, grids, logarithms.
+    // Fields, differences, interpolation, grids, logarithms.
     for (const FittedModel& one : fit_field(sample, 30, 30, SerialLoop{})) add(one.bytes);
     for (const Numeric type : {Numeric::i16, Numeric::u8, Numeric::i32, Numeric::f32, Numeric::f64})
         for (const codec_test::Pattern pattern : codec_test::all_patterns) {
             const Bytes values = codec_test::make(type, 2400, pattern, 7);
-            for (const Method method : {Method::packed, Method::grid, Method::field})
+            for (const Method method :
+                 {Method::packed, Method::grid, Method::field, Method::interpolation})
                 for (const Bound& bound : {Bound{Bound::Kind::absolute, 0.01},
                                            Bound{Bound::Kind::pointwise, 1e-3}, Bound{}}) {
                     Plan one;
@@ -78,5 +79,17 @@ int main(int count, char** words) {
                     code(one, type, Shape{6, 20, 20}, values);
                 }
         }
+    // Interpolation over one to four axes, with steps that are smaller at coarse levels.
+    plan.method = Method::interpolation;
+    plan.model = nullptr;
+    const Bytes smooth = codec_test::field(Shape{9, 40, 65});
+    for (const Shape& shape : {Shape{23400}, Shape{360, 65}, Shape{9, 40, 65}, Shape{3, 3, 40, 65}})
+        for (const double bound : {1e-1, 1e-2, 1e-4})
+            for (const std::uint8_t tightening : std::initializer_list<std::uint8_t>{0, 1, 2}) {
+                plan.bound = {Bound::Kind::absolute, bound};
+                plan.tightening = tightening;
+                plan.axes = tightening == 1 ? 1 : 0;
+                code(plan, Numeric::f32, shape, smooth);
+            }
     std::printf("%s %zu bytes\n", hash_of(all).c_str(), all.size());
 }
