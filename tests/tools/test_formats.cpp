@@ -204,5 +204,7 @@ TEST_CASE("FORMATS.md lists what the files hold, and nothing else", "[tools][for
         compared.file(in(name));
     folder.must("compress d.h5 --lossless -o c.h5 -q");
     compared.file(in("c.h5"), in("d.h5"));
+    folder.must("compress d.h5 --lossless --part 1/1 -o cp.h5 -q");
+    compared.file(in("cp.h5"), in("d.h5"));
     compared.nothing_is_listed_in_vain();
 }
