@@ -39,9 +39,18 @@ public:
     void read(std::int64_t first, std::int64_t count, float* out) const override {
         if (layout_.type == storage::Numeric::f32)
             return read_stored(first, count, reinterpret_cast<std::byte*>(out));
-        std::vector<std::byte> stored(static_cast<std::size_t>(count) * row_bytes());
-        read_stored(first, count, stored.data());
-        storage::to_float(layout_.type, stored.data(), stored.size() / value_bytes(), {}, out);
+        const auto together = std::max<std::int64_t>(
+            1, static_cast<std::int64_t>((1u << 20) / std::max<std::size_t>(1, row_bytes())));
+        std::vector<std::byte> stored(static_cast<std::size_t>(std::min(together, count)) *
+                                      row_bytes());
+        const std::size_t features = row_bytes() / value_bytes();
+        for (std::int64_t done = 0; done < count; done += together) {
+            const std::int64_t here = std::min(together, count - done);
+            read_stored(first + done, here, stored.data());
+            storage::to_float(layout_.type, stored.data(),
+                              static_cast<std::size_t>(here) * features, {},
+                              out + static_cast<std::size_t>(done) * features);
+        }
     }
     void gather(std::span<const std::int64_t> rows, float* out) const override {
         gather_by_runs(*this, rows, out);

@@ -139,10 +139,13 @@ std::uint64_t ChunkedReader::reading_bytes(std::size_t threads) const {
     const auto buffers = static_cast<std::uint64_t>(2 + between);
     std::uint64_t chunk = chunks_ ? bytes_of_value_ : 0;
     for (const std::int64_t extent : info_.chunk) chunk *= static_cast<std::uint64_t>(extent);
+    // Of each value, while pipeline/codec decodes its chunk.
+    const std::uint64_t decoding =
+        layout_.filters == std::vector<Filter>{Filter::codec} ? chunk / bytes_of_value_ * 24 : 0;
     const std::uint64_t block = static_cast<std::uint64_t>(block_rows_) * row_bytes(),
                         all = static_cast<std::uint64_t>(rows()) * row_bytes();
     const std::uint64_t blocks = std::min<std::uint64_t>(all, most_cached() + block * threads);
-    return (block_rows_ > 0 ? blocks : 0) + buffers * threads * chunk;
+    return (block_rows_ > 0 ? blocks : 0) + threads * (buffers * chunk + decoding);
 }
 
 void ChunkedReader::decode(std::int64_t first, std::int64_t count, std::byte* out) const {

@@ -1,5 +1,6 @@
 #include "plugins/store/samples.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -20,6 +21,12 @@ std::optional<Numeric> type_named(std::string_view name) {
     for (const Numeric type : all_types)
         if (storage::to_string(type) == name) return type;
     return std::nullopt;
+}
+
+// Values that are converted at once.
+std::int64_t rows_together(std::int64_t features) {
+    constexpr std::int64_t values = 1 << 20;
+    return std::max<std::int64_t>(1, values / std::max<std::int64_t>(1, features));
 }
 
 // To the nearest integer (halves to even), held inside the type's range.
@@ -98,6 +105,8 @@ void StoreSamples::open(OpenContext& context) {
                      "bind one with model = \"NAME\", or leave restore out");
     has_labels_ = context.connected("labels");
     stored_ = type_named(type_).value_or(Numeric::f32);
+    const std::int64_t features = context.shape("x").sample().elements();
+    context.hold(static_cast<std::uint64_t>(rows_together(features) * features) * 12);
     if (restore_) scaling_ = bound_autoencoder(context.model())->scaling();
     if (scaling_ && type_ == "auto") stored_ = type_named(scaling_->source_type).value_or(stored_);
 }
@@ -124,28 +133,38 @@ void StoreSamples::start(RunContext& run) {
     writer_ = std::make_unique<storage::DatasetWriter>(file_, layout(run));
 }
 
-std::vector<float> StoreSamples::unscaled(Context& context) const {
+// Rows of a packet in the units and type of the file.
+std::vector<std::byte> StoreSamples::packed(Context& context, std::int64_t first,
+                                            std::int64_t count) const {
     const Tensor<const float> x = context.in("x");
     const auto features = static_cast<std::size_t>(x.row_size());
-    std::vector<float> values(x.data,
-                              x.data + static_cast<std::size_t>(context.place().count) * features);
+    std::vector<float> values(x.row(first),
+                              x.row(first) + static_cast<std::size_t>(count) * features);
     if (scaling_) model::undo_scaling(*scaling_, features, values);
-    return values;
-}
-
-void StoreSamples::process(Context& context) {
-    const std::vector<float> values = unscaled(context);
     const bool whole = stored_ != Numeric::f32 && stored_ != Numeric::f64;
     for (std::size_t i = 0; whole && i < values.size(); ++i)
         if (std::isnan(values[i]))
             context.fail(
                 "sample " +
                     std::to_string(
-                        context.sample_ids()[i * static_cast<std::size_t>(context.place().count) /
-                                             values.size()]) +
+                        context.sample_ids()[static_cast<std::size_t>(first) + i / features]) +
                     " is not a number, it cannot be stored as " + storage::to_string(stored_),
                 "use type = \"f32\"");
-    writer_->append(pack_as(stored_, values), context.loop());
+    return pack_as(stored_, values);
+}
+
+void StoreSamples::process(Context& context) {
+    const Tensor<const float> x = context.in("x");
+    const std::int64_t rows = context.place().count, together = rows_together(x.row_size());
+    for (std::int64_t first = 0; first < rows; first += together) {
+        const std::int64_t count = std::min(together, rows - first);
+        if (stored_ == Numeric::f32 && !scaling_)
+            writer_->append(std::as_bytes(std::span(
+                                x.row(first), static_cast<std::size_t>(count * x.row_size()))),
+                            context.loop());
+        else
+            writer_->append(packed(context, first, count), context.loop());
+    }
     writer_->append_ids(context.sample_ids());
     if (has_labels_) {
         const Tensor<const std::int64_t> labels = context.in<std::int64_t>("labels");

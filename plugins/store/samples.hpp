@@ -22,7 +22,7 @@ public:
 
 private:
     storage::DatasetLayout layout(const RunContext& run) const;
-    std::vector<float> unscaled(Context& context) const;
+    std::vector<std::byte> packed(Context& context, std::int64_t first, std::int64_t count) const;
 
     std::string file_, type_;
     std::int64_t level_ = 0;

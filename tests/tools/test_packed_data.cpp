@@ -22,6 +22,14 @@ bool python(const Folder& folder, const std::string& name, const std::string& te
     return true;
 }
 
+// As it was printed, with four digits.
+double bound_of(const Outcome& run) {
+    const std::size_t at = run.err.find("memory bound");
+    REQUIRE(at != std::string::npos);
+    return std::strtod(run.err.c_str() + at + 12, nullptr) *
+           (run.err.find("GB", at) < run.err.find('\n', at) ? 1e9 : 1e6);
+}
+
 }  // namespace
 
 TEST_CASE("whole numbers with a scale and an offset are what they stand for", "[tools]") {
@@ -57,11 +65,22 @@ TEST_CASE("memory stays below the printed bound with large chunks, too", "[tools
                 "640), dtype='u1')\n"))
         return;
     const Outcome run = folder.must("import b.h5 -o d.h5 --json");
-    const std::size_t at = run.err.find("memory bound");
-    REQUIRE(at != std::string::npos);
-    const double bound = std::strtod(run.err.c_str() + at + 12, nullptr) *
-                         (run.err.find("GB", at) < run.err.find('\n', at) ? 1e9 : 1e6);
     const double peak = run.json()["peak_resident_bytes"];
-    CHECK(peak <= bound * 1.0001);  // the bound is printed with four digits
-    CHECK(peak > 60e6);             // a chunk and what it is decoded through: the case at hand
+    CHECK(peak <= bound_of(run) * 1.0001);
+    CHECK(peak > 60e6);  // a chunk and what it is decoded through: the case at hand
+}
+
+TEST_CASE("memory stays below the printed bound while packed fields are decoded", "[tools]") {
+    const Folder folder;
+    if (!python(folder, "make.py",
+                "import h5py, numpy as np\n"
+                "x, y = np.meshgrid(np.arange(2048) / 300, np.arange(1024) / 200)\n"
+                "with h5py.File('f.h5', 'w') as f:\n"
+                "    f['x'] = np.array([np.sin(x + .1 * i) * np.cos(y) + x * y * .01 for i in "
+                "range(16)]).astype('f4')\n"))
+        return;
+    folder.must("compress f.h5 --rel 1e-2 --chunk-rows 4 --budget 1 -q -o c.h5");
+    const Outcome run = folder.must("import c.h5:/x -o d.h5 --threads 2 --json");
+    CHECK(run.json()["peak_resident_bytes"].get<double>() <= bound_of(run) * 1.0001);
+    CHECK(run.json()["peak_resident_bytes"].get<double>() > 150e6);  // 8 million values at once
 }
