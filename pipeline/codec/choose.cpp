@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pipeline/codec/choose_latents.hpp"
 #include "pipeline/codec/fit.hpp"
 #include "pipeline/codec/fit_net.hpp"
 #include "pipeline/codec/models.hpp"
@@ -260,9 +261,10 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
     return trials;
 }
 
-// What takes the fewest bytes on sample chunks. `fitted`: models may be changed.
-Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source, const Loop& loop,
-                    Prefer prefer) {
+// What takes the fewest bytes on sample chunks. `fitted`: models may be changed, and autoencoders
+// are tried after the others.
+Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source, double budget,
+                    const Loop& loop, Prefer prefer) {
     Choice choice;
     const std::int64_t rows = source.shape[0];
     const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
@@ -296,30 +298,55 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
     }
     const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
 
-    for (Trial& trial : trials) trial.plan.guard = false;
-    std::vector<double> bytes(trials.size() * blocks.size());
-    std::vector<Method> used(bytes.size());
-    loop.each(bytes.size(), [&](std::size_t task) {
-        const Trial& trial = trials[task / blocks.size()];
-        const Block& block = blocks[task % blocks.size()];
-        ChunkReport report;
-        Plan plan = trial.plan;
-        plan.trial = true;
-        plan.lanes = usable_lanes(block.shape[0]);
-        bytes[task] = static_cast<double>(
-            encode_chunk(plan, source.type, block.shape, block.values, report).size());
-        used[task] = report.method;
-    });
-    for (std::size_t i = 0; i < trials.size(); ++i) {
-        Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
-        for (std::size_t b = 0; b < blocks.size(); ++b) {
-            candidate.bytes += bytes[i * blocks.size() + b] * scale;
-            candidate.possible =
-                candidate.possible || used[i * blocks.size() + b] == trials[i].plan.method;
+    const Plan base = trials[0].plan;
+    const auto score = [&](std::size_t from) {
+        for (Trial& trial : trials) trial.plan.guard = false;
+        std::vector<double> bytes((trials.size() - from) * blocks.size());
+        std::vector<Method> used(bytes.size());
+        loop.each(bytes.size(), [&](std::size_t task) {
+            const Trial& trial = trials[from + task / blocks.size()];
+            const Block& block = blocks[task % blocks.size()];
+            ChunkReport report;
+            Plan plan = trial.plan;
+            plan.trial = true;
+            plan.lanes = usable_lanes(block.shape[0]);
+            bytes[task] = static_cast<double>(
+                encode_chunk(plan, source.type, block.shape, block.values, report).size());
+            used[task] = report.method;
+        });
+        for (std::size_t i = from; i < trials.size(); ++i) {
+            Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
+            for (std::size_t b = 0; b < blocks.size(); ++b) {
+                candidate.bytes += bytes[(i - from) * blocks.size() + b] * scale;
+                candidate.possible = candidate.possible ||
+                                     used[(i - from) * blocks.size() + b] == trials[i].plan.method;
+            }
+            candidate.bytes += static_cast<double>(candidate.model_bytes);
+            choice.tried.push_back(candidate);
+            if (candidate.bytes < choice.tried[choice.winner].bytes) choice.winner = i;
         }
-        candidate.bytes += static_cast<double>(candidate.model_bytes);
-        choice.tried.push_back(candidate);
-        if (candidate.bytes < choice.tried[choice.winner].bytes) choice.winner = i;
+    };
+    score(0);
+    if (fitted && trials.size() > 1) {
+        Plan plan = base;
+        plan.method = Method::codes;
+        plan.guard = false;
+        plan.trial = true;
+        const auto measure = [&](const FittedModel& one) {
+            plan.model = one.model;
+            return bytes_of(plan, source.type, blocks, loop) * scale +
+                   static_cast<double>(one.bytes.size());
+        };
+        const std::size_t before = trials.size();
+        for (FittedModel& one : try_latents(
+                 source.shape, base, budget, choice.tried[choice.winner].bytes,
+                 [&] { return draw(source, base); }, measure, loop)) {
+            plan = base;
+            plan.method = Method::codes;
+            plan.model = one.model;
+            trials.push_back({plan, std::move(one.bytes), std::move(one.name)});
+        }
+        score(before);
     }
     choice.plan = trials[choice.winner].plan;
     choice.model = trials[choice.winner].model;
@@ -341,7 +368,7 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
 
 Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop,
               Prefer prefer) {
-    return choose_among(candidates(source, base, budget, loop), true, source, loop, prefer);
+    return choose_among(candidates(source, base, budget, loop), true, source, budget, loop, prefer);
 }
 
 Choice choose_with(const Source& source, const Plan& base, const StoredModel& stored,
@@ -363,6 +390,10 @@ Choice choose_with(const Source& source, const Plan& base, const StoredModel& st
         method = Method::field;
         fits = fits && (stencil->mean.size() <= 1 ||
                         (stencil->lines == field.lines && stencil->columns == field.columns));
+    } else if (std::holds_alternative<LatentModel>(*model)) {
+        method = Method::codes;
+        if (fits) model = with_encoder(*model, draw(source, base), given_steps, loop);
+        fits = fits && model != nullptr;
     } else {
         method = Method::images;
         fits = source.type == Numeric::u8 && source.shape.rank() == 3;
@@ -385,7 +416,7 @@ Choice choose_with(const Source& source, const Plan& base, const StoredModel& st
         plan.model = model;
         trials.push_back({plan, stored.bytes, "given " + to_string(method)});
     }
-    return choose_among(std::move(trials), false, source, loop, prefer);
+    return choose_among(std::move(trials), false, source, 0, loop, prefer);
 }
 
 }  // namespace narrows::codec

@@ -18,6 +18,7 @@ enum class Method : std::uint8_t {
     field = 3,   // stencil over the last three axes
     rows = 4,    // causal linear autoencoder over rows
     images = 5,  // causal network over images of bytes
+    codes = 7,   // of an autoencoder, and what its guesses miss
 };
 std::string to_string(Method method);
 

@@ -1,4 +1,5 @@
 #include "pipeline/codec/lanes.hpp"
+#include "pipeline/codec/latents.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
 #include "pipeline/simd/scalar.hpp"
@@ -98,12 +99,20 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
                 std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
     if (!right) throw Damaged{"grid"};
     FieldShape field;
-    if (method == Method::field) {
+    const LatentModel* latents = nullptr;
+    if (method == Method::field || method == Method::codes) {
         field.planes = in.count(count);
         field.lines = in.count(count);
         field.columns = in.count(count);
         __extension__ using Wide = unsigned __int128;
         if (Wide{field.planes} * field.lines * field.columns != count) throw Damaged{"shape"};
+    }
+    std::vector<std::int32_t> codes;
+    if (method == Method::codes) {
+        latents = model == nullptr ? nullptr : std::get_if<LatentModel>(model);
+        if (latents == nullptr || !is_of(*latents, field) || (flags & logarithmic) != 0)
+            throw Damaged{"model"};
+        codes = take_codes(*latents, count / latents->features(), in.block());
     }
     std::size_t lanes = 0;
     if (method == Method::rows) {
@@ -124,6 +133,11 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
     Decoder<T> decoder{
         grid,     (flags & logarithmic) != 0,           mask,
         negative, reinterpret_cast<T*>(present.data()), ResidualDecoder(in.take_bytes(in.left()))};
+    if (latents != nullptr) {
+        through_field(latents->local, field.planes, field.lines, field.columns, decoder,
+                      Guesses(*latents, std::move(codes), field));
+        return decoder.residuals.end();
+    }
     const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
     const auto* given = model == nullptr ? nullptr : std::get_if<StencilModel>(model);
     const StencilModel* stencil = axes > 0 ? &plain : given;
@@ -193,6 +207,8 @@ std::string to_string(Method method) {
             return "linear-autoencoder";
         case Method::images:
             return "causal-network";
+        case Method::codes:
+            return "autoencoder";
     }
     return "unknown";
 }
@@ -232,6 +248,7 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
                 return true;
             case Method::field:
             case Method::rows:
+            case Method::codes:
                 return with_type(type, [&]<class T>() {
                     decode_predicted<T>(in, method, flags, axes, model, present);
                 });

@@ -1,3 +1,4 @@
+#include "pipeline/codec/latents.hpp"
 #include "pipeline/codec/residuals_of.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -125,7 +126,12 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
         }
         if (grid.low > grid.high) return std::nullopt;
     }
-    const FieldShape field = field_of(shape);
+    const auto* latents =
+        plan.method == Method::codes ? std::get_if<LatentModel>(plan.model.get()) : nullptr;
+    const FieldShape field = latents != nullptr ? guessed_field(shape) : field_of(shape);
+    if (latents != nullptr &&
+        (log || values.empty() || latents->encoder == nullptr || !is_of(*latents, field)))
+        return std::nullopt;
     ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0, plan.axes,
                            rows_of(shape), values.size());
     out.put(grid.step);
@@ -137,8 +143,17 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
     Encoder<T> encoder{plan.bound,       grid, log, values.data(), wanted.data(), mask,
                        ResidualEncoder()};
     const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
-    through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
-                  field.lines, field.columns, encoder);
+    if (latents != nullptr) {
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            if (mask[i] != 0) wanted[i] = std::numeric_limits<double>::quiet_NaN();
+        std::vector<std::int32_t> codes = codes_of(*latents, wanted);
+        out.block(put_codes(*latents, codes));
+        through_field(latents->local, field.planes, field.lines, field.columns, encoder,
+                      Guesses(*latents, std::move(codes), field));
+    } else {
+        through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
+                      field.lines, field.columns, encoder);
+    }
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     if (log) put_flags(out, negative);
     out.append(encoder.residuals.finish());
