@@ -1,8 +1,6 @@
 #include "pipeline/codec/choose_latents.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 
 #include "pipeline/codec/stream.hpp"
 
@@ -10,16 +8,87 @@ namespace narrows::codec {
 
 namespace {
 
-constexpr double products_a_second = 1e9, most_steps = 4000, probe_steps = 200;
+// Of weights and values, a second on two ordinary cores.
+constexpr double products_a_second = 4e9, usual_budget = 60;
+constexpr double most_steps = 4000, most_grid_steps = 2500;
+// A short training costs about a third of what looking at the other ways costs.
+constexpr double probe_steps = 200, fewest_steps = 60, products_of_value = 4000;
 constexpr std::size_t fewest_values = 20'000, fewest_rows = 256, most_features = 4096;
 constexpr double bytes_of_weight = 0.7;
+constexpr std::uint8_t probe_shift[] = {4}, shifts[] = {1, 2, 3, 4, 5, 6};
+// The first one says whether others are worth looking at.
+constexpr std::size_t codes_of_row[] = {4, 2, 8, 16}, codes_of_place[] = {4, 2, 8};
+constexpr double hopeless = 1.6;  // times the best other way, after the first short training
 
-double weights_of(const LatentSize& size) {
+double bytes_of_weights(const LatentSize& size) {
     const auto units = static_cast<double>(size.units);
-    if (size.is_grid())
-        return 9 * units * (static_cast<double>(size.codes + size.channels) + units);
-    return units * (static_cast<double>(size.codes + size.channels) + units);
+    return bytes_of_weight * (size.is_grid() ? 9 : 1) * units *
+           (static_cast<double>(size.channels) + units);
 }
+
+struct Scored {
+    FittedModel model;
+    LatentSize size;
+    double bytes = 0;
+};
+
+class Attempt {
+public:
+    Attempt(const Sample& sample, const PlaneShape& plane, double budget, double least,
+            const std::function<double(const FittedModel&)>& measure, const Loop& loop)
+        : sample_(sample),
+          plane_(plane),
+          budget_(budget),
+          least_(least),
+          measure_(measure),
+          loop_(loop) {}
+
+    // Short trainings of several counts of codes; the best of them in full where it is near enough.
+    std::optional<FittedModel> run(LatentSize size, double values) const {
+        std::optional<Scored> best;
+        const std::span<const std::size_t> counts =
+            size.is_grid() ? std::span<const std::size_t>(codes_of_place) : codes_of_row;
+        for (const std::size_t codes : counts) {
+            size.codes = codes;
+            const double steps =
+                std::min(probe_steps, std::min(1.0, budget_ / usual_budget) * products_of_value *
+                                          values / products_of_step(size));
+            if (steps < fewest_steps || codes * 2 > sample_.columns) continue;
+            std::optional<Scored> one = best_of(size, steps, probe_shift);
+            if (!one) break;
+            const bool far = !best && one->bytes > hopeless * least_;
+            if (!best || one->bytes < best->bytes) best = std::move(one);
+            if (far) break;
+        }
+        if (!best) return std::nullopt;
+        // A larger budget is worth more patience.
+        if (best->bytes < least_ * (1 + budget_ / 400)) {
+            const double steps = std::min(size.is_grid() ? most_grid_steps : most_steps,
+                                          budget_ * products_a_second / products_of_step(size));
+            std::optional<Scored> full = best_of(best->size, steps, shifts);
+            if (full && full->bytes < best->bytes) best = std::move(full);
+        }
+        return std::move(best->model);
+    }
+
+private:
+    std::optional<Scored> best_of(const LatentSize& size, double steps,
+                                  std::span<const std::uint8_t> weight_shifts) const {
+        std::optional<Scored> best;
+        for (FittedModel& one : fit_latents(sample_, size, plane_, static_cast<std::size_t>(steps),
+                                            weight_shifts, loop_)) {
+            const double bytes = measure_(one);
+            if (!best || bytes < best->bytes) best = Scored{std::move(one), size, bytes};
+        }
+        return best;
+    }
+
+    const Sample& sample_;
+    const PlaneShape& plane_;
+    double budget_, least_;
+    const std::function<double(const FittedModel&)>& measure_;
+    const Loop& loop_;
+};
 
 }  // namespace
 
@@ -34,63 +103,24 @@ std::vector<FittedModel> try_latents(const Shape& shape, const Plan& plan, doubl
         return {};
     const FieldShape field = field_of(shape);
     const PlaneShape plane{shape.rank() == 2 ? 1 : field.lines, field.columns};
-    std::vector<FittedModel> out;
-    std::optional<Sample> sample;
-    std::vector<LatentSize> kinds{{features, 1, 1, 0, 0}};
+    std::vector<LatentSize> kinds{{features, 1, 1, 0, 64}};
     const std::size_t channels = features / (plane.lines * plane.columns);
     if (plane.lines >= 8 && plane.columns >= 8 && channels <= 4)
-        kinds.push_back({channels, plane.lines, plane.columns, 0, 0});
+        kinds.push_back({channels, plane.lines, plane.columns, 0, 32});
+    std::vector<FittedModel> fitted;
+    std::optional<Sample> sample;
     for (LatentSize size : kinds) {
-        size.units = 64;
-        if (weights_of(size) * bytes_of_weight > least / 8) size.units = 32;
-        if (weights_of(size) * bytes_of_weight > least / 2) continue;
+        if (bytes_of_weights(size) > least / 8) size.units /= 2;
+        if (bytes_of_weights(size) > least / 2) continue;
         if (!sample) sample = draw();
-        FittedModel best;
-        double fewest = 0;
-        LatentSize best_size = size;
-        for (const std::size_t codes : size.is_grid() ? std::vector<std::size_t>{1, 2, 4, 8}
-                                                      : std::vector<std::size_t>{4, 2, 8, 16}) {
-            size.codes = codes;
-            const double steps = budget * products_a_second / products_of_step(size) / 20;
-            if (steps < probe_steps / 2 || codes * 2 > features) break;
-            const std::uint8_t shift[] = {4};
-            for (FittedModel& one :
-                 fit_latents(*sample, size, plane,
-                             static_cast<std::size_t>(std::min(steps, probe_steps)), shift, loop)) {
-                const double bytes = measure(one);
-                if (std::getenv("NETS_DEBUG"))
-                    std::fprintf(stderr, "probe %s: %.0f (model %zu) best other %.0f\n",
-                                 one.name.c_str(), bytes, one.bytes.size(), least);
-                if (fewest == 0 || bytes < fewest) {
-                    fewest = bytes;
-                    best = std::move(one);
-                    best_size = size;
-                }
-            }
-        }
-        if (fewest == 0) continue;
-        if (fewest < 2 * least || std::getenv("NETS_FORCE")) {
-            const double steps =
-                std::min(most_steps, budget * products_a_second / products_of_step(best_size));
-            const std::uint8_t shifts[] = {2, 4, 5, 6};
-            std::vector<FittedModel> full = fit_latents(
-                *sample, best_size, plane, static_cast<std::size_t>(steps), shifts, loop);
-            std::vector<double> bytes;
-            for (const FittedModel& one : full) {
-                bytes.push_back(measure(one));
-                if (std::getenv("NETS_DEBUG"))
-                    std::fprintf(stderr, "full %s: %.0f (model %zu) best other %.0f, %.0f steps\n",
-                                 one.name.c_str(), bytes.back(), one.bytes.size(), least, steps);
-            }
-            if (!full.empty())
-                best = std::move(full[static_cast<std::size_t>(
-                    std::min_element(bytes.begin(), bytes.end()) - bytes.begin())]);
-        }
-        best.name =
-            (size.is_grid() ? "convolutional autoencoder: " : "dense autoencoder: ") + best.name;
-        out.push_back(std::move(best));
+        std::optional<FittedModel> one = Attempt(*sample, plane, budget, least, measure, loop)
+                                             .run(size, static_cast<double>(rows * features));
+        if (!one) continue;
+        one->name =
+            (size.is_grid() ? "convolutional autoencoder: " : "dense autoencoder: ") + one->name;
+        fitted.push_back(std::move(*one));
     }
-    return out;
+    return fitted;
 }
 
 }  // namespace narrows::codec

@@ -139,6 +139,15 @@ public:
     void backward(std::size_t shard, std::size_t l, const float* codes, float* gradient) override {
         (void)shard;
         if (l != code_layer_) return;
+        if (plane_ > 1) {
+            // Codes of a grid are mostly near zero: what counts is how many are not.
+            constexpr double small = code_step * code_step;
+            for (std::size_t i = 0; i < count_ * row_codes_; ++i) {
+                const auto code = static_cast<double>(codes[i]);
+                gradient[i] += static_cast<float>(weight_ * code / (small + code * code) / batch());
+            }
+            return;
+        }
         for (std::size_t i = 0; i < count_ * row_codes_; ++i)
             gradient[i] += static_cast<float>(weight_ * static_cast<double>(codes[i]) /
                                               spread_[i % codes_] / batch());
