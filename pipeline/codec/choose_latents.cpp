@@ -1,7 +1,6 @@
-#include "pipeline/codec/choose_latents.hpp"
-
 #include <algorithm>
 
+#include "pipeline/codec/choose_nets.hpp"
 #include "pipeline/codec/stream.hpp"
 
 namespace narrows::codec {
