@@ -17,7 +17,6 @@ constexpr double bytes_of_weight = 0.7;
 constexpr std::uint8_t probe_shift[] = {4}, shifts[] = {1, 2, 3, 4, 5, 6};
 // The first one says whether others are worth looking at.
 constexpr std::size_t codes_of_row[] = {4, 2, 8, 16}, codes_of_place[] = {4, 2, 8};
-constexpr double hopeless = 1.6;  // times the best other way, after the first short training
 
 double bytes_of_weights(const LatentSize& size) {
     const auto units = static_cast<double>(size.units);
@@ -45,6 +44,8 @@ public:
     // Short trainings of several counts of codes; the best of them in full where it is near enough.
     std::optional<FittedModel> run(LatentSize size, double values) const {
         std::optional<Scored> best;
+        // How much larger a short training may leave things than the best other way does.
+        const double patience = 1 + std::max(0.0, budget_ - usual_budget) / 400;
         const std::span<const std::size_t> counts =
             size.is_grid() ? std::span<const std::size_t>(codes_of_place) : codes_of_row;
         for (const std::size_t codes : counts) {
@@ -55,13 +56,12 @@ public:
             if (steps < fewest_steps || codes * 2 > sample_.columns) continue;
             std::optional<Scored> one = best_of(size, steps, probe_shift);
             if (!one) break;
-            const bool far = !best && one->bytes > hopeless * least_;
+            const bool far = !best && one->bytes > least_ * (patience + 0.15);
             if (!best || one->bytes < best->bytes) best = std::move(one);
             if (far) break;
         }
         if (!best) return std::nullopt;
-        // A larger budget is worth more patience.
-        if (best->bytes < least_ * (1 + budget_ / 400)) {
+        if (best->bytes < least_ * patience) {
             const double steps = std::min(size.is_grid() ? most_grid_steps : most_steps,
                                           budget_ * products_a_second / products_of_step(size));
             std::optional<Scored> full = best_of(best->size, steps, shifts);

@@ -11,7 +11,8 @@ namespace narrows::codec {
 namespace {
 
 constexpr std::size_t most_layers = 6, most_units = 512, most_codes = 64, most_values = 1u << 18;
-constexpr std::size_t most_weights = 1u << 20, most_products = 1u << 27;  // of a layer
+constexpr std::size_t most_weights = 1u << 20,
+                      most_products = 1u << 14;  // of a layer, for each value
 
 // The way through codes that both directions share: code(index, predicted, context) gives the code.
 template <class Code>
@@ -120,7 +121,7 @@ LatentModel take_latents(ByteReader& in) {
         before = layer.net.outputs;
         if (layer.net.inputs * before > most_weights ||
             layer.spread.places() * before > 2 * most_values ||
-            layer.spread.places() * layer.net.inputs * before > most_products)
+            layer.spread.places() * layer.net.inputs * before > most_products * model.features())
             throw Damaged{"model"};
     }
     if (before != model.channels || model.codes().values() > model.features())

@@ -162,6 +162,7 @@ TEST_CASE("rows with few nonlinear causes are coded by a dense autoencoder", "[c
     };
     Job job;
     job.wanted = {Wanted::Kind::range, 5e-2};
+    job.budget = 300;
     const auto results = compress_file(folder / "c.h5", pulses(9000), {}, job, ThreadLoop(2));
     CHECK(results[0].method.starts_with("dense autoencoder: "));
     const Candidate &ours = best_of(results[0], "dense autoencoder", true),
@@ -187,7 +188,7 @@ TEST_CASE("images of many small shapes are coded by a convolutional autoencoder"
         "/spots", Numeric::f32, Shape{4000, 12, 12}, codec_test::spots(4000, 12, 12, 2))};
     Job job;
     job.wanted = {Wanted::Kind::range, 1e-1};
-    job.budget = 120;
+    job.budget = 200;
     const auto results = compress_file(folder / "c.h5", images, {}, job, ThreadLoop(2));
     CHECK(results[0].method.starts_with("convolutional autoencoder: "));
     const Candidate &ours = best_of(results[0], "convolutional autoencoder", true),
