@@ -11,8 +11,11 @@ namespace {
 constexpr double products_a_second = 4e9, usual_budget = 60;
 constexpr double most_steps = 4000, most_grid_steps = 2500;
 // A short training costs about a third of what looking at the other ways costs.
-constexpr double probe_steps = 200, fewest_steps = 60, products_of_value = 4000;
+constexpr double probe_steps = 200, fewest_steps = 60, products_of_value = 2000;
+constexpr double patches_cost = 3;  // of a product of patches beside one of rows
 constexpr std::size_t fewest_values = 20'000, fewest_rows = 256, most_features = 4096;
+// Where values take more bits than that, most of them are noise, which codes cannot say.
+constexpr double most_bits = 4;
 constexpr double bytes_of_weight = 0.7;
 constexpr std::uint8_t probe_shift[] = {4}, shifts[] = {1, 2, 3, 4, 5, 6};
 // The first one says whether others are worth looking at.
@@ -50,13 +53,13 @@ public:
             size.is_grid() ? std::span<const std::size_t>(codes_of_place) : codes_of_row;
         for (const std::size_t codes : counts) {
             size.codes = codes;
-            const double steps =
-                std::min(probe_steps, std::min(1.0, budget_ / usual_budget) * products_of_value *
-                                          values / products_of_step(size));
+            const double steps = std::min(
+                probe_steps, budget_ / usual_budget * values * products_of_value /
+                                 (products_of_step(size) * (size.is_grid() ? patches_cost : 1)));
             if (steps < fewest_steps || codes * 2 > sample_.columns) continue;
             std::optional<Scored> one = best_of(size, steps, probe_shift);
             if (!one) break;
-            const bool far = !best && one->bytes > least_ * (patience + 0.15);
+            const bool far = !best && one->bytes > least_ * (patience + 0.05);
             if (!best || one->bytes < best->bytes) best = std::move(one);
             if (far) break;
         }
@@ -98,7 +101,8 @@ std::vector<FittedModel> try_latents(const Shape& shape, const Plan& plan, doubl
     const auto rows = static_cast<std::size_t>(shape[0]);
     const std::size_t features = static_cast<std::size_t>(shape.elements()) / rows;
     if (shape.rank() < 2 || plan.bound.kind == Bound::Kind::pointwise || rows < fewest_rows ||
-        features < 8 || features > most_features || rows * features < fewest_values)
+        features < 8 || features > most_features || rows * features < fewest_values ||
+        (budget <= usual_budget && 8 * least > most_bits * static_cast<double>(rows * features)))
         return {};
     const FieldShape field = field_of(shape);
     const PlaneShape plane{shape.rank() == 2 ? 1 : field.lines, field.columns};
