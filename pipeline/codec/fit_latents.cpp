@@ -99,7 +99,7 @@ public:
           outputs_(model.layers.back().spread.places() * model.channels),
           shift_(model.offset),
           scale_(1 / (model.unit * net_one)),
-          least_(sample.bound * scale_),
+          least_(std::max(sample.bound * scale_, 1e-6)),
           spread_(codes_, 1.0) {
         for (std::size_t shard = 0; shard < shards; ++shard) {
             target_[shard].resize(count_ * outputs_);
@@ -136,8 +136,7 @@ public:
             squares_[shard][i % codes_] += code * code;
         }
     }
-    void backward(std::size_t shard, std::size_t l, const float* codes, float* gradient) override {
-        (void)shard;
+    void backward(std::size_t, std::size_t l, const float* codes, float* gradient) override {
         if (l != code_layer_) return;
         if (plane_ > 1) {
             // Codes of a grid are mostly near zero: what counts is how many are not.
@@ -188,6 +187,15 @@ private:
     std::array<std::vector<float>, shards> target_;
     std::array<std::vector<double>, shards> squares_;
 };
+
+bool is_finite(const FloatStack& stack) {
+    const auto all = [](const std::vector<float>& values) {
+        return simd::kernels().all_finite(values.data(), values.size());
+    };
+    return std::all_of(stack.begin(), stack.end(), [&](const FloatLayer& layer) {
+        return all(layer.weight) && all(layer.bias);
+    });
+}
 
 void round_into(LatentModel& model, const Layers& layers, std::uint8_t shift) {
     for (std::size_t l = 0; l < model.layers.size(); ++l) {
@@ -281,6 +289,7 @@ std::vector<FittedModel> fit_latents(const Sample& sample, const LatentSize& siz
     if (!(model.unit > 0) || !std::isfinite(model.unit)) return {};
     RowLesson lesson(sample, model, layers.encoder - 1, samples_of_shard(model), steps);
     Trainer(layers.stack, samples_of_shard(model), loop).train(lesson, steps);
+    if (!is_finite(layers.stack)) return {};
     auto encoder = std::make_shared<FloatStack>(
         layers.stack.begin(), layers.stack.begin() + static_cast<std::ptrdiff_t>(layers.encoder));
     std::vector<FittedModel> fitted;
