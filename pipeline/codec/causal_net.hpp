@@ -25,6 +25,10 @@ struct NetLayer {
     std::vector<std::int32_t> bias;     // [outputs], in weight units times activation units
 };
 
+// [inputs][net_lanes] -> [outputs][net_lanes]. Sums stay within 32 bits where the parts of a model
+// are within what reading it asks for.
+void run_layer(const NetLayer& layer, bool last, const std::int32_t* in, std::int32_t* out);
+
 struct NetModel {
     std::array<NetLayer, 3> layers;
 };

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/codec/choose_nets.hpp"
 #include "pipeline/codec/fit.hpp"
-#include "pipeline/codec/fit_net.hpp"
 #include "pipeline/codec/interpolate.hpp"
 #include "pipeline/codec/models.hpp"
 #include "pipeline/codec/residuals.hpp"
@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t fewest_chunks = 3, most_looked_at = 64;  // that are looked at
 constexpr std::int64_t sample_values = 300'000;  // of a chunk: enough to tell ways of coding apart
-constexpr std::size_t fit_bytes = 48u << 20;     // of sample values in double
 
 // As doubles; what is not finite, or fill, becomes the middle of the range.
 void to_double(Numeric type, std::span<const std::byte> stored, const Plan& plan, double* out) {
@@ -64,46 +63,6 @@ Sample draw(const Source& source, const Plan& plan) {
             break;
     }
     return sample;
-}
-
-constexpr double steps_a_second = 150;  // of the causal network, two cores
-constexpr double passes = 2.4;          // over the pixels, at most
-constexpr std::size_t fewest_pixels = 100'000;
-
-// A network for images of bytes that are many enough to pay for it.
-std::optional<FittedModel> fit_images(const Source& source, const Plan& plan, double budget,
-                                      const Loop& loop) {
-    const double half = plan.bound.kind == Bound::Kind::absolute ? std::floor(plan.bound.value) : 0;
-    if (source.type != Numeric::u8 || source.shape.rank() != 3 || source.shape[1] < 4 ||
-        source.shape[2] < 4 || source.shape[1] > 1024 || source.shape[2] > 1024 ||
-        plan.bound.kind == Bound::Kind::pointwise || half > 100)
-        return std::nullopt;
-    const auto pixels = static_cast<double>(source.shape.elements());
-    const double steps = std::min(budget * steps_a_second, passes * pixels / 2048);
-    if (pixels < static_cast<double>(fewest_pixels) || steps < 100) return std::nullopt;
-    NetSample sample;
-    sample.lines = static_cast<std::size_t>(source.shape[1]);
-    sample.columns = static_cast<std::size_t>(source.shape[2]);
-    const std::int64_t image = source.shape[1] * source.shape[2];
-    const std::int64_t most =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(fit_bytes) / image);
-    const std::int64_t blocks = source.shape[0] <= most ? 1 : std::min<std::int64_t>(16, most);
-    const std::int64_t block = source.shape[0] <= most ? source.shape[0] : most / blocks;
-    sample.images = static_cast<std::size_t>(blocks * block);
-    sample.values.resize(sample.images * static_cast<std::size_t>(image));
-    for (std::int64_t i = 0; i < blocks; ++i)
-        source.read(blocks == 1 ? 0 : (source.shape[0] - block) * i / (blocks - 1), block,
-                    reinterpret_cast<std::byte*>(sample.values.data() + i * block * image));
-    sample.step = static_cast<std::uint32_t>(2 * half + 1);
-    sample.levels = static_cast<std::int32_t>(image_levels(sample.step));
-    for (std::uint8_t& value : sample.values)
-        value = static_cast<std::uint8_t>((value + sample.step / 2) / sample.step);
-    const NetSize size = pixels < 1e6 ? NetSize{32, 16} : NetSize{64, 32};
-    FittedModel one;
-    one.bytes = write_model(fit_net(sample, size, static_cast<std::size_t>(steps), loop), 0);
-    one.model = read_model(one.bytes);
-    one.name = std::to_string(size.first) + " and " + std::to_string(size.second) + " units";
-    return one;
 }
 
 bool is_whole(Numeric type) {
@@ -292,9 +251,10 @@ std::vector<Trial> candidates(const Source& source, const Plan& base, double bud
     return trials;
 }
 
-// What takes the fewest bytes on sample chunks. `fitted`: models may be changed.
-Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source, const Loop& loop,
-                    Prefer prefer) {
+// What takes the fewest bytes on sample chunks. `fitted`: models may be changed, and autoencoders
+// are tried after the others.
+Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source, double budget,
+                    const Loop& loop, Prefer prefer) {
     Choice choice;
     const std::int64_t rows = source.shape[0];
     const std::int64_t chunks = (rows + source.chunk_rows - 1) / source.chunk_rows;
@@ -328,30 +288,55 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
     }
     const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
 
-    for (Trial& trial : trials) trial.plan.guard = false;
-    std::vector<double> bytes(trials.size() * blocks.size());
-    std::vector<Method> used(bytes.size());
-    loop.each(bytes.size(), [&](std::size_t task) {
-        const Trial& trial = trials[task / blocks.size()];
-        const Block& block = blocks[task % blocks.size()];
-        ChunkReport report;
-        Plan plan = trial.plan;
-        plan.trial = true;
-        plan.lanes = usable_lanes(block.shape[0]);
-        bytes[task] = static_cast<double>(
-            encode_chunk(plan, source.type, block.shape, block.values, report).size());
-        used[task] = report.method;
-    });
-    for (std::size_t i = 0; i < trials.size(); ++i) {
-        Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
-        for (std::size_t b = 0; b < blocks.size(); ++b) {
-            candidate.bytes += bytes[i * blocks.size() + b] * scale;
-            candidate.possible =
-                candidate.possible || used[i * blocks.size() + b] == trials[i].plan.method;
+    const Plan base = trials[0].plan;
+    const auto score = [&](std::size_t from) {
+        for (Trial& trial : trials) trial.plan.guard = false;
+        std::vector<double> bytes((trials.size() - from) * blocks.size());
+        std::vector<Method> used(bytes.size());
+        loop.each(bytes.size(), [&](std::size_t task) {
+            const Trial& trial = trials[from + task / blocks.size()];
+            const Block& block = blocks[task % blocks.size()];
+            ChunkReport report;
+            Plan plan = trial.plan;
+            plan.trial = true;
+            plan.lanes = usable_lanes(block.shape[0]);
+            bytes[task] = static_cast<double>(
+                encode_chunk(plan, source.type, block.shape, block.values, report).size());
+            used[task] = report.method;
+        });
+        for (std::size_t i = from; i < trials.size(); ++i) {
+            Candidate candidate{trials[i].name, 0, trials[i].model.size(), false};
+            for (std::size_t b = 0; b < blocks.size(); ++b) {
+                candidate.bytes += bytes[(i - from) * blocks.size() + b] * scale;
+                candidate.possible = candidate.possible ||
+                                     used[(i - from) * blocks.size() + b] == trials[i].plan.method;
+            }
+            candidate.bytes += static_cast<double>(candidate.model_bytes);
+            choice.tried.push_back(candidate);
+            if (candidate.bytes < choice.tried[choice.winner].bytes) choice.winner = i;
         }
-        candidate.bytes += static_cast<double>(candidate.model_bytes);
-        choice.tried.push_back(candidate);
-        if (candidate.bytes < choice.tried[choice.winner].bytes) choice.winner = i;
+    };
+    score(0);
+    if (fitted && trials.size() > 1) {
+        Plan plan = base;
+        plan.method = Method::codes;
+        plan.guard = false;
+        plan.trial = true;
+        const auto measure = [&](const FittedModel& one) {
+            plan.model = one.model;
+            return bytes_of(plan, source.type, blocks, loop) * scale +
+                   static_cast<double>(one.bytes.size());
+        };
+        const std::size_t before = trials.size();
+        for (FittedModel& one : try_latents(
+                 source.shape, base, budget, choice.tried[choice.winner].bytes,
+                 [&] { return draw(source, base); }, measure, loop)) {
+            plan = base;
+            plan.method = Method::codes;
+            plan.model = one.model;
+            trials.push_back({plan, std::move(one.bytes), std::move(one.name)});
+        }
+        score(before);
     }
     choice.plan = trials[choice.winner].plan;
     choice.model = trials[choice.winner].model;
@@ -381,7 +366,7 @@ Choice choose_among(std::vector<Trial> trials, bool fitted, const Source& source
 
 Choice choose(const Source& source, const Plan& base, double budget, const Loop& loop,
               Prefer prefer) {
-    return choose_among(candidates(source, base, budget, loop), true, source, loop, prefer);
+    return choose_among(candidates(source, base, budget, loop), true, source, budget, loop, prefer);
 }
 
 Choice choose_with(const Source& source, const Plan& base, const StoredModel& stored,
@@ -403,6 +388,10 @@ Choice choose_with(const Source& source, const Plan& base, const StoredModel& st
         method = Method::field;
         fits = fits && (stencil->mean.size() <= 1 ||
                         (stencil->lines == field.lines && stencil->columns == field.columns));
+    } else if (std::holds_alternative<LatentModel>(*model)) {
+        method = Method::codes;
+        if (fits) model = with_encoder(*model, draw(source, base), given_steps, loop);
+        fits = fits && model != nullptr;
     } else {
         method = Method::images;
         fits = source.type == Numeric::u8 && source.shape.rank() == 3;
@@ -425,7 +414,7 @@ Choice choose_with(const Source& source, const Plan& base, const StoredModel& st
         plan.model = model;
         trials.push_back({plan, stored.bytes, "given " + to_string(method)});
     }
-    return choose_among(std::move(trials), false, source, loop, prefer);
+    return choose_among(std::move(trials), false, source, 0, loop, prefer);
 }
 
 }  // namespace narrows::codec

@@ -19,6 +19,7 @@ enum class Method : std::uint8_t {
     rows = 4,           // causal linear autoencoder over rows
     images = 5,         // causal network over images of bytes
     interpolation = 6,  // from coarse to fine over up to four axes
+    codes = 7,          // of an autoencoder, and what its guesses miss
 };
 std::string to_string(Method method);
 

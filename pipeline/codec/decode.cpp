@@ -1,5 +1,6 @@
 #include "pipeline/codec/interpolate.hpp"
 #include "pipeline/codec/lanes.hpp"
+#include "pipeline/codec/latents.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
 #include "pipeline/simd/scalar.hpp"
@@ -115,7 +116,8 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
                 std::abs(grid.low) <= 0x1p50 && std::abs(grid.high) <= 0x1p50;
     if (!right) throw Damaged{"grid"};
     FieldShape field;
-    if (method == Method::field) {
+    const LatentModel* latents = nullptr;
+    if (method == Method::field || method == Method::codes) {
         field.planes = in.count(count);
         field.lines = in.count(count);
         field.columns = in.count(count);
@@ -131,6 +133,13 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
         const auto planes = in.take<std::uint8_t>();
         if (planes > 1 || (planes == 1 && axes != plane_axes)) throw Damaged{"shape"};
         lattice.planes = planes == 1;
+    }
+    std::vector<std::int32_t> codes;
+    if (method == Method::codes) {
+        latents = model == nullptr ? nullptr : std::get_if<LatentModel>(model);
+        if (latents == nullptr || !is_of(*latents, field) || (flags & logarithmic) != 0)
+            throw Damaged{"model"};
+        codes = take_codes(*latents, count / latents->features(), in.block());
     }
     std::size_t lanes = 0;
     if (method == Method::rows) {
@@ -156,6 +165,11 @@ void decode_predicted(ByteReader& in, Method method, std::uint8_t flags, std::ui
                        [&](const PlaceClass& places, const double*, double, Blend& blend) {
                            take_blend(lattice, places, decoder.residuals, blend);
                        });
+        return decoder.residuals.end();
+    }
+    if (latents != nullptr) {
+        through_field(latents->local, field.planes, field.lines, field.columns, decoder,
+                      Guesses(*latents, std::move(codes), field));
         return decoder.residuals.end();
     }
     const StencilModel plain = axes > 0 ? differences(axes) : StencilModel{};
@@ -229,6 +243,8 @@ std::string to_string(Method method) {
             return "causal-network";
         case Method::interpolation:
             return "interpolation";
+        case Method::codes:
+            return "autoencoder";
     }
     return "unknown";
 }
@@ -269,6 +285,7 @@ bool decode_chunk(std::span<const std::byte> stored, Numeric type, const Model* 
             case Method::field:
             case Method::rows:
             case Method::interpolation:
+            case Method::codes:
                 return with_type(type, [&]<class T>() {
                     decode_predicted<T>(in, method, flags, axes, model, present);
                 });

@@ -1,4 +1,5 @@
 #include "pipeline/codec/interpolate.hpp"
+#include "pipeline/codec/latents.hpp"
 #include "pipeline/codec/residuals_of.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/codec/zstandard.hpp"
@@ -128,6 +129,12 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
     }
     const bool levels = plan.method == Method::interpolation;
     const Lattice lattice = lattice_of(shape, plan.axes == 1);
+    const auto* latents =
+        plan.method == Method::codes ? std::get_if<LatentModel>(plan.model.get()) : nullptr;
+    const FieldShape field = latents != nullptr ? guessed_field(shape) : field_of(shape);
+    if (latents != nullptr &&
+        (log || values.empty() || latents->encoder == nullptr || !is_of(*latents, field)))
+        return std::nullopt;
     ByteWriter out = begin(plan, plan.method, type, log ? logarithmic : 0,
                            levels ? lattice.axes : plan.axes, rows_of(shape), values.size());
     out.put(grid.step);
@@ -148,13 +155,21 @@ std::optional<Bytes> encode_predicted(const Plan& plan, Numeric type, const Shap
                           encoder.residuals, blend);
             });
     } else {
-        const FieldShape field = field_of(shape);
         out.varint(field.planes);
         out.varint(field.lines);
         out.varint(field.columns);
-        const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
-        through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
-                      field.lines, field.columns, encoder);
+        if (latents != nullptr) {
+            for (std::size_t i = 0; i < wanted.size(); ++i)
+                if (mask[i] != 0) wanted[i] = std::numeric_limits<double>::quiet_NaN();
+            std::vector<std::int32_t> codes = codes_of(*latents, wanted);
+            out.block(put_codes(*latents, codes));
+            through_field(latents->local, field.planes, field.lines, field.columns, encoder,
+                          Guesses(*latents, std::move(codes), field));
+        } else {
+            const StencilModel plain = plan.axes > 0 ? differences(plan.axes) : StencilModel{};
+            through_field(plan.axes > 0 ? plain : std::get<StencilModel>(*plan.model), field.planes,
+                          field.lines, field.columns, encoder);
+        }
     }
     put_exceptions(out, mask, std::as_bytes(values), sizeof(T));
     if (log) put_flags(out, negative);

@@ -6,17 +6,16 @@
 #include <cmath>
 #include <new>
 
-#include "pipeline/codec/residuals.hpp"
+#include "pipeline/codec/lists.hpp"
 #include "pipeline/codec/zstandard.hpp"
 
 namespace narrows::codec {
 
 namespace {
 
-constexpr std::uint8_t row_kind = 1, stencil_kind = 2, net_kind = 3;
+constexpr std::uint8_t row_kind = 1, stencil_kind = 2, net_kind = 3, latent_kind = 4;
 // Sums of so many products of 12 and 12 bits, and a bias, stay within 32 bits.
 constexpr std::uint64_t most_units = 100;
-constexpr std::int64_t bias_unit = 64, most_bias = 1 << 18;
 constexpr std::uint64_t most_features = 1u << 14, most_lags = 8, most_terms = 256;
 constexpr std::size_t most_bytes = 64u << 20;
 constexpr std::int64_t most_weight = 63;  // of a symbol, in quarters of binary logarithms
@@ -24,30 +23,6 @@ constexpr std::int64_t most_weight = 63;  // of a symbol, in quarters of binary 
 std::int64_t units(double value, double unit) {
     return static_cast<std::int64_t>(std::nearbyint(value / unit));
 }
-
-double finite(double value) {
-    if (!std::isfinite(value)) throw Damaged{"model"};
-    return value;
-}
-
-// What a list of whole numbers is coded by: how large those before were. Lists do not share views.
-class Following {
-public:
-    explicit Following(std::uint32_t list) : list_(list) {}
-    Context context() const {
-        return {size_, 16 * list_, 16 * list_ + std::min(15u, level_of(size_) / 4)};
-    }
-    void saw(std::int64_t value) {
-        const auto size =
-            static_cast<std::uint32_t>(std::min<std::int64_t>(value < 0 ? -value : value, 1 << 20))
-            << 8;
-        size_ += static_cast<std::uint32_t>(
-            (static_cast<std::int64_t>(size) - static_cast<std::int64_t>(size_)) * 24 >> 8);
-    }
-
-private:
-    std::uint32_t list_, size_ = 2048;
-};
 
 struct Lists {
     Following means{1}, counts{2}, gaps{3}, same{4}, before{5}, starts{6};
@@ -194,13 +169,7 @@ RowModel take_rows(ByteReader& in) {
 
 void put(ByteWriter& out, const StencilModel& model, double mean_unit) {
     out.put(stencil_kind);
-    out.varint(model.terms.size());
-    for (const StencilModel::Term& term : model.terms) {
-        out.put(static_cast<std::int8_t>(term.plane));
-        out.put(static_cast<std::int8_t>(term.line));
-        out.put(static_cast<std::int8_t>(term.column));
-        out.put(static_cast<float>(term.weight));
-    }
+    put_terms(out, model);
     out.varint(model.lines);
     out.varint(model.columns);
     out.put(mean_unit);
@@ -219,22 +188,7 @@ void put(ByteWriter& out, const StencilModel& model, double mean_unit) {
 
 StencilModel take_stencil(ByteReader& in) {
     StencilModel model;
-    model.terms.resize(in.count(most_terms));
-    for (StencilModel::Term& term : model.terms) {
-        term.plane = in.take<std::int8_t>();
-        term.line = in.take<std::int8_t>();
-        term.column = in.take<std::int8_t>();
-        term.weight = static_cast<double>(in.take<float>());
-        const bool before =
-            term.plane < 0 ||
-            (term.plane == 0 && (term.line < 0 || (term.line == 0 && term.column < 0)));
-        const auto far = [](std::int32_t offset) {
-            return offset > stencil_reach || offset < -stencil_reach;
-        };
-        if (!before || far(term.plane) || far(term.line) || far(term.column))
-            throw Damaged{"model"};
-        finite(term.weight);
-    }
+    take_terms(in, model);
     model.lines = static_cast<std::uint32_t>(in.count(most_bytes));
     model.columns = static_cast<std::uint32_t>(in.count(most_bytes));
     const double unit = finite(in.take<double>());
@@ -257,15 +211,7 @@ void put(ByteWriter& out, const NetModel& model, double) {
     out.varint(model.layers[0].outputs);
     out.varint(model.layers[1].outputs);
     ResidualEncoder coder;
-    for (std::uint32_t l = 0; l < 3; ++l) {
-        Following weights(2 * l), biases(2 * l + 1);
-        const auto code = [&](Following& list, std::int64_t value) {
-            coder.put(value, list.context());
-            list.saw(value);
-        };
-        for (const std::int32_t weight : model.layers[l].weights) code(weights, weight);
-        for (const std::int32_t bias : model.layers[l].bias) code(biases, bias / bias_unit);
-    }
+    for (std::uint32_t l = 0; l < 3; ++l) put_layer(coder, l, model.layers[l], 0);
     out.append(coder.finish());
 }
 
@@ -279,20 +225,15 @@ NetModel take_net(ByteReader& in) {
         NetLayer& layer = model.layers[l];
         layer.inputs = sizes[l];
         layer.outputs = sizes[l + 1];
-        Following weights(2 * l), biases(2 * l + 1);
-        const auto code = [&](Following& list, std::int64_t most) {
-            const std::int64_t value = coder.take(list.context());
-            if (value > most || value < -most) throw Damaged{"model"};
-            list.saw(value);
-            return static_cast<std::int32_t>(value);
-        };
-        for (std::size_t i = 0; i < layer.inputs * layer.outputs; ++i)
-            layer.weights.push_back(code(weights, net_most));
-        for (std::size_t i = 0; i < layer.outputs; ++i)
-            layer.bias.push_back(code(biases, most_bias) * static_cast<std::int32_t>(bias_unit));
+        take_layer(coder, l, layer, 0, net_most);
     }
     coder.end();
     return model;
+}
+
+void put(ByteWriter& out, const LatentModel& model, double) {
+    out.put(latent_kind);
+    put_latents(out, model);
 }
 
 }  // namespace
@@ -319,6 +260,8 @@ std::shared_ptr<const Model> read_model(std::span<const std::byte> bytes) {
         model = std::make_shared<const Model>(take_stencil(in));
     else if (kind == net_kind)
         model = std::make_shared<const Model>(take_net(in));
+    else if (kind == latent_kind)
+        model = std::make_shared<const Model>(take_latents(in));
     if (model == nullptr || in.left() != 0) throw Damaged{"model"};
     return model;
 }

@@ -8,6 +8,7 @@
 
 #include "pipeline/codec/bytes.hpp"
 #include "pipeline/codec/causal_net.hpp"
+#include "pipeline/codec/spread.hpp"
 #include "pipeline/simd/residuals.hpp"
 
 namespace narrows::codec {
@@ -54,7 +55,28 @@ struct StencilModel {
 };
 inline constexpr std::int32_t stencil_reach = 4;
 
-using Model = std::variant<RowModel, StencilModel, NetModel>;
+// The decoder of an autoencoder: a row's codes, whole numbers, through layers of whole numbers to a
+// first guess of the row. What it misses is predicted from neighbours that are known.
+struct LatentLayer {
+    Spread spread;
+    NetLayer net;            // of a place
+    std::uint8_t shift = 0;  // weights are multiples of 1 << shift
+};
+struct FloatLayer;
+struct LatentModel {
+    std::size_t channels = 1, lines = 1, columns = 1;  // of a row; a dense one has channels alone
+    std::vector<LatentLayer> layers;
+    double offset = 0, unit = 1;      // a guess is offset + unit * output
+    std::vector<std::uint8_t> carry;  // [codes of a place] of the row before, in sixteenths
+    StencilModel local;               // over what the guesses miss; no mean pattern
+    std::shared_ptr<const std::vector<FloatLayer>>
+        encoder;  // not stored: fitted where it is needed
+
+    std::size_t features() const { return channels * lines * columns; }
+    const Spread& codes() const { return layers.front().spread; }
+};
+
+using Model = std::variant<RowModel, StencilModel, NetModel, LatentModel>;
 
 Bytes write_model(const Model& model, double mean_unit = 1);
 // Throws Damaged.

@@ -11,11 +11,16 @@ namespace narrows::codec {
 
 inline constexpr std::uint32_t largest_magnitude = 1u << 20;  // of contexts
 
+struct NoGuesses {
+    const double* operator()(std::size_t) const { return nullptr; }
+};
+
 // Planes, lines, columns of a field; beyond its edges lies the mean pattern (0 where there is
-// none).
-template <class Coder>
+// none). guesses(plane): what is known of the plane before, [lines, columns], the mean is on top;
+// null: nothing.
+template <class Coder, class Guesses = NoGuesses>
 void through_field(const StencilModel& model, std::size_t planes, std::size_t lines,
-                   std::size_t columns, Coder& coder) {
+                   std::size_t columns, Coder& coder, const Guesses& guesses = {}) {
     constexpr auto reach = static_cast<std::size_t>(stencil_reach);
     // A margin of `reach` all around each plane; planes are kept for as long as they are needed.
     const std::size_t wide = columns + 2 * reach, plane_size = (lines + 2 * reach) * wide;
@@ -40,13 +45,16 @@ void through_field(const StencilModel& model, std::size_t planes, std::size_t li
                         static_cast<std::ptrdiff_t>(term.line) * static_cast<std::ptrdiff_t>(wide) +
                         term.column;
         }
+        const double* const guess = guesses(plane);
         for (std::size_t line = 0; line < lines; ++line)
             for (std::size_t column = 0; column < columns; ++column) {
                 const std::size_t at = (line + reach) * wide + column + reach;
                 double prediction = 0;
                 for (std::size_t i = 0; i < weight.size(); ++i)
                     prediction = prediction + weight[i] * source[i][at];
-                const double mean = has_mean ? model.mean[line * columns + column] : constant;
+                const double mean = guess != nullptr ? guess[line * columns + column] + constant
+                                    : has_mean       ? model.mean[line * columns + column]
+                                                     : constant;
                 const std::uint64_t left = sizes[at - 1], further = sizes[at - 2],
                                     up = sizes[at - wide], corner = sizes[at - wide + 1],
                                     past = sizes_before[at];

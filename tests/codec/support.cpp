@@ -5,6 +5,8 @@
 #include <iterator>
 #include <random>
 
+#include "pipeline/simd/scalar.hpp"
+
 namespace codec_test {
 
 using namespace narrows;
@@ -127,6 +129,60 @@ Bytes sensors(std::size_t rows, std::size_t channels) {
             const auto value = static_cast<float>(5 + drive[0] + at * drive[1] +
                                                   at * at * drive[2] + 0.004 * noise);
             std::memcpy(out.data() + 4 * (row * channels + channel), &value, 4);
+        }
+    }
+    return out;
+}
+
+namespace {
+
+double uniform(std::mt19937_64& random) {
+    return static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+// Close to normal: the same on every machine.
+double noisy(std::mt19937_64& random) {
+    double sum = -6;
+    for (int i = 0; i < 12; ++i) sum += uniform(random);
+    return sum;
+}
+
+}  // namespace
+
+Bytes pulses(std::size_t rows, std::size_t columns, double noise) {
+    Bytes out(rows * columns * 4);
+    std::mt19937_64 random(17);
+    for (std::size_t row = 0; row < rows; ++row) {
+        const auto wide = static_cast<double>(columns);
+        const double middle = wide * (0.12 + 0.76 * uniform(random)),
+                     width = 1.5 + 3.5 * uniform(random), height = 0.5 + 1.5 * uniform(random);
+        for (std::size_t column = 0; column < columns; ++column) {
+            const double at = (static_cast<double>(column) - middle) / width;
+            const auto value = static_cast<float>(height * simd::exponential(-at * at / 2) +
+                                                  noise * noisy(random));
+            std::memcpy(out.data() + 4 * (row * columns + column), &value, 4);
+        }
+    }
+    return out;
+}
+
+Bytes spots(std::size_t images, std::size_t lines, std::size_t columns, std::size_t count) {
+    Bytes out(images * lines * columns * 4);
+    std::mt19937_64 random(23);
+    std::vector<double> at(3 * count);
+    for (std::size_t image = 0; image < images; ++image) {
+        for (double& value : at) value = uniform(random);
+        for (std::size_t i = 0; i < lines * columns; ++i) {
+            double sum = 0.08 * noisy(random);
+            for (std::size_t spot = 0; spot < count; ++spot) {
+                const double x = static_cast<double>(i % columns) -
+                                 at[3 * spot] * static_cast<double>(columns),
+                             y = static_cast<double>(i / columns) -
+                                 at[3 * spot + 1] * static_cast<double>(lines);
+                sum += (0.6 + 0.6 * at[3 * spot + 2]) * simd::exponential(-(x * x + y * y) / 8);
+            }
+            const auto value = static_cast<float>(sum);
+            std::memcpy(out.data() + 4 * (image * lines * columns + i), &value, 4);
         }
     }
     return out;

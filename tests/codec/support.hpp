@@ -80,4 +80,10 @@ narrows::codec::Bytes field(const narrows::Shape& shape);
 // Correlated channels, like a row of sensors: [rows, channels] f32.
 narrows::codec::Bytes sensors(std::size_t rows, std::size_t channels);
 
+// Rows of one pulse each, of any place, width and height: [rows, columns] f32.
+narrows::codec::Bytes pulses(std::size_t rows, std::size_t columns, double noise);
+// Images of so many round spots each: [images, lines, columns] f32.
+narrows::codec::Bytes spots(std::size_t images, std::size_t lines, std::size_t columns,
+                            std::size_t count);
+
 }  // namespace codec_test

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "pipeline/codec/fit.hpp"
+#include "pipeline/codec/fit_latents.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "tests/codec/support.hpp"
 #include "tests/fuzz/target.hpp"
@@ -15,7 +16,7 @@ namespace {
 constexpr Numeric types[] = {Numeric::u8, Numeric::i16, Numeric::i32, Numeric::f32, Numeric::f64};
 constexpr std::size_t rows = 40, columns = 6;
 
-const FittedModel& fitted(std::size_t number) {
+const std::vector<FittedModel>& fitted() {
     static const std::vector<FittedModel> models = [] {
         Sample sample{rows, columns, {}, {0}, 1e-3};
         const Bytes values = codec_test::sensors(rows, columns);
@@ -23,9 +24,36 @@ const FittedModel& fitted(std::size_t number) {
             sample.values.push_back(reinterpret_cast<const float*>(values.data())[i]);
         std::vector<FittedModel> all = fit_rows(sample, rows, SerialLoop{});
         for (FittedModel& one : fit_field(sample, rows, columns, SerialLoop{})) all.push_back(one);
+        // Autoencoders over rows, and over rows seen as images.
+        const std::uint8_t shift[] = {4};
+        for (const LatentSize& size :
+             {LatentSize{columns, 1, 1, 2, 4}, LatentSize{1, 2, columns / 2, 1, 4}})
+            for (FittedModel& one : fit_latents(sample, size, {1, columns}, 2, shift, SerialLoop{}))
+                all.push_back(one);
         return all;
     }();
-    return models[number % models.size()];
+    return models;
+}
+std::size_t count() {
+    return fitted().size();
+}
+const FittedModel& fitted(std::size_t number) {
+    return fitted()[number % count()];
+}
+
+// A chunk of codes of an autoencoder.
+Bytes coded(Numeric type, std::size_t model) {
+    Plan plan;
+    plan.method = Method::codes;
+    plan.model = fitted(model).model;
+    plan.bound = {Bound::Kind::absolute, type < Numeric::f16 ? 0 : 0.01};
+    plan.low = 0;
+    plan.high = 100;
+    plan.guard = false;
+    ChunkReport report;
+    return encode_chunk(plan, type, Shape{rows, columns},
+                        codec_test::make(type, rows * columns, codec_test::Pattern::smooth, 1),
+                        report);
 }
 
 // First byte: 0 a model, else a chunk of that type and model.
@@ -40,6 +68,12 @@ std::vector<std::string> fuzz::seeds() {
     std::vector<std::string> out;
     for (std::uint8_t model = 0; model < 3; ++model)
         out.push_back(text_of(0, model, fitted(model * 5).bytes));
+    for (std::size_t model = count() - 2; model < count(); ++model) {
+        out.push_back(text_of(0, 0, fitted(model).bytes));
+        for (std::uint8_t type = 0; type < std::size(types); ++type)
+            out.push_back(text_of(static_cast<std::uint8_t>(type + 1),
+                                  static_cast<std::uint8_t>(model), coded(types[type], model)));
+    }
     for (std::uint8_t type = 0; type < std::size(types); ++type)
         for (const Method method :
              {Method::packed, Method::grid, Method::field, Method::rows, Method::interpolation})

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "pipeline/codec/fit.hpp"
+#include "pipeline/codec/fit_latents.hpp"
 #include "pipeline/codec/stream.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "tests/codec/support.hpp"
@@ -61,6 +61,30 @@ int main(int count, char** words) {
         code(plan, Numeric::f32, Shape{16, columns},
              Bytes(sensors.begin(), sensors.begin() + 16 * columns * 4));
     }
+    // Autoencoders: over rows, and over images.
+    const auto autoencoder = [&](const Bytes& values, const LatentSize& size, const Shape& shape) {
+        const std::size_t features = size.channels * size.lines * size.columns;
+        Sample drawn{static_cast<std::size_t>(shape[0]), features, {}, {0}, 0.1};
+        for (std::size_t i = 0; i < drawn.rows * features; ++i)
+            drawn.values.push_back(
+                static_cast<double>(reinterpret_cast<const float*>(values.data())[i]));
+        const std::uint8_t shifts[] = {2, 5};
+        const PlaneShape plane{size.lines, size.is_grid() ? size.columns : features};
+        for (const FittedModel& one : fit_latents(drawn, size, plane, 12, shifts, SerialLoop{})) {
+            add(one.bytes);
+            plan.method = Method::codes;
+            plan.model = one.model;
+            for (const double bound : {1e-1, 1e-3}) {
+                plan.bound = {Bound::Kind::absolute, bound};
+                code(plan, Numeric::f32, shape, values);
+            }
+            const auto given = with_encoder(*read_model(one.bytes), drawn, 5, SerialLoop{});
+            plan.model = given;
+            code(plan, Numeric::f32, shape, values);
+        }
+    };
+    autoencoder(codec_test::pulses(500, 40, 0.02), {40, 1, 1, 3, 32}, Shape{500, 40});
+    autoencoder(codec_test::spots(70, 13, 18, 3), {1, 13, 18, 2, 16}, Shape{70, 13, 18});
     // Fields, differences, interpolation, grids, logarithms.
     for (const FittedModel& one : fit_field(sample, 30, 30, SerialLoop{})) add(one.bytes);
     for (const Numeric type : {Numeric::i16, Numeric::u8, Numeric::i32, Numeric::f32, Numeric::f64})

@@ -13,7 +13,7 @@ for compiler in g++ clang++; do
         out=$work/$compiler$level
         mkdir -p "$out"
         for source in pipeline/node.cpp pipeline/simd/*.cpp tests/codec/support.cpp tests/codec/portable/*.cpp \
-            pipeline/codec/{encode,decode,model,residuals,rans,lanes,stream,fit_rows,fit_field,fit_blend,interpolate,solve,zstandard,causal_net,compare}.cpp; do
+            pipeline/codec/{encode,decode,model,residuals,rans,lanes,stream,fit_rows,fit_field,fit_blend,fit_latents,interpolate,latents,lists,trainer,solve,zstandard,causal_net,compare}.cpp; do
             flags=""
             case $source:$(uname -m) in
                 */avx2.cpp:x86_64) flags="-mavx2 -mfma" ;;
