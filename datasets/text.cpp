@@ -13,7 +13,7 @@
 namespace narrows::datasets {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
+std::string_view unquoted(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
@@ -22,7 +22,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool to_number(std::string_view text, float& out) {
-    text = trimmed(text);
+    text = unquoted(text);
     if (text.starts_with('+')) text.remove_prefix(1);
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -35,7 +35,7 @@ bool to_number(std::string_view text, float& out) {
 }
 
 std::string folded(std::string_view text) {
-    std::string out(trimmed(text));
+    std::string out(unquoted(text));
     std::transform(out.begin(), out.end(), out.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
@@ -76,7 +76,7 @@ std::vector<std::size_t> chosen_columns(const DataSpec& spec, const std::vector<
                                         std::size_t count) {
     std::vector<std::size_t> out;
     for (const std::string_view part : split(spec.columns, ',')) {
-        const std::string_view text = trimmed(part);
+        const std::string_view text = unquoted(part);
         const auto named = std::find(names.begin(), names.end(), text);
         if (named != names.end()) {
             out.push_back(static_cast<std::size_t>(named - names.begin()));
@@ -164,7 +164,7 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
         if (!lines.next(line))
             throw Error(Fault::input, fmt::format("\"{}\" has no rows", spec.file));
         if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
-    } while (trimmed(line).empty() || line[0] == '#');
+    } while (unquoted(line).empty() || line[0] == '#');
     const char delimiter = delimiter_of(line);
     std::vector<std::string_view> cells = split(line, delimiter);
     const std::size_t count = cells.size();
@@ -172,10 +172,10 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
     std::vector<std::string> names;
     float number = 0;
     const bool header = std::none_of(cells.begin(), cells.end(), [&](std::string_view cell) {
-        return !trimmed(cell).empty() && to_number(cell, number) && !std::isnan(number);
+        return !unquoted(cell).empty() && to_number(cell, number) && !std::isnan(number);
     });
     if (header)
-        for (const std::string_view cell : cells) names.emplace_back(trimmed(cell));
+        for (const std::string_view cell : cells) names.emplace_back(unquoted(cell));
     const std::optional<std::size_t> label = label_place(spec, names, count);
     std::vector<std::size_t> columns;
     if (!spec.columns.empty())
@@ -191,7 +191,7 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
     bool guessed = spec.columns.empty();
     while (first || lines.next(line)) {
         first = false;
-        if (trimmed(line).empty()) continue;
+        if (unquoted(line).empty()) continue;
         cells = split(line, delimiter);
         if (cells.size() != count)
             throw Error(Fault::input,
@@ -214,12 +214,12 @@ std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budg
                 throw Error(Fault::input,
                             fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file,
                                         lines.number(), cells[columns[i]].data() - line.data() + 1,
-                                        trimmed(cells[columns[i]])),
+                                        unquoted(cells[columns[i]])),
                             names.empty() ? ""
                                           : fmt::format("column {}; --columns chooses others",
                                                         names[columns[i]]));
         collector.add(row);
-        if (label) collector.label(trimmed(cells[*label]));
+        if (label) collector.label(unquoted(cells[*label]));
     }
     return collector.finish(
         Shape{std::max<std::int64_t>(1, static_cast<std::int64_t>(columns.size()))});
@@ -235,7 +235,7 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
     std::size_t channels = 0, length = 0;
     std::vector<float> row;
     while (lines.next(line)) {
-        const std::string_view text = trimmed(line);
+        const std::string_view text = unquoted(line);
         if (text.empty() || text[0] == '#') continue;
         if (!data) {
             if (text[0] != '@')
@@ -248,7 +248,7 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
         }
         std::vector<std::string_view> parts = split(text, ':');
         if (classes) {
-            collector.label(trimmed(parts.back()));
+            collector.label(unquoted(parts.back()));
             parts.pop_back();
         }
         std::vector<std::vector<float>> series;
@@ -260,7 +260,7 @@ std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budge
                     throw Error(
                         Fault::input,
                         fmt::format("{}:{}:{}: \"{}\" is not a number", spec.file, lines.number(),
-                                    cell.data() - line.data() + 1, trimmed(cell)));
+                                    cell.data() - line.data() + 1, unquoted(cell)));
             }
         }
         if (channels == 0) {

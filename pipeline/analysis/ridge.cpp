@@ -7,7 +7,7 @@
 namespace narrows::analysis {
 namespace {
 
-constexpr std::size_t group_columns = 64;
+constexpr std::size_t columns_together = 64;
 constexpr std::size_t ridge_task_rows = 1024;
 
 }  // namespace
@@ -23,8 +23,9 @@ std::vector<Ridge> fit_ridge(const Matrix& x, std::span<const double> y,
     const std::vector<float> shift(base.mean.begin(), base.mean.end());
     const std::vector<double> sums = scatter(x, shift, loop);
     Eigen::VectorXd right = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(d));
-    loop.each((d + group_columns - 1) / group_columns, [&](std::size_t task) {
-        const std::size_t first = task * group_columns, last = std::min(first + group_columns, d);
+    loop.each((d + columns_together - 1) / columns_together, [&](std::size_t task) {
+        const std::size_t first = task * columns_together,
+                          last = std::min(first + columns_together, d);
         for (std::size_t r = 0; r < x.rows; ++r)
             for (std::size_t j = first; j < last; ++j)
                 right(static_cast<Eigen::Index>(j)) +=

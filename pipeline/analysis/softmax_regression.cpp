@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t least_chunk = 1024;
 constexpr std::size_t most_chunks = 64;
-constexpr std::size_t tile_rows = 8;
+constexpr std::size_t rows_of_tile = 8;
 constexpr std::size_t memory = 10;  // pairs that L-BFGS keeps
 constexpr double gradient_goal = 1e-4;
 constexpr double armijo = 1e-4;
@@ -31,7 +31,7 @@ public:
               const Loop& loop)
         : x_(x), y_(y), classes_(classes), lambda_(lambda), loop_(loop) {
         const std::size_t even = (x.rows + most_chunks - 1) / most_chunks;
-        chunk_ = std::max(least_chunk, (even + tile_rows - 1) / tile_rows * tile_rows);
+        chunk_ = std::max(least_chunk, (even + rows_of_tile - 1) / rows_of_tile * rows_of_tile);
         chunks_ = (x.rows + chunk_ - 1) / chunk_;
         panels_.resize(simd::panels_size(x.columns, classes));
         bias_.resize(classes);
@@ -114,9 +114,9 @@ private:
         const float* errors = scores_.data() + first * classes_;
         float* part = parts_.data() + chunk * size();
         const simd::OuterTerm term{x_.row(first), x_.columns, errors, classes_, rows};
-        float tile[tile_rows * simd::panel_width];
-        for (std::size_t i = 0; i < x_.columns; i += tile_rows) {
-            const std::size_t height = std::min(tile_rows, x_.columns - i);
+        float tile[rows_of_tile * simd::panel_width];
+        for (std::size_t i = 0; i < x_.columns; i += rows_of_tile) {
+            const std::size_t height = std::min(rows_of_tile, x_.columns - i);
             for (std::size_t panel = 0; panel < simd::panel_count(classes_); ++panel) {
                 kernels.weight_gradient({&term, 1}, i, height, panel, classes_, tile);
                 const std::size_t column = panel * simd::panel_width;

@@ -82,7 +82,7 @@ Array read_array(int file, hid_t dataset, const std::string& name,
     return array;
 }
 
-struct Walk {
+struct ListWalk {
     int file;
     const std::filesystem::path& path;
     std::vector<Array>& arrays;
@@ -91,7 +91,7 @@ struct Walk {
 };
 
 herr_t visit(hid_t group, const char* name, const H5L_info_t*, void* out) {
-    Walk& walk = *static_cast<Walk*>(out);
+    ListWalk& walk = *static_cast<ListWalk*>(out);
     try {
         const std::string full = walk.prefix + "/" + name;
         const h5::Handle object(H5Oopen(group, name, H5P_DEFAULT));
@@ -99,7 +99,7 @@ herr_t visit(hid_t group, const char* name, const H5L_info_t*, void* out) {
         if (H5Iget_type(object) == H5I_DATASET) {
             walk.arrays.push_back(read_array(walk.file, object, full, walk.path));
         } else if (H5Iget_type(object) == H5I_GROUP) {
-            Walk inner{walk.file, walk.path, walk.arrays, full, {}};
+            ListWalk inner{walk.file, walk.path, walk.arrays, full, {}};
             if (H5Literate(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, visit, &inner) < 0)
                 h5::fail_read(walk.path, full);
             if (inner.failure) std::rethrow_exception(inner.failure);
@@ -156,7 +156,7 @@ Bundle read_bundle(const std::filesystem::path& path, std::string_view format) {
         if (name != "format" && name != "format_version" && name != "created_by")
             bundle.attributes.emplace_back(name, std::move(value));
 
-    Walk walk{file.number(), path, bundle.arrays, "", {}};
+    ListWalk walk{file.number(), path, bundle.arrays, "", {}};
     if (H5Literate(source, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, visit, &walk) < 0)
         h5::fail_read(path, "its list of arrays cannot be read");
     if (walk.failure) std::rethrow_exception(walk.failure);

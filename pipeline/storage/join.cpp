@@ -16,14 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using Opened = OpenedPart;
-const Attribute* find(const Attributes& all, const std::string& name) {
+const Attribute* value_of(const Attributes& all, const std::string& name) {
     for (const auto& [key, value] : all)
         if (key == name) return &value;
     return nullptr;
 }
 
 std::int64_t integer(const Opened& part, const std::string& name) {
-    const Attribute* value = find(part.info.attributes, name);
+    const Attribute* value = value_of(part.info.attributes, name);
     const auto* number = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
     if (number == nullptr)
         throw Error(Fault::input, in_quotes(part.path) + " is no part: it does not say its " + name,
@@ -70,7 +70,7 @@ void check_same_run(const Opened& first, const Opened& other) {
     const Attributes a = joined_attributes(first.info.attributes),
                      b = joined_attributes(other.info.attributes);
     for (const auto& [name, value] : a) {
-        const Attribute* there = find(b, name);
+        const Attribute* there = value_of(b, name);
         if (there != nullptr && *there == value) continue;
         const auto* here = std::get_if<std::string>(&value);
         const auto* text = there == nullptr ? nullptr : std::get_if<std::string>(there);
@@ -210,7 +210,7 @@ void join(std::span<const fs::path> named, const fs::path& to, Joined how) {
                   [](const ExactAttribute& one) { return is_of_part(one.name); });
     for (ExactAttribute& one : info.beside.attributes)  // the pipeline says no part any more
         if (const Attribute* value =
-                one.name == "pipeline" ? find(info.attributes, one.name) : nullptr)
+                one.name == "pipeline" ? value_of(info.attributes, one.name) : nullptr)
             if (const auto* text = std::get_if<std::string>(value)) set_text(one, *text);
     std::erase_if(info.beside.groups, [](const ExactGroup& one) {
         return one.path == checks_group && one.attributes.empty();

@@ -2,6 +2,7 @@
 // room. One rule: every part is seen through HDF5 before the file has its name.
 #pragma once
 
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/parts_reader.hpp"
 
 namespace narrows::storage {
@@ -14,10 +15,6 @@ struct OpenedPart {
 };
 
 inline constexpr std::size_t joined_at_once = 8u << 20;  // bytes
-
-inline std::size_t row_bytes_of(const ArrayInfo& array) {
-    return array.value_bytes * static_cast<std::size_t>(array.shape.sample().elements());
-}
 
 // `info` as the whole has it; the parts are in order and all there. Throws Error{Fault::usage}: a
 // part outside of the folder of `to`.

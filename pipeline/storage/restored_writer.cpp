@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/exact_values.hpp"
 #include "pipeline/storage/file.hpp"
@@ -9,17 +10,6 @@
 namespace narrows::storage {
 
 namespace {
-
-std::int64_t rows_of(const ArrayInfo& info) {
-    return info.shape.rank() == 0 ? 1 : info.shape[0];
-}
-
-std::size_t row_bytes(const ArrayInfo& info) {
-    std::size_t bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis)
-        bytes *= static_cast<std::size_t>(info.shape[axis]);
-    return bytes;
-}
 
 // The empty datasets at their places.
 std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const FileInfo& info) {
@@ -29,7 +19,7 @@ std::vector<std::uint64_t> lay_out(const AtomicFile& target, int file, const Fil
     try {
         std::uint64_t bytes = 1u << 20;
         for (const ArrayInfo& array : info.arrays)
-            bytes += static_cast<std::uint64_t>(rows_of(array)) * row_bytes(array) +
+            bytes += static_cast<std::uint64_t>(stored_rows(array)) * row_bytes_of(array) +
                      2 * h5::page_bytes + h5::bytes_of(array.beside.attributes);
         for (const ExactGroup& group : info.beside.groups) bytes += h5::bytes_of(group.attributes);
         reserve(file, bytes, target.path());
@@ -71,7 +61,7 @@ struct RestoredWriter::Impl {
 RestoredWriter::RestoredWriter(const std::filesystem::path& path, const FileInfo& info)
     : impl_(std::make_unique<Impl>(path)) {
     impl_->offsets = lay_out(impl_->target, impl_->out.number(), info);
-    for (const ArrayInfo& array : info.arrays) impl_->row_bytes.push_back(row_bytes(array));
+    for (const ArrayInfo& array : info.arrays) impl_->row_bytes.push_back(row_bytes_of(array));
 }
 
 RestoredWriter::~RestoredWriter() = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
@@ -18,25 +19,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t bytes_at_once = 8u << 20;
 constexpr std::size_t most_problems = 100;
 
-std::int64_t rows_of(const ArrayInfo& info) {
-    return info.shape.rank() == 0 ? 1 : info.shape[0];
-}
-
-std::size_t row_bytes(const ArrayInfo& info) {
-    std::size_t bytes = info.value_bytes;
-    for (std::size_t axis = 1; axis < info.shape.rank(); ++axis)
-        bytes *= static_cast<std::size_t>(info.shape[axis]);
-    return bytes;
-}
-
 // Calls `take(first, count, bytes)` for all rows, in blocks of whole chunks.
 template <class Take>
 void for_rows(const ArrayInfo& info, std::int64_t multiple, const Take& take) {
-    const std::size_t row = std::max<std::size_t>(1, row_bytes(info));
+    const std::size_t row = std::max<std::size_t>(1, row_bytes_of(info));
     auto step = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes_at_once / row));
     step = std::max(multiple, step / multiple * multiple);
-    for (std::int64_t first = 0; first < rows_of(info); first += step)
-        take(first, std::min(step, rows_of(info) - first));
+    for (std::int64_t first = 0; first < stored_rows(info); first += step)
+        take(first, std::min(step, stored_rows(info) - first));
 }
 
 void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInfo& info,
@@ -52,7 +42,7 @@ void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInf
     } catch (const Error& error) {
         return problem(error.what());
     }
-    const std::size_t row = row_bytes(info);
+    const std::size_t row = row_bytes_of(info);
     const auto compare = [&](std::int64_t block, Hash128 hash) {
         const auto at = static_cast<std::size_t>(2 * block);
         if (hash == Hash128{hashes[at], hashes[at + 1]}) {
@@ -62,13 +52,13 @@ void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInf
         const std::int64_t first = block * hashed_rows;
         problem(in_quotes(file.path()) + " is damaged: " + info.path + ", rows " +
                 std::to_string(first) + " to " +
-                std::to_string(std::min(first + hashed_rows, rows_of(info)) - 1) +
+                std::to_string(std::min(first + hashed_rows, stored_rows(info)) - 1) +
                 " fail their checksum");
     };
     BlockHashes blocks(row);
     const std::int64_t chunk = info.chunk.empty() ? 1 : info.chunk[0];
     std::vector<std::byte> bytes;
-    for_rows(info, std::min(chunk, std::max<std::int64_t>(1, rows_of(info))),
+    for_rows(info, std::min(chunk, std::max<std::int64_t>(1, stored_rows(info))),
              [&](std::int64_t first, std::int64_t count) {
                  try {
                      bytes.resize(static_cast<std::size_t>(count) * row);
@@ -127,7 +117,7 @@ std::vector<std::string> repack(const fs::path& from, const fs::path& to) {
     std::vector<std::byte> bytes;
     for (std::size_t number = 0; number < info.arrays.size(); ++number) {
         const ArrayInfo& array = info.arrays[number];
-        const std::size_t row = row_bytes(array);
+        const std::size_t row = row_bytes_of(array);
         if (row == 0) continue;
         const std::unique_ptr<ArrayReader> reader = source.open(array.path);
         for_rows(array, array.chunk.empty() ? 1 : array.chunk[0],

@@ -48,7 +48,7 @@ bool says(const Outcome& outcome, int code, const std::string& text) {
     return (outcome.err + outcome.out).find(text) != std::string::npos;
 }
 
-void prepare(const Folder& folder) {
+void prepare_parts(const Folder& folder) {
     folder.must("generate digits -n 203 -o d.h5");
     folder.must("train d.h5 --model variational --latent 3 --hidden 8 --epochs 1 -o m.h5");
 }
@@ -57,7 +57,7 @@ void prepare(const Folder& folder) {
 
 TEST_CASE("the array job's parts stay the same when some are submitted again", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must("encode d.h5 -m m.h5 -o whole.h5");
     const auto job = [&](int task, int tasks, const std::string& words) {
         return folder.shell("SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_ID=" + std::to_string(task) +
@@ -76,7 +76,7 @@ TEST_CASE("the array job's parts stay the same when some are submitted again", "
 
 TEST_CASE("four parts joined have the rows of one run, byte for byte", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     const std::string encode = "encode d.h5 d.h5@0:50 -m m.h5 --log-variance --draws 2 --batch 16 ";
     folder.must(encode + "-o whole.h5");
     for (const char* part : {"3", "1", "4", "2"})
@@ -109,7 +109,7 @@ TEST_CASE("four parts joined have the rows of one run, byte for byte", "[tools][
 
 TEST_CASE("scores in parts are those of one run", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must("score d.h5 -m m.h5 --per-feature -o whole.h5");
     folder.must("score d.h5 -m m.h5 --per-feature --part 1/2 -o s1.h5");
     folder.must("score d.h5 -m m.h5 --per-feature --part 2/2 -o s2.h5");
@@ -122,7 +122,7 @@ TEST_CASE("scores in parts are those of one run", "[tools][parts]") {
 
 TEST_CASE("a part that is missing, there twice, or of another run is named", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must(
         "train d.h5 --model variational --latent 3 --hidden 8 --epochs 1 --seed 2 -o m2.h5");
     folder.must("encode d.h5 -m m.h5 -o whole.h5");
@@ -154,7 +154,7 @@ TEST_CASE("a part that is missing, there twice, or of another run is named", "[t
 TEST_CASE("a joined file says which part is gone, cut or changed, and gives no rows",
           "[tools][parts][damage]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2");
     folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2");
     folder.must("join z.d -o z.h5");
@@ -185,7 +185,7 @@ TEST_CASE("a joined file says which part is gone, cut or changed, and gives no r
 
 TEST_CASE("join and what reads a joined file leave the parts as they are", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2");
     folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2");
     const std::string first = "z.d/part-00001.h5", second = "z.d/part-00002.h5";
@@ -206,7 +206,7 @@ TEST_CASE("join and what reads a joined file leave the parts as they are", "[too
 
 TEST_CASE("a part replaced by one of another run is refused", "[tools][parts][damage]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     std::filesystem::create_directory(in(folder, "other"));
     folder.must(
         "train d.h5 --model variational --latent 3 --hidden 8 --epochs 1 --seed 2 -o other/m.h5");
@@ -231,7 +231,7 @@ TEST_CASE("a part replaced by one of another run is refused", "[tools][parts][da
 
 TEST_CASE("a joined file that is compressed keeps no list of parts", "[tools][parts]") {
     Folder folder;
-    prepare(folder);
+    prepare_parts(folder);
     folder.must("encode d.h5 -m m.h5 -o z.d --part 1/2");
     folder.must("encode d.h5 -m m.h5 -o z.d --part 2/2");
     folder.must("join z.d -o z.h5");
