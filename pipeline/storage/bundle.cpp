@@ -90,7 +90,7 @@ struct ListWalk {
     std::exception_ptr failure;
 };
 
-herr_t visit(hid_t group, const char* name, const H5L_info_t*, void* out) {
+herr_t list_entry(hid_t group, const char* name, const H5L_info_t*, void* out) {
     ListWalk& walk = *static_cast<ListWalk*>(out);
     try {
         const std::string full = walk.prefix + "/" + name;
@@ -100,7 +100,7 @@ herr_t visit(hid_t group, const char* name, const H5L_info_t*, void* out) {
             walk.arrays.push_back(read_array(walk.file, object, full, walk.path));
         } else if (H5Iget_type(object) == H5I_GROUP) {
             ListWalk inner{walk.file, walk.path, walk.arrays, full, {}};
-            if (H5Literate(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, visit, &inner) < 0)
+            if (H5Literate(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, list_entry, &inner) < 0)
                 h5::fail_read(walk.path, full);
             if (inner.failure) std::rethrow_exception(inner.failure);
         }
@@ -157,7 +157,7 @@ Bundle read_bundle(const std::filesystem::path& path, std::string_view format) {
             bundle.attributes.emplace_back(name, std::move(value));
 
     ListWalk walk{file.number(), path, bundle.arrays, "", {}};
-    if (H5Literate(source, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, visit, &walk) < 0)
+    if (H5Literate(source, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, list_entry, &walk) < 0)
         h5::fail_read(path, "its list of arrays cannot be read");
     if (walk.failure) std::rethrow_exception(walk.failure);
     return bundle;
