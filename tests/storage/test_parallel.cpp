@@ -50,7 +50,8 @@ struct Read {
     std::vector<float> values;
     bool operator==(const Read& other) const {
         return stored == other.stored && values.size() == other.values.size() &&
-               std::memcmp(values.data(), other.values.data(), values.size() * sizeof(float)) == 0;
+               (values.empty() || std::memcmp(values.data(), other.values.data(),
+                                              values.size() * sizeof(float)) == 0);
     }
 };
 
