@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "datasets/formats.hpp"
+#include "pipeline/storage/convert.hpp"
 
 namespace narrows::datasets {
 namespace {
@@ -183,6 +184,7 @@ std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budg
         if (extent < 1) throw Error(Fault::usage, "extents of a sample are at least 1");
         layout.sample.push_back(extent);
     }
+    storage::check_countable(layout.sample, spec.file);
     const std::uint64_t row =
         static_cast<std::uint64_t>(layout.sample.elements()) * storage::size_of(layout.type);
     if (bytes->size() % row != 0)

@@ -162,6 +162,7 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
     const std::string name = fmt::format("{}:{}", short_name(spec.file), array.path);
     if (array.shape.rank() == 0)
         throw Error(Fault::input, fmt::format("\"{}\" is a single value", name), list_of(info));
+    storage::check_countable(array.shape, name);
     Companions companions;
     const std::int64_t rows = array.shape[0];
     for (const ArrayInfo& other : info.arrays) {

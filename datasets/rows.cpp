@@ -18,6 +18,7 @@ class Rows final : public Dataset {
 public:
     Rows(std::shared_ptr<const Bytes> bytes, RowLayout layout, Companions companions)
         : bytes_(std::move(bytes)), layout_(std::move(layout)), companions_(std::move(companions)) {
+        storage::check_countable(layout_.sample.with_batch(layout_.rows), layout_.name);
         const std::uint64_t end =
             layout_.offset + static_cast<std::uint64_t>(layout_.rows) * row_bytes();
         if (end > bytes_->size())

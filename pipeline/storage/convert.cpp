@@ -1,5 +1,6 @@
 #include "pipeline/storage/convert.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -92,6 +93,16 @@ void swap_bytes(std::byte* values, std::size_t count, std::size_t value_bytes) {
     for (std::size_t i = 0; i < count; ++i, values += value_bytes)
         for (std::size_t a = 0, b = value_bytes - 1; a < b; ++a, --b)
             std::swap(values[a], values[b]);
+}
+
+void check_countable(const Shape& shape, const std::string& name) {
+    constexpr std::int64_t most = std::int64_t{1} << 56;
+    std::int64_t left = most;  // an extent of 0 must not hide that the others are too large
+    for (const std::int64_t extent : shape)
+        if (extent < 0 || (left /= std::max<std::int64_t>(1, extent)) == 0)
+            throw Error(Fault::input,
+                        "\"" + name + "\" has an impossible shape, " + to_string(shape),
+                        "the file may be damaged: fetch or make it again");
 }
 
 }  // namespace narrows::storage

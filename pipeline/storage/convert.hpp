@@ -17,6 +17,8 @@ struct Packing {
 void to_float(Numeric type, const std::byte* from, std::size_t count, const Packing& packing,
               float* to);
 void swap_bytes(std::byte* values, std::size_t count, std::size_t value_bytes);
+// Throws Error{Fault::input} where a file says that `name` has more values than could be counted.
+NARROWS_PUBLIC void check_countable(const Shape& shape, const std::string& name);
 float half_to_float(std::uint16_t bits);
 
 }  // namespace narrows::storage
