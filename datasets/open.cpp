@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -140,6 +141,7 @@ Labels LabelReader::finish() const {
         double number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (error != std::errc{} || end != text.data() + text.size() ||
+            !(std::abs(number) < 0x1p63) ||
             number != static_cast<double>(static_cast<std::int64_t>(number))) {
             whole = false;
             break;
