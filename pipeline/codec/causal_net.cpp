@@ -118,12 +118,13 @@ void through_images(const NetModel& model, const ImageShape& shape, std::span<st
                 run_layer(model.layers[0], false, inputs.data(), first.data());
                 run_layer(model.layers[1], false, first.data(), second.data());
                 run_layer(model.layers[2], true, second.data(), out.data());
-                const std::int32_t* const up = here - padded.wide * net_lanes;
+                const std::int32_t *const left = here - net_lanes,
+                                          *const up = here - padded.wide * net_lanes,
+                                          *const corner = up - net_lanes;
                 for (std::size_t lane = 0; lane < lanes; ++lane) {
                     const auto level = [&](std::int32_t pixel) { return (pixel / 2 + 128) / step; };
                     const std::int32_t base =
-                        median_guess(level(here[lane - net_lanes]), level(up[lane]),
-                                     level(up[lane - net_lanes]));
+                        median_guess(level(left[lane]), level(up[lane]), level(corner[lane]));
                     std::uint8_t& value =
                         values[(block + lane) * pixels + line * shape.columns + column];
                     code(mixture_of(out.data() + lane, net_lanes, base), value);
