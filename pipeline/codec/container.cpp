@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/codec/cut.hpp"
-#include "pipeline/codec/rows.hpp"
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/compressed_writer.hpp"
 
 namespace narrows::codec {
@@ -96,10 +96,10 @@ public:
 
     ArrayResult run(const Input& input, const Cut* cut) {
         const ArrayInfo& info = input.info;
-        rows_ = rows_of(info);
+        rows_ = storage::stored_rows(info);
         chunk_rows_ = cut != nullptr ? cut->chunk_rows : chunk_rows_of(info, job_);
         chunks_ = (rows_ + chunk_rows_ - 1) / chunk_rows_;
-        row_bytes_ = row_bytes(info);
+        row_bytes_ = storage::row_bytes_of(info);
         first_row_ = cut != nullptr ? cut->first : 0;
         last_row_ = cut != nullptr ? cut->last : rows_;
         const Plan plan = plan_for(input);
@@ -293,14 +293,15 @@ private:
 // As it is; what is large goes through in one piece, which files of text and scales are.
 void carry_over(storage::CompressedWriter& out, const Input& input) {
     ArrayInfo info = input.info;
-    const std::size_t bytes = static_cast<std::size_t>(rows_of(info)) * row_bytes(info);
+    const std::size_t bytes =
+        static_cast<std::size_t>(storage::stored_rows(info)) * storage::row_bytes_of(info);
     if (bytes > plain_at_once * 16)
         throw Error(Fault::usage, info.path + " is too large to be carried over",
                     "name the datasets to compress");
     std::erase_if(info.beside.attributes,
                   [](const auto& attribute) { return is_ours(attribute.name); });
     Bytes values(bytes);
-    if (bytes > 0) input.read(0, rows_of(info), values.data());
+    if (bytes > 0) input.read(0, storage::stored_rows(info), values.data());
     out.put(info, values);
 }
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "pipeline/codec/rows.hpp"
+#include "pipeline/storage/array_rows.hpp"
 
 namespace narrows::codec {
 
@@ -22,8 +22,8 @@ bool is_packed(const ArrayInfo& info) {
 }
 
 std::int64_t chunk_rows_of(const ArrayInfo& info, const Job& job) {
-    const std::size_t row = row_bytes(info);
-    const auto rows = static_cast<std::size_t>(rows_of(info));
+    const std::size_t row = storage::row_bytes_of(info);
+    const auto rows = static_cast<std::size_t>(storage::stored_rows(info));
     if (row > largest_chunk)
         throw Error(Fault::usage,
                     fmt::format("{}: a row has {} bytes, chunks hold at most {}", info.path, row,
@@ -45,14 +45,16 @@ std::optional<Cut> cut_of(const std::vector<Input>& inputs, const Job& job) {
     if (!job.part) return std::nullopt;
     const Input* largest = nullptr;
     const auto bytes = [](const Input& input) {
-        return static_cast<std::size_t>(rows_of(input.info)) * row_bytes(input.info);
+        return static_cast<std::size_t>(storage::stored_rows(input.info)) *
+               storage::row_bytes_of(input.info);
     };
     for (const Input& input : inputs)
         if (is_packed(input.info) && (largest == nullptr || bytes(input) > bytes(*largest)))
             largest = &input;
     if (largest == nullptr)
         throw Error(Fault::usage, "there are no rows to cut into parts", "leave --part out");
-    Cut cut{*job.part, rows_of(largest->info), chunk_rows_of(largest->info, job), 0, 0};
+    Cut cut{*job.part, storage::stored_rows(largest->info), chunk_rows_of(largest->info, job), 0,
+            0};
     const std::int64_t chunks = (cut.all + cut.chunk_rows - 1) / cut.chunk_rows;
     if (chunks < cut.part.count)
         throw Error(

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/codec/container.hpp"
-#include "pipeline/codec/rows.hpp"
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/part.hpp"
 #include "pipeline/storage/restored_writer.hpp"
 #include "pipeline/storage/whole_file.hpp"
@@ -34,10 +34,12 @@ bool is_identity(const std::string& name) {
 
 // Rows that are decoded together.
 std::int64_t block_rows(const ArrayInfo& info) {
-    const std::int64_t rows = std::max<std::int64_t>(1, rows_of(info));
+    const std::int64_t rows = std::max<std::int64_t>(1, storage::stored_rows(info));
     if (!info.chunk.empty()) return std::min(rows, info.chunk[0]);
     return std::clamp<std::int64_t>(
-        static_cast<std::int64_t>((4u << 20) / std::max<std::size_t>(1, row_bytes(info))), 1, rows);
+        static_cast<std::int64_t>((4u << 20) /
+                                  std::max<std::size_t>(1, storage::row_bytes_of(info))),
+        1, rows);
 }
 
 storage::FileInfo look(const storage::ArrayFile& file) {
@@ -106,8 +108,8 @@ std::uint64_t decompress_file(const std::filesystem::path& from, const std::file
     std::uint64_t total = 0;
     for (std::size_t number = 0; number < info.arrays.size(); ++number) {
         const ArrayInfo& array = info.arrays[number];
-        const std::size_t row = row_bytes(array);
-        const std::int64_t rows = rows_of(array), block = block_rows(array);
+        const std::size_t row = storage::row_bytes_of(array);
+        const std::int64_t rows = storage::stored_rows(array), block = block_rows(array);
         if (row == 0 || rows == 0) continue;
         const std::unique_ptr<storage::ArrayReader> reader = file.open(array.path);
         const auto blocks = static_cast<std::size_t>((rows + block - 1) / block);
@@ -171,7 +173,8 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                                         ? integer(contents, "first_row").value_or(0)
                                         : 0;
         if (original != nullptr &&
-            (!(wanted_shape == array.shape) || before + rows_of(array) > rows_of(original->info) ||
+            (!(wanted_shape == array.shape) ||
+             before + storage::stored_rows(array) > storage::stored_rows(original->info) ||
              original->info.type != array.type ||
              original->info.value_bytes != array.value_bytes)) {
             result.problems.push_back(array.path +
@@ -185,7 +188,7 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
             result.problems.push_back(error.what());
             continue;
         }
-        const std::int64_t rows = rows_of(array), block = block_rows(array);
+        const std::int64_t rows = storage::stored_rows(array), block = block_rows(array);
         const auto blocks = static_cast<std::size_t>((rows + block - 1) / block);
         const bool packed =  // also behind the links of joined parts
             storage::text_attribute(array.attributes, "narrows_bound") != nullptr;
@@ -203,7 +206,7 @@ Verification verify_file(const std::filesystem::path& path, const std::vector<In
                 part = {};
                 const std::int64_t begin = static_cast<std::int64_t>(first + i) * block;
                 const std::int64_t count = std::min(block, rows - begin);
-                Bytes decoded(static_cast<std::size_t>(count) * row_bytes(array)),
+                Bytes decoded(static_cast<std::size_t>(count) * storage::row_bytes_of(array)),
                     wanted(decoded.size());
                 try {
                     reader->read(begin, count, decoded.data());

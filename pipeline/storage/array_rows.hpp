@@ -1,4 +1,4 @@
-// Rows of a dataset and their bytes. Private to the storage room.
+// Rows of a dataset and their bytes.
 #pragma once
 
 #include "pipeline/storage/array_file.hpp"

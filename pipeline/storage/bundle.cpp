@@ -100,7 +100,8 @@ herr_t list_entry(hid_t group, const char* name, const H5L_info_t*, void* out) {
             walk.arrays.push_back(read_array(walk.file, object, full, walk.path));
         } else if (H5Iget_type(object) == H5I_GROUP) {
             ListWalk inner{walk.file, walk.path, walk.arrays, full, {}};
-            if (H5Literate(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, list_entry, &inner) < 0)
+            if (H5Literate(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, list_entry, &inner) <
+                0)
                 h5::fail_read(walk.path, full);
             if (inner.failure) std::rethrow_exception(inner.failure);
         }

@@ -90,4 +90,10 @@ bool Folder::has(const std::string& name) const {
     return fs::exists(path_ / "work" / name);
 }
 
+bool has_h5py() {
+    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") == 0) return true;
+    WARN("skipped: no h5py");
+    return false;
+}
+
 }  // namespace narrows::test

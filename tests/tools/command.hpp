@@ -40,4 +40,7 @@ private:
     std::filesystem::path path_;
 };
 
+// Says so where it is missing.
+bool has_h5py();
+
 }  // namespace narrows::test

@@ -124,10 +124,7 @@ TEST_CASE("damage, and other data, are told with the right exit code", "[tools]"
 }
 
 TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
-    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
-        WARN("skipped: no h5py");
-        return;
-    }
+    if (!narrows::test::has_h5py()) return;
     Folder folder;
     folder.write("w.csv", channels(300, 0));
     folder.must("import w.csv -q -o w.h5");
@@ -175,10 +172,7 @@ TEST_CASE("h5py reads compressed datasets through the filter", "[tools]") {
 }
 
 TEST_CASE("what stands beside values comes back as it was, and what cannot is named", "[tools]") {
-    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
-        WARN("skipped: no h5py");
-        return;
-    }
+    if (!narrows::test::has_h5py()) return;
     Folder folder;
     folder.write(
         "make.py",
@@ -245,10 +239,7 @@ TEST_CASE("what stands beside values comes back as it was, and what cannot is na
 }
 
 TEST_CASE("who gives every dataset its bound need not give one to coordinates", "[tools]") {
-    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
-        WARN("skipped: no h5py");
-        return;
-    }
+    if (!narrows::test::has_h5py()) return;
     Folder folder;
     folder.write("make.py",
                  "import h5py, numpy as np\n"

@@ -11,10 +11,7 @@ namespace {
 
 // Runs a script in the folder; false: there is no h5py.
 bool python(const Folder& folder, const std::string& name, const std::string& text) {
-    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
-        WARN("skipped: no h5py");
-        return false;
-    }
+    if (!narrows::test::has_h5py()) return false;
     folder.write(name, text);
     const Outcome run = folder.shell("/usr/bin/python3 " + name);
     INFO(run.err);

@@ -120,10 +120,7 @@ TEST_CASE("packed parts carry labels, scales and attributes, and damage is refus
 
 TEST_CASE("chunks of joined parts are those of one run, and h5py reads through the links",
           "[tools][parts][codec][h5py]") {
-    if (std::system("/usr/bin/python3 -c 'import h5py' 2>/dev/null") != 0) {
-        WARN("skipped: no h5py");
-        return;
-    }
+    if (!narrows::test::has_h5py()) return;
     Folder folder;
     folder.write("make.py",
                  "import h5py, numpy as np\n"
