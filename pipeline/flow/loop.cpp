@@ -9,6 +9,8 @@
 
 namespace narrows::flow {
 
+ParallelLoop::ParallelLoop(std::size_t threads)
+    : threads_(threads), team_(std::make_shared<Team>(threads)) {}
 ParallelLoop::~ParallelLoop() = default;
 
 // The static partitioner gives a task number to the same thread again and again.
@@ -17,6 +19,7 @@ void ParallelLoop::each(std::size_t tasks, FunctionRef<void(std::size_t)> body) 
         for (std::size_t task = 0; task < tasks; ++task) body(task);
         return;
     }
+    if (team_->each(tasks, body)) return;
     const char call = 0;
     handed_over(&call);
     tbb::this_task_arena::isolate([&] {

@@ -2,19 +2,21 @@
 // another packet's body.
 #pragma once
 
+#include "pipeline/flow/team.hpp"
 #include "pipeline/node.hpp"
 
 namespace narrows::flow {
 
 class ParallelLoop final : public Loop {
 public:
-    explicit ParallelLoop(std::size_t threads) : threads_(threads) {}
+    explicit ParallelLoop(std::size_t threads);
     ~ParallelLoop() override;
     std::size_t threads() const noexcept override { return threads_; }
     void each(std::size_t tasks, FunctionRef<void(std::size_t)> body) const override;
 
 private:
     std::size_t threads_;
+    std::shared_ptr<Team> team_;
 };
 
 // Calls body with a loop that no graph stands around, with so many threads (0: what the process may

@@ -5,12 +5,12 @@ constexpr std::size_t step_rows = 8, step_values = step_rows * panel_width;
 constexpr auto sum_columns = static_cast<std::size_t>(gradient_vectors) * width;
 constexpr std::size_t sum_tiles = step_rows / gradient_rows * (panel_width / sum_columns);
 
-template <class Moments>
+template <bool plain, class Moments>
 struct StepBetween {
     static constexpr std::size_t shares = 16 / sum_tiles;  // of each tile of sums
     static constexpr std::size_t values = step_values / 16;
     static constexpr std::size_t none = ~std::size_t{0};
-    const AdamConstants& constants;
+    const AdamConstants<plain>& constants;
     const Moments& moments;
     float* weight;
     std::size_t last = none;          // where the rows before begin, [8][32]
@@ -42,8 +42,62 @@ struct StepBetween {
     }
 };
 
-template <class Moments>
-NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
+// Of a few samples, sums are a small part: they stay in registers, and the divisions and roots of
+// one tile run beside the sums of the next ones by themselves.
+constexpr std::size_t few_samples = 16;
+
+NARROWS_INLINE bool few(std::span<const OuterTerm> terms) {
+    std::size_t samples = 0;
+    for (const OuterTerm& term : terms) samples += term.rows;
+    return samples <= few_samples;
+}
+
+// Rows `row` ... of the panel, whole vectors from its column `at`.
+template <bool plain, class Moments>
+NARROWS_INLINE void few_tile(const DenseStep& d, const AdamConstants<plain>& constants,
+                             const Moments& moments, std::size_t row, std::size_t at) {
+    F sums[gradient_rows][gradient_vectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < gradient_rows; ++r)
+#pragma GCC unroll 16
+        for (int v = 0; v < gradient_vectors; ++v) sums[r][v] = set(0.0f);
+    for (const OuterTerm& term : d.terms) {
+        const float* a = term.a + row;
+        const float* b = term.b + d.panel * panel_width + at;
+        for (std::size_t n = 0; n < term.rows; ++n, a += term.a_stride, b += term.b_stride) {
+            F slope[gradient_vectors];
+#pragma GCC unroll 16
+            for (int v = 0; v < gradient_vectors; ++v)
+                slope[v] = load(b + static_cast<std::size_t>(v) * width);
+#pragma GCC unroll 16
+            for (int r = 0; r < gradient_rows; ++r) {
+                const F value = set(a[r]);
+#pragma GCC unroll 16
+                for (int v = 0; v < gradient_vectors; ++v)
+                    sums[r][v] = fused(value, slope[v], sums[r][v]);
+            }
+        }
+    }
+    const std::size_t first = (d.panel * d.inputs + row) * panel_width;
+#pragma GCC unroll 16
+    for (int r = 0; r < gradient_rows; ++r) {
+        const std::size_t start = first + static_cast<std::size_t>(r) * panel_width;
+        const auto random = moments.row(start);
+#pragma GCC unroll 16
+        for (int v = 0; v < gradient_vectors; ++v) {
+            const std::size_t place = start + at + static_cast<std::size_t>(v) * width;
+            F weight = load(d.weight + place), mean, variance;
+            moments.read_at(place, width, mean, variance);
+            adam_vector(constants, sums[r][v], weight, mean, variance);
+            store(d.weight + place, weight);
+            moments.write_at(random, place, width, mean, variance);
+        }
+    }
+}
+
+template <bool plain, class Moments>
+NARROWS_INLINE void dense_step(const DenseStep& d, const AdamConstants<plain>& constants,
+                               const Moments& moments) {
     alignas(64) float gradients[2][step_values];
     const std::size_t start = d.panel * d.inputs * panel_width, column = d.panel * panel_width;
     const auto transpose = [&](std::size_t row, std::size_t count) {
@@ -51,10 +105,16 @@ NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
         transpose_tile(d.weight + start + row * panel_width, row, count, d.panel, d.inputs,
                        d.outputs, d.transposed);
     };
-    const AdamConstants constants(d.adam);
-    StepBetween<Moments> between{constants, moments, d.weight};
+    StepBetween<plain, Moments> between{constants, moments, d.weight};
     std::size_t row = d.first;
     int side = 0;
+    if (few(d.terms))
+        for (; row + step_rows <= d.last && column + panel_width <= d.outputs; row += step_rows) {
+            for (std::size_t r = 0; r < step_rows; r += gradient_rows)
+                for (std::size_t at = 0; at < panel_width; at += sum_columns)
+                    few_tile(d, constants, moments, row + r, at);
+            transpose(row, step_rows);
+        }
     for (; row + step_rows <= d.last && column + panel_width <= d.outputs; row += step_rows) {
         between.next = start + row * panel_width;
         if (d.transposed != nullptr)
@@ -86,6 +146,13 @@ NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
     }
 }
 
+template <class Moments>
+NARROWS_INLINE void dense_step(const DenseStep& d, const Moments& moments) {
+    if (is_plain(d.adam))
+        dense_step(d, AdamConstants<true>(d.adam), moments);
+    else
+        dense_step(d, AdamConstants<false>(d.adam), moments);
+}
 void dense_adam(const DenseStep& d) {
     dense_step(d, ApartMoments{d.mean, d.variance});
 }

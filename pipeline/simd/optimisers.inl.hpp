@@ -1,8 +1,11 @@
+NARROWS_INLINE bool is_plain(const AdamStep& step) {
+    return step.gradient_scale == 1 && step.decay == 0;
+}
+// plain: neither clipped nor decaying, which most runs are.
+template <bool plain>
 struct AdamConstants {
     explicit AdamConstants(const AdamStep& step)
-        : beta1(set(step.beta1)),
-          beta2(set(step.beta2)),
-          epsilon(set(step.epsilon)),
+        : epsilon(set(step.epsilon)),
           rest1(set(1.0f - step.beta1)),
           rest2(set(1.0f - step.beta2)),
           correction2(set(step.correction2)),
@@ -10,14 +13,25 @@ struct AdamConstants {
           clip(set(step.gradient_scale)),
           rate(set(-step.rate * step.correction1)),
           keep(set(1.0f - step.rate * step.decoupled_decay)) {}
-    F beta1, beta2, epsilon, rest1, rest2, correction2, decay, clip, rate, keep;
+    F epsilon, rest1, rest2, correction2, decay, clip, rate, keep;
 };
+// A moment without gradients shrinks for ever and would stay among the denormal numbers, which
+// double the time of a step. A sum with 2^23 quanta and back rounds it to whole quanta, the
+// smallest of all to 0; what is lost is far below what moves a weight. (Comparing and selecting
+// costs more.)
+NARROWS_INLINE F in_quanta(F moment, float quantum) {
+    const F many = set(quantum * 0x1p+23f);
+    return (moment + many) - many;
+}
+
 // One vector of weights, given its gradient; `weight`, `mean` and `variance` become the new ones.
-NARROWS_INLINE void adam_vector(const AdamConstants& c, F gradient, F& weight, F& mean,
+template <bool plain>
+NARROWS_INLINE void adam_vector(const AdamConstants<plain>& c, F gradient, F& weight, F& mean,
                                 F& variance) {
-    const F slope = fused(c.decay, weight, gradient * c.clip);
-    mean = fused(c.beta1, mean, c.rest1 * slope);
-    variance = fused(c.beta2, variance, c.rest2 * (slope * slope));
+    const F slope = plain ? gradient : fused(c.decay, weight, gradient * c.clip);
+    mean = in_quanta(fused(c.rest1, slope - mean, mean), 0x1p-110f);
+    variance =
+        in_quanta(fused(c.rest2, fused(slope, slope, negative(variance)), variance), 0x1p-124f);
     const F size = square_root(variance * c.correction2) + c.epsilon;
     weight = fused(weight, c.keep, quotient(c.rate * mean, size));
 }
@@ -89,8 +103,8 @@ struct PairedMoments {
 };
 
 // One pass over weights, gradient and state.
-template <class Moments>
-NARROWS_INLINE void adam_pass(const AdamConstants& constants, float* w, const float* g,
+template <bool plain, class Moments>
+NARROWS_INLINE void adam_pass(const AdamConstants<plain>& constants, float* w, const float* g,
                               const Moments& moments, std::size_t first, std::size_t n) {
     for (std::size_t start = 0; start < n; start += panel_width) {
         const auto row = moments.row(first + start);
@@ -105,12 +119,20 @@ NARROWS_INLINE void adam_pass(const AdamConstants& constants, float* w, const fl
         }
     }
 }
+template <class Moments>
+NARROWS_INLINE void adam_pass(const AdamStep& step, float* w, const float* g,
+                              const Moments& moments, std::size_t n) {
+    if (is_plain(step))
+        adam_pass(AdamConstants<true>(step), w, g, moments, 0, n);
+    else
+        adam_pass(AdamConstants<false>(step), w, g, moments, 0, n);
+}
 void adam(const AdamStep& step, float* w, const float* g, float* m, float* v, std::size_t n) {
-    adam_pass(AdamConstants(step), w, g, ApartMoments{m, v}, 0, n);
+    adam_pass(step, w, g, ApartMoments{m, v}, n);
 }
 void adam_bf16(const AdamStep& step, std::size_t first, float* w, const float* g, float* moments,
                std::size_t n) {
-    adam_pass(AdamConstants(step), w, g, PairedMoments(moments, step.rounding, first), 0, n);
+    adam_pass(step, w, g, PairedMoments(moments, step.rounding, first), n);
 }
 
 void momentum(const MomentumStep& step, float* w, const float* g, float* m, std::size_t n) {

@@ -210,6 +210,26 @@ TEST_CASE("adam follows the paper in double precision", "[optimiser]") {
     }
 }
 
+TEST_CASE("moments without gradients are never denormal numbers", "[optimiser]") {
+    simd::AdamStep step;
+    each_level([&](const Kernels& k) {
+        std::vector<float> w(40, 1.0f), none(40), m(40, 1e-30f), v(40, 1e-33f);
+        for (int t = 0; t < 12000; ++t) {
+            k.adam(step, w.data(), none.data(), m.data(), v.data(), w.size());
+            for (const float moment : {m[0], m[39], v[0], v[39]})
+                REQUIRE((moment == 0 || moment >= 0x1p-126f));
+        }
+        CHECK(w == std::vector<float>(40, 1.0f));
+        CHECK(m[5] < 1e-32f);
+        CHECK(v[5] < 1e-34f);
+        // One that counts is not rounded away.
+        m.assign(40, 1e-12f), v.assign(40, 1e-16f);
+        k.adam(step, w.data(), none.data(), m.data(), v.data(), w.size());
+        CHECK(static_cast<double>(m[3]) == Approx(9e-13).epsilon(1e-6));
+        CHECK(static_cast<double>(v[3]) == Approx(9.99e-17).epsilon(1e-6));
+    });
+}
+
 TEST_CASE("momentum, nesterov and plain descent follow their formulas", "[optimiser]") {
     Numbers numbers(27);
     for (const bool nesterov : {false, true})
