@@ -132,6 +132,8 @@ public:
     void rows(std::uint32_t epoch, std::int64_t first, std::span<std::int64_t> out) const;
 
 private:
+    void permute_windows(std::uint32_t epoch, std::span<std::uint64_t> places) const;
+
     RandomKey key_;
     std::int64_t rows_, block_rows_, window_rows_;
 };

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "pipeline/node.hpp"
 
@@ -24,6 +25,8 @@ class NARROWS_PUBLIC Permutation {
 public:
     Permutation(std::uint64_t seed, std::uint32_t node, std::uint32_t epoch, std::uint64_t size);
     std::uint64_t operator()(std::uint64_t index) const;
+    // Each index to its image; together they take a third of the time.
+    void permute(std::span<std::uint64_t> indices) const;
 
 private:
     std::uint64_t seed_, size_;

@@ -128,6 +128,21 @@ TEST_CASE("a permutation visits everything once and depends on its key", "[rando
     }
 }
 
+TEST_CASE("indices permuted together go where each goes alone", "[random]") {
+    for (const std::uint64_t size : {1, 2, 5, 17, 1000, 65537}) {
+        const simd::Permutation permutation(3, 1, 4, size);
+        for (const std::size_t count : {0, 1, 7, 8, 9, 300}) {
+            std::vector<std::uint64_t> together(count), alone(count);
+            for (std::size_t i = 0; i < count; ++i) {
+                together[i] = (i * 7) % size;
+                alone[i] = permutation(together[i]);
+            }
+            permutation.permute(together);
+            REQUIRE(together == alone);
+        }
+    }
+}
+
 TEST_CASE("a permutation of more than 2^32 numbers stays in range", "[random]") {
     const std::uint64_t size = (1ull << 40) + 12345;
     const simd::Permutation permutation(1, 2, 3, size);
