@@ -11,7 +11,7 @@ if [ "${1:-}" = storage ]; then
     cmake --build build/test --target narrows narrows_plugin_load narrows_plugin_store bench_storage >/dev/null
     work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
     trap 'rm -rf "$work"' EXIT
-    build/test/bin/narrows generate digits -n 20000 -o "$work/digits.h5" -q
+    build/test/bin/narrows generate digits -n 60000 -o "$work/digits.h5" -q
     /usr/bin/python3 tests/bench/storage.py build/test/bin/bench_storage "$work/digits.h5" "$work" 5
     exit
 fi

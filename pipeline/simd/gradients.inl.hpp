@@ -41,6 +41,7 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 #pragma GCC unroll 16
                 for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
             }
+            if (Between::shares > 0) __builtin_prefetch(a + rows);
             a += term.a_stride;
             b += term.b_stride;
         };
