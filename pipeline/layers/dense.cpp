@@ -13,8 +13,8 @@ constexpr std::size_t width = simd::panel_width;
 constexpr std::size_t tile_rows = 8;      // of the weight gradient kernel
 constexpr std::size_t tiles_a_task = 12;  // a few microseconds for a usual batch
 // What takes a thread less than this is not worth handing out.
-constexpr std::size_t least_steps = std::size_t{1} << 17;   // multiply-adds of a product
-constexpr std::size_t least_values = std::size_t{1} << 15;  // of an elementwise pass
+constexpr std::size_t least_steps = std::size_t{3} << 15;   // multiply-adds of a product
+constexpr std::size_t least_values = std::size_t{1} << 14;  // of an elementwise pass
 
 // C = A B, in tasks of whole panels; few panels: also by rows, in multiples of the kernel's tiles.
 void multiply(const Loop& loop, const simd::Product& product,
@@ -277,10 +277,21 @@ void Dense::update_tasks(const Loop& loop, std::span<const Trace> traces, const 
     const bool bias = bias_ && !bias_->frozen && !traces.empty();
     const std::size_t chunks = panel_tasks();
     constexpr std::size_t rows_a_task = tiles_a_task * tile_rows;
-    loop.each(tasks.count() + (bias ? 1 : 0), [&](std::size_t at) {
-        if (at == tasks.count()) return update_bias(traces, rule);
-        const std::size_t task = tasks.first + at, first = task % chunks * rows_a_task;
-        update_tiles(task / chunks, first, std::min(inputs_, first + rows_a_task), rule);
+    constexpr std::size_t few_samples = 16, together = 4;  // of few samples, a task is short
+    std::size_t samples = 0;
+    for (const simd::OuterTerm& term : terms_) samples += term.rows;
+    const std::size_t step = samples <= few_samples ? together : 1;
+    const std::size_t groups = (tasks.count() + step - 1) / step;
+    loop.each(groups + (bias ? 1 : 0), [&](std::size_t group) {
+        if (group == groups) return update_bias(traces, rule);
+        const std::size_t last = std::min(tasks.last, tasks.first + (group + 1) * step);
+        for (std::size_t task = tasks.first + group * step; task < last;) {
+            const std::size_t chunk = task % chunks;
+            const std::size_t end = std::min(chunks, chunk + (last - task));
+            update_tiles(task / chunks, chunk * rows_a_task, std::min(inputs_, end * rows_a_task),
+                         rule);
+            task += end - chunk;
+        }
     });
 }
 

@@ -246,6 +246,11 @@ void Load::set_order(OpenContext& context) {
     order_.emplace(context.key(), training_, block, window);
 }
 
+// Bytes in memory, whose conversion and scaling are one pass.
+static bool are_bytes(const datasets::Dataset& data) {
+    return data.in_memory() && data.stored_as_read() && data.type() == storage::Numeric::u8;
+}
+
 void Load::open(OpenContext& context) {
     data_ = open_all(file_, context.mode() == Mode::stream && on_bad_row_ == "stop");
     if (data_->rows() == 0)
@@ -267,7 +272,8 @@ void Load::open(OpenContext& context) {
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
     context.set_shape("stored", data_->sample().with_batch(context.batch()), Type::u8);
     if (!stored_) context.disable("stored");
-    one_step_ = stored_ && context.connected("x") && !context.connected("weight") &&
+    one_step_ = (stored_ || (are_bytes(*data_) && (!held_out_ || are_bytes(*held_out_)))) &&
+                context.connected("x") && !context.connected("weight") && scaling_ &&
                 scaling_->factor.size() == 1 && scaling_->shift[0] == 0;
     if (one_step_)
         bytes_ =
@@ -331,12 +337,17 @@ void Load::process(Context& context) {
         if (!one_step_) read_rows(data, ids, x.data, weight.data);
     }
     const bool convert = one_step_ && context.wanted("x");
-    if (stored_ && (context.wanted("stored") || convert)) {
+    const bool stored = stored_ && context.wanted("stored");
+    if (stored || convert) {
         std::uint8_t* bytes =
-            context.wanted("stored")
-                ? context.out<std::uint8_t>("stored").data
-                : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
-        data.read_stored(place.first, place.count, reinterpret_cast<std::byte*>(bytes));
+            stored ? context.out<std::uint8_t>("stored").data
+                   : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
+        auto* const to = reinterpret_cast<std::byte*>(bytes);
+        if (stored_)
+            data.read_stored(place.first, place.count, to);
+        else
+            for (std::size_t i = 0; i < ids.size(); ++i)
+                data.read_stored(ids[i], 1, to + i * features);
         // (x - 0) * factor, rounded once, as apply_scaling() gives it
         if (convert)
             simd::kernels().from_u8(bytes, scaling_->factor[0], context.out("x").data,
