@@ -29,7 +29,7 @@ struct StepBetween {
     }
     NARROWS_INLINE void operator()(std::size_t share) const {
         share += tile * shares;
-        __builtin_prefetch(weight + next + share * values);
+        prefetch_to_write(weight + next + share * values);
         moments.prefetch(next + share * values);
         if (next_rows != nullptr) {
             __builtin_prefetch(next_rows + 2 * share * panel_width);

@@ -52,8 +52,8 @@ struct ApartMoments {
         write(variance + at, v, left);
     }
     NARROWS_INLINE void prefetch(std::size_t at) const {
-        __builtin_prefetch(mean + at);
-        __builtin_prefetch(variance + at);
+        prefetch_to_write(mean + at);
+        prefetch_to_write(variance + at);
     }
 };
 // A random number is that of its row of 32 values (scalar work, beside the vectors') with that of
@@ -99,7 +99,7 @@ struct PairedMoments {
         const I low = sum_of(bits(v), shift_right_zero<16>(x));
         write(words + at, floats(upper_halves(high, low)), left);
     }
-    NARROWS_INLINE void prefetch(std::size_t at) const { __builtin_prefetch(words + at); }
+    NARROWS_INLINE void prefetch(std::size_t at) const { prefetch_to_write(words + at); }
 };
 
 // One pass over weights, gradient and state.
