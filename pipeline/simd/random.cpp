@@ -1,6 +1,7 @@
 #include "pipeline/simd/random.hpp"
 
-#include <utility>
+#include <algorithm>
+#include <cmath>
 
 #include <Random123/philox.h>
 
@@ -27,13 +28,18 @@ std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint32_t node, std:
     return {words[0], words[1], words[2], words[3]};
 }
 
-// The network works on numbers of 2 * half_bits_ bits, the fewest that hold size - 1; at most
-// four in five walks are a single step more, as the range is less than four times the size.
+// Numbers are pairs below rows_ and columns_, the nearest to a square; Black and Rogaway 2002's
+// generalised Feistel network adds to each of a pair what a function makes of the other. Fewer than
+// rows_ pairs stand for no number: whoever meets one walks on.
 Permutation::Permutation(std::uint64_t seed, std::uint32_t node, std::uint32_t epoch,
                          std::uint64_t size)
-    : seed_(seed), size_(size), node_(node), epoch_(epoch), half_bits_(1) {
-    while (half_bits_ < 32 && (size >> (2 * half_bits_)) != 0) ++half_bits_;
-}
+    : seed_(seed),
+      size_(size),
+      rows_(size < 2 ? 1
+                     : 1 + static_cast<std::uint64_t>(std::sqrt(static_cast<double>(size - 1)))),
+      columns_((size + rows_ - 1) / rows_),
+      node_(node),
+      epoch_(epoch) {}
 
 std::uint64_t Permutation::operator()(std::uint64_t index) const {
     permute({&index, 1});
@@ -46,25 +52,28 @@ void Permutation::permute(std::span<std::uint64_t> indices) const {
     constexpr std::uint32_t rounds =
         6;  // four make a strong permutation of a good function; two spare
     constexpr std::size_t together = 8;
-    const std::uint64_t half_mask = (std::uint64_t{1} << half_bits_) - 1;
     std::uint64_t* walking[together];
-    std::uint64_t left[together], right[together];
+    std::uint64_t row[together], column[together];
     std::size_t count = 0;
     for (std::size_t next = 0; next < indices.size() || count > 0;) {
         while (count < together && next < indices.size()) walking[count++] = &indices[next++];
         for (std::size_t i = 0; i < count; ++i) {
-            left[i] = *walking[i] >> half_bits_;
-            right[i] = *walking[i] & half_mask;
+            row[i] = *walking[i] / columns_;
+            column[i] = *walking[i] % columns_;
         }
-        for (std::uint32_t round = 0; round < rounds; ++round)
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::uint64_t word = words_of(seed_, node_, epoch_, right[i], round)[0];
-                left[i] ^= word & half_mask;
-                std::swap(left[i], right[i]);
-            }
+        const auto add = [&](std::uint64_t& to, std::uint64_t from, std::uint64_t below,
+                             std::uint32_t round) {
+            const std::uint64_t word = words_of(seed_, node_, epoch_, from, round)[0];
+            to += word * below >> 32;  // below 2^32
+            if (to >= below) to -= below;
+        };
+        for (std::uint32_t round = 0; round < rounds; round += 2) {
+            for (std::size_t i = 0; i < count; ++i) add(row[i], column[i], rows_, round);
+            for (std::size_t i = 0; i < count; ++i) add(column[i], row[i], columns_, round + 1);
+        }
         std::size_t outside = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            *walking[i] = (left[i] << half_bits_) | right[i];
+            *walking[i] = row[i] * columns_ + column[i];
             if (*walking[i] >= size_) walking[outside++] = walking[i];
         }
         count = outside;

@@ -20,7 +20,8 @@ constexpr float to_uniform(std::uint32_t word) {
     return static_cast<float>(word >> 8) * 0x1p-24f;
 }
 
-// A keyed permutation of 0 ... size-1: a Feistel network over philox with cycle walking.
+// A keyed permutation of 0 ... size-1, size below 2^63: a Feistel network over philox with cycle
+// walking.
 class NARROWS_PUBLIC Permutation {
 public:
     Permutation(std::uint64_t seed, std::uint32_t node, std::uint32_t epoch, std::uint64_t size);
@@ -29,8 +30,8 @@ public:
     void permute(std::span<std::uint64_t> indices) const;
 
 private:
-    std::uint64_t seed_, size_;
-    std::uint32_t node_, epoch_, half_bits_;
+    std::uint64_t seed_, size_, rows_, columns_;
+    std::uint32_t node_, epoch_;
 };
 
 }  // namespace narrows::simd

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "pipeline/simd/random.hpp"
 #include "tests/simd/support.hpp"
@@ -126,6 +128,16 @@ TEST_CASE("a permutation visits everything once and depends on its key", "[rando
             CHECK(fixed < 12);
         }
     }
+}
+
+TEST_CASE("over many keys, three numbers meet every order about as often", "[random]") {
+    std::map<std::array<std::uint64_t, 3>, int> orders;
+    for (std::uint64_t seed = 0; seed < 6000; ++seed) {
+        const simd::Permutation permutation(seed, 1, 2, 3);
+        ++orders[{permutation(0), permutation(1), permutation(2)}];
+    }
+    CHECK(orders.size() == 6);
+    for (const auto& [order, times] : orders) CHECK(std::abs(times - 1000) < 120);
 }
 
 TEST_CASE("indices permuted together go where each goes alone", "[random]") {
