@@ -100,10 +100,33 @@ std::string Engine::where_not_finite(Packet& packet) {
     return {};
 }
 
+// Sources whose orders differ (only some of them are in memory, say) would pair what does not
+// belong together.
+bool Engine::same_rows(Packet& packet) {
+    const auto rows = packet.sample_ids(plan);
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+        const NodePlan& node = plan.nodes[i];
+        if (node.source == 0) continue;
+        const auto own = packet.sample_ids(plan, node.source);
+        if (std::equal(rows.begin(), rows.end(), own.begin())) continue;
+        packet.dropped = true;
+        failure.note(
+            packet.place, i,
+            std::make_exception_ptr(
+                Error(Fault::usage, "its rows come in another order than those of the first source",
+                      "give both files the same form, or both sources the same block_rows "
+                      "and window_rows, or set shuffle = false on both",
+                      node.spec->position)));
+        return false;
+    }
+    return true;
+}
+
 void Engine::check_loss(Packet& packet) {
     for (const std::uint8_t skipped : packet.skipped)
         if (skipped) packet.dropped = true;
     if (skips(packet) || packet.place.phase != Phase::training) return;
+    if (!same_rows(packet)) return;
     for (std::size_t i = 0; i < plan.nodes.size(); ++i)
         for (const OutputPlan& output : plan.nodes[i].outputs) {
             if (!output.seed || std::isfinite(packet.scalars[output.scalar])) continue;

@@ -53,6 +53,7 @@ private:
     bool skips(const Packet& packet) const {
         return packet.dropped || failure.outruns(packet.place.sequence);
     }
+    bool same_rows(Packet& packet);
     std::string where_not_finite(Packet& packet);
     const Loop& loop_of(const NodePlan& node) const;
     template <class Body>

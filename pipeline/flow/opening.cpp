@@ -51,6 +51,9 @@ void Opening::stream(std::int64_t samples, std::int64_t batch, std::int64_t vali
              "give all sources as many samples, and one batch size");
     if (samples < 1)
         throw Error(Fault::input, "there are no samples", "check the data and its rows");
+    if (plan_.sources == 0) plan_.order_key = node_.key;
+    node_.key = plan_.order_key;
+    node_.source = plan_.sources++;
     plan_.samples = samples;
     plan_.batch = batch;
     plan_.validation = plan_.training() ? validation : 0;

@@ -20,11 +20,12 @@ Packet::Packet(const Plan& plan, std::byte* gated_)
       scalars(plan.scalars),
       gradient_written(plan.gradient_flags),
       metrics(plan.nodes.size()),
-      waiting(new std::atomic<std::uint32_t>[plan.nodes.size() + 1]) {
-    const std::size_t ids =
-        (static_cast<std::size_t>(plan.batch) * sizeof(std::int64_t) + 63) / 64 * 64;
-    sample_ids = {reinterpret_cast<std::int64_t*>(own.data() + plan.slot_bytes - ids),
-                  static_cast<std::size_t>(plan.batch)};
+      waiting(new std::atomic<std::uint32_t>[plan.nodes.size() + 1]) {}
+
+std::span<std::int64_t> Packet::sample_ids(const Plan& plan, std::size_t source) const {
+    return {reinterpret_cast<std::int64_t*>(own.data() + plan.slot_bytes -
+                                            (source + 1) * plan.ids_bytes()),
+            static_cast<std::size_t>(place.count)};
 }
 
 void Packet::begin(const Plan& plan, const Context::Place& at) {

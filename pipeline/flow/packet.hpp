@@ -37,7 +37,8 @@ struct Packet {
     std::vector<std::uint8_t> skipped;  // per node: dropped or failed here, or before
     Memory own;
     std::byte* gated;  // shared: only the packet that holds the weights uses it
-    std::span<std::int64_t> sample_ids;
+    // Of each source; those of the first are the samples' own.
+    std::span<std::int64_t> sample_ids(const Plan& plan, std::size_t source = 0) const;
     std::vector<double> scalars;
     std::vector<std::uint8_t> gradient_written;             // per gradient_flag
     std::vector<std::vector<Metric>> metrics;               // per node

@@ -22,7 +22,7 @@ public:
     std::string_view id() const override { return node_.spec->id; }
     RandomKey key() const override { return node_.key; }
     std::span<std::int64_t> sample_ids() override {
-        return packet_.sample_ids.first(static_cast<std::size_t>(packet_.place.count));
+        return packet_.sample_ids(plan_, node_.source);
     }
     bool wanted(std::string_view port) const override;
     bool connected(std::string_view port) const override;

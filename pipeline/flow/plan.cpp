@@ -366,7 +366,7 @@ void Plan::place_values() {
             at += rounded(workspace.bytes);
         }
     }
-    slot_bytes += rounded(static_cast<std::size_t>(batch) * sizeof(std::int64_t));
+    slot_bytes += std::max<std::size_t>(1, sources) * ids_bytes();
 }
 
 Drawing Plan::drawing() const {

@@ -57,6 +57,7 @@ struct NodePlan {
     std::vector<std::size_t> next;    // nodes of its own stage that read from it, each once
     std::size_t previous = 0;         // how many nodes of its own stage it waits for
     bool differentiates = false;      // has a backward() to run
+    std::size_t source = 0;           // sources: which one; everyone reads the ids of the first
 
     const InputPlan* input(std::string_view name) const;
     const OutputPlan* output(std::string_view name) const;
@@ -89,6 +90,12 @@ public:
     std::size_t threads = 1;
     std::int64_t in_flight = 1;
     std::int64_t samples = -1, batch = 0, validation = 0;  // of the stream; -1: no source opened
+    std::size_t sources = 0;
+    RandomKey order_key;  // of the first source: all go through their rows in one order
+    // Of the sample ids of one source in a packet.
+    std::size_t ids_bytes() const {
+        return (static_cast<std::size_t>(batch) * sizeof(std::int64_t) + 63) / 64 * 64;
+    }
     std::vector<NodePlan> nodes;  // wiring order: a node stands behind all that it reads
     Models models;
     std::size_t slot_bytes = 0;   // values of the stage `ahead`, for each packet

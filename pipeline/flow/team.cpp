@@ -6,6 +6,8 @@
 
 #include <tbb/task_arena.h>
 
+#include "pipeline/flow/handoff.hpp"
+
 namespace narrows::flow {
 namespace {
 
@@ -71,9 +73,12 @@ void Team::call_helpers() {
         if (seats_[seat].taken.load(std::memory_order_relaxed) ||
             seats_[seat].taken.exchange(true, std::memory_order_acquire))
             continue;
+        seats_[seat].team = shared_from_this();
+        handed_over(this);
         try {
-            tbb::this_task_arena::enqueue([team = shared_from_this(), seat] { team->help(seat); });
+            tbb::this_task_arena::enqueue(Call{this, seat});
         } catch (const std::bad_alloc&) {
+            seats_[seat].team.reset();  // not the last owner: the caller's loop is one
             seats_[seat].taken.store(false, std::memory_order_release);
         }
     }
@@ -81,6 +86,8 @@ void Team::call_helpers() {
 
 // The caller itself may meet the call later; nobody would open a loop for it then.
 void Team::help(std::size_t seat) noexcept {
+    taken_over(this);
+    const std::shared_ptr<Team> team = std::move(seats_[seat].team);
     if (caller_.load(std::memory_order_relaxed) != this_thread()) {
         std::uint64_t seen = 0;
         for (int left = patience; left > 0; --left) {

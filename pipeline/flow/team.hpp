@@ -30,6 +30,12 @@ private:
     };
     struct alignas(64) Seat {  // of a helper: taken from when it is called until it leaves
         std::atomic<bool> taken{false};
+        std::shared_ptr<Team> team;  // lives until then
+    };
+    struct Call {
+        Team* team;
+        std::size_t seat;
+        void operator()() const { team->help(seat); }
     };
 
     void call_helpers();

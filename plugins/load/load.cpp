@@ -264,10 +264,10 @@ void Load::open(OpenContext& context) {
     take_scaling(context);
     if (on_bad_row_ == "mask") find_neutral();
     ids_ = data_->ids();
-    set_order(context);
+    context.stream(training_, std::min(batch_, training_), validation_rows_);
+    set_order(context);  // by the key of the stream
     for (const auto& data : {data_, held_out_})
         if (data) context.hold(data->reading_bytes(storage::loop().threads()));
-    context.stream(training_, std::min(batch_, training_), validation_rows_);
     context.set_shape("x", data_->sample().with_batch(context.batch()));
     context.set_shape("weight", data_->sample().with_batch(context.batch()));
     context.set_shape("stored", data_->sample().with_batch(context.batch()), Type::u8);

@@ -97,6 +97,32 @@ TEST_CASE("losses are those of their formulas", "[plugins]") {
     CHECK(result.numbers.at("huber") == Approx(huber).epsilon(1e-6));
 }
 
+TEST_CASE("two shuffled sources bring the same rows of both files, or stop", "[plugins]") {
+    const Work work;
+    work.write("x.csv", csv(500, 6, 0, 1, 5));
+    const auto load = [](const std::string& name, const std::string& more = "") {
+        return "[node." + name +
+               "]\ntype = \"load\"\nfile = \"@x.csv\"\nbatch = 32\nshuffle = true\n" + more;
+    };
+    const auto training = [&](const std::string& sources, const std::string& target) {
+        return "[model.ae]\nencoder = [{ dense = 3 }]\ndecoder = [{ dense = 6 }]\n" + sources +
+               "[node.code]\ntype = \"encode\"\nmodel = \"ae\"\nin.x = \"x.x\"\n[node.recon]\ntype "
+               "= "
+               "\"decode\"\nmodel = \"ae\"\nin.z = \"code.z\"\n[node.loss]\ntype = "
+               "\"loss.mse\"\nin.prediction = \"recon.x\"\nin.target = \"" +
+               target +
+               "\"\n[node.step]\ntype = \"optimize.adam\"\nmodel = \"ae\"\nin.loss = "
+               "\"loss.value\"\nrate = 1e-2\n";
+    };
+    const double one = work.run("train", training(load("x"), "x.x")).numbers.at("loss");
+    for (const std::size_t threads : {1, 2, 5, 8})
+        CHECK(
+            work.run("train", training(load("x") + load("y"), "y.x"), threads).numbers.at("loss") ==
+            one);
+    CHECK_THROWS_WITH(work.run("train", training(load("x") + load("y", "block_rows = 7\n"), "y.x")),
+                      Catch::Contains("another order"));
+}
+
 TEST_CASE("load scales as it is told, and the model's units are undone on the way out",
           "[plugins]") {
     const Work work;
