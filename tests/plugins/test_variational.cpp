@@ -173,8 +173,13 @@ TEST_CASE("a learned scale ends at the noise of the data", "[variational]") {
     CHECK(scale == Approx(0.3).epsilon(0.05));
     // The negative ELBO is an upper bound of the exact negative log-likelihood.
     const double exact = exact_nats(work, model, scale);
-    CHECK(result.numbers.at("loss") > exact - 0.02);
-    CHECK(result.numbers.at("loss") < exact + 0.15);
+    // One draw a row is a coarse estimate of it, a hundred epochs of small steps are not.
+    const std::vector<double> losses = column(result, "loss");
+    REQUIRE(losses.size() == 400);
+    double bound = 0;
+    for (std::size_t epoch = 300; epoch < 400; ++epoch) bound += losses[epoch] / 100;
+    CHECK(bound > exact - 0.02);
+    CHECK(bound < exact + 0.15);
     CHECK(work.run("stream", evaluation(500, "likelihood = \"gaussian\"\n")).numbers.at("nll") ==
           Approx(exact).margin(0.01));
 }

@@ -64,7 +64,7 @@ nlohmann::json looked_at(const Folder& folder, const std::string& page, int widt
 TEST_CASE("a report shows a variational model on labelled data in one page", "[tools][report]") {
     Folder folder;
     folder.must("generate digits -n 600 -o d.h5");
-    folder.must("train d.h5 --model variational --latent 6 --hidden 48 --epochs 4 -o m.h5");
+    folder.must("train d.h5 --model variational --latent 6 --hidden 48 --epochs 80 -o m.h5");
     if (misses_chart_js(folder)) return;
     const nlohmann::json result =
         folder.must("report d.h5 -m m.h5 -o r.html --map-samples 300 --probe-samples 400 --json")
