@@ -114,8 +114,8 @@ bool Engine::same_rows(Packet& packet) {
             packet.place, i,
             std::make_exception_ptr(
                 Error(Fault::usage, "its rows come in another order than those of the first source",
-                      "give both files the same form, or both sources the same block_rows "
-                      "and window_rows, or set shuffle = false on both",
+                      "give both sources files of one form and the same settings, or do not "
+                      "shuffle them",
                       node.spec->position)));
         return false;
     }

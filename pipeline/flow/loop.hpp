@@ -1,5 +1,5 @@
-// The loop inside a node: oneTBB's parallel_for, isolated so that a waiting thread never starts
-// another packet's body.
+// The loop inside a node: its team's, and where that is in a loop already oneTBB's parallel_for,
+// isolated; a waiting thread never starts another packet's body.
 #pragma once
 
 #include "pipeline/flow/team.hpp"

@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::uint64_t memory_budget = 192u << 20;
 
+// Bytes in memory, whose conversion and scaling are one pass.
+bool are_bytes(const datasets::Dataset& data) {
+    return data.in_memory() && data.stored_as_read() && data.type() == storage::Numeric::u8;
+}
+
 }  // namespace
 
 void Load::describe(Schema& schema) {
@@ -244,11 +249,6 @@ void Load::set_order(OpenContext& context) {
         context.hold(kept_bytes);
     }
     order_.emplace(context.key(), training_, block, window);
-}
-
-// Bytes in memory, whose conversion and scaling are one pass.
-static bool are_bytes(const datasets::Dataset& data) {
-    return data.in_memory() && data.stored_as_read() && data.type() == storage::Numeric::u8;
 }
 
 void Load::open(OpenContext& context) {
