@@ -77,7 +77,7 @@ public:
         layer_.backward(pass_, x_.data(), y_.data(), dz.data(), dx.data());
         const Trace trace{pass_, x_.data(), y_.data(), dz.data()};
         layer_.prepare_update({&trace, 1});
-        layer_.update(loop_, {&trace, 1}, rule);
+        layer_.update_layer(loop_, {&trace, 1}, rule);
         return dx;
     }
 

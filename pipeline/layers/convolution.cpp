@@ -133,8 +133,18 @@ Shape Convolution::configure(const Shape& input) {
     constexpr std::size_t block_floats = 12288, block_rows = 36, most_rows = 504;
     block_ = std::clamp(block_floats / windows_.depth() / block_rows * block_rows, block_rows,
                         most_rows);
+    // Layers that share a weight must agree on its transpose, so only what they have in common says
+    // which way they compute.
+    constexpr std::size_t most_taps = 64;
+    constexpr std::int64_t fewest_gathered = 8, fewest_spread = 12;
+    const bool cells = groups_ == 1 && windows_.taps() > 1 && windows_.taps() <= most_taps;
+    const bool spreads = cells && windows_.channels >= fewest_spread;
+    gathers_.clear();
+    spreads_.clear();
+    if (cells && windows_.channels >= fewest_gathered) gathers_ = gather_cells(windows_, columns());
+    if (spreads) spreads_ = spread_cells(windows_, columns());
     own_weight_ = std::make_unique<Parameter>("weight", Shape{k, n}, true, true);
-    own_weight_->keep_transposed();
+    own_weight_->keep_transposed(spreads ? windows_.taps() : 1);
     weight_ = own_weight_.get();
     bias_.reset();
     if (bias_used_) bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);
@@ -203,7 +213,7 @@ simd::Activation Convolution::act_in_use(const Pass& pass) const {
 }
 
 std::size_t Convolution::scratch_size() const {
-    if (depthwise_ || windows_.pointwise()) return 0;
+    if (depthwise_ || windows_.pointwise() || !spreads_.empty()) return 0;
     return rounded(block_ * (depth() + (windows_.groups > 1 ? 2 * simd::panel_width : 0)));
 }
 

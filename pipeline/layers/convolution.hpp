@@ -5,18 +5,20 @@
 // with the same weight, and a decoder's layer can borrow its encoder's (share_weight, tie).
 //
 // How it is computed, always through the fixed-order product kernels:
-// - gather (conv forward, transposed backward): patches [positions, K] times W. Positions of all
-//   samples form one long list; a task takes a run of it and reads patches block by block into its
-//   scratch, so that a block stays in its core's cache between reading and multiplying.
-// - spread (the adjoint): small [positions, N] times W^T gives patches, added to the big side in
+// - gather (conv forward, transposed backward) and spread (the adjoint) by cells (cells.hpp), where
+//   channels fill vectors: no patches, every output one chain, read in place. Tasks own whole
+//   samples.
+// - gather otherwise: patches [positions, K] times W. Positions of all samples form one long list;
+//   a task takes a run of it and reads patches block by block into its scratch, so that a block
+//   stays in its core's cache between reading and multiplying.
+// - spread otherwise: small [positions, N] times W^T gives patches, added to the big side in
 //   increasing position. Tasks own whole samples: the order of additions never depends on the cut.
 // - weight gradient: sum over samples and positions of patch x small, one chain per weight. With 8
 //   and more channels a group the kernels read the big side in place: for one tap the channels of
 //   neighbouring windows lie at a constant stride, and windows that would meet padding are left
 //   out of the chain. With fewer channels a tap is too thin for that; then K is small too, and the
 //   patches of the whole batch (at most 256 floats a position) are kept from the gather. Nothing
-//   else is kept: memory does not grow by the number of taps. Terms (one for each row of windows)
-//   are collected once a tap and shared by its tiles; their lists are kept from update to update.
+//   else is kept: memory does not grow by the number of taps.
 //
 // Scratch: a task needs one block of patches. Which task does what never changes a result, so the
 // cut may follow loop->threads(); the number of tasks, and so of scratch blocks, is at most
@@ -28,6 +30,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/layers/cells.hpp"
 #include "pipeline/layers/layer.hpp"
 #include "pipeline/layers/windows.hpp"
 
@@ -45,7 +48,9 @@ public:
     void forward(const Pass& pass, const float* x, float* y) override;
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void prepare_update(std::span<const Trace> traces) override { traces_ = traces; }
-    void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
+    std::size_t plan_update(std::span<const Trace> traces) override;
+    void update_task(std::size_t task, std::span<const Trace> traces,
+                     const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
     // share_weight() with a layer of the other direction: what conv_transposed computes with a
     // conv's weight is its transpose. Throws Error with both shapes, or for two of one direction.
@@ -53,6 +58,7 @@ public:
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
     bool samples_apart() const override { return true; }
+    bool passes_relu() const override { return true; }
     void complete(const Trace& trace) override;
     bool update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
                      const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
@@ -91,7 +97,8 @@ private:
         float* data = nullptr;  // the whole batch
         const float* bias = nullptr;
         simd::Activation activation = simd::Activation::linear;
-        float* before = nullptr;  // z, if wanted
+        float* before = nullptr;             // z, if wanted
+        const float* relu_output = nullptr;  // as in simd::Product; not for patches added up
     };
     // Offsets; a part that is not needed is empty (it begins where the next one does).
     Part parts(std::size_t rows, bool training) const;
@@ -107,6 +114,12 @@ private:
     void spread(const Target& target, const float* small, std::size_t first_sample,
                 std::size_t last_sample, float* scratch) const;
     void finish(const Target& target, std::size_t sample) const;
+    void input_gradient(const Target& target, const float* dy, std::size_t first, std::size_t last,
+                        float* kept, float* scratch) const;
+    void gather_samples(const Target& target, const float* big, std::size_t first,
+                        std::size_t last) const;
+    void spread_samples(const Target& target, const float* small, std::size_t first,
+                        std::size_t last) const;
     void gather_depthwise(const Target& target, const float* big, std::size_t sample) const;
     void spread_depthwise(const Target& target, const float* small, std::size_t sample) const;
     template <class Big, class Small, class Body>
@@ -120,15 +133,14 @@ private:
     void weight_tile(const Tile& tile, float* values) const;
     // Adds this layer's terms to `values`.
     void depthwise_tile(const Tile& tile, std::span<const Trace> traces, float* values) const;
-    // Appends the terms for one tap (row-major) and group, in order; with kept patches tap 0 has
-    // them all.
+    // Appends the terms for one tap (row-major) and group, one a trace; with kept patches tap 0
+    // has them all.
     void collect_terms(std::span<const Trace> traces, std::size_t tap, std::size_t group,
                        std::vector<simd::OuterTerm>& terms) const;
     void update_tile(const Tile& tile, std::span<const Trace> traces, const UpdateRule& rule);
     void transpose(const Tile& tile);
     bool updates_weight() const { return own_weight_ && !own_weight_->frozen; }
-    void update_tiles(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
-                      ranks::Rows tiles);
+    std::size_t plan_tasks(std::span<const Trace> traces, ranks::Rows tiles);
     std::vector<std::size_t> tile_bounds(const ranks::Ranks& ranks) const;
     void update_bias(std::span<const Trace> traces, const UpdateRule& rule);
 
@@ -148,13 +160,14 @@ private:
     bool keeps_ = false;      // patches are kept for the weight gradient
     bool depthwise_ = false;  // one channel a group on both sides: plain loops over channels
     std::size_t block_ = 0;   // positions of a scratch block
+    std::vector<Cell> gathers_, spreads_;  // empty: by patches
     std::unique_ptr<Parameter> own_weight_, bias_;
     Parameter* weight_ = nullptr;
     Convolution* owner_ = nullptr;    // of the weight, when shared
     Convolution* partner_ = nullptr;  // who borrows it
     std::span<const Trace> traces_;   // of the step, for the owner
     std::vector<Tile> tiles_;
-    ranks::Rows own_tiles_;                            // of the last update over ranks
+    ranks::Rows own_tiles_;                            // of this update
     std::vector<std::vector<simd::OuterTerm>> terms_;  // per tap and group; grows once
     std::vector<float> bias_sums_;
 };

@@ -60,6 +60,7 @@ void Convolution::multiply(const Target& target, const float* patches, std::size
     if (windows_.groups == 1) {
         product.last_panel = simd::panel_count(n);
         product.c = c;
+        product.relu_output = target.relu_output ? target.relu_output + first * n : nullptr;
         product.before = before;
         return simd::kernels().product(product);
     }
@@ -131,6 +132,7 @@ void Convolution::spread(const Target& target, const float* small, std::size_t f
         product.activation = target.activation;
         product.alpha = settings::alpha_of(*act_, alpha_);
         product.before = target.before ? target.before + first * depth() : nullptr;
+        product.relu_output = target.relu_output ? target.relu_output + first * depth() : nullptr;
         return simd::kernels().product(product);
     }
     float* const sums = target.before ? target.before : target.data;
@@ -164,6 +166,40 @@ void Convolution::spread(const Target& target, const float* small, std::size_t f
         }
         for (; (finished + 1) * positions <= at + count; ++finished) finish(target, finished);
     }
+}
+
+void Convolution::gather_samples(const Target& target, const float* big, std::size_t first,
+                                 std::size_t last) const {
+    simd::Product product;
+    product.panels = weight_->data();
+    product.depth = depth();
+    product.columns = columns();
+    product.last_panel = simd::panel_count(columns());
+    product.bias = target.bias;
+    product.activation = target.activation;
+    product.alpha = settings::alpha_of(*act_, alpha_);
+    product.c = target.data;
+    product.before = target.before;
+    product.relu_output = target.relu_output;
+    multiply_cells(gathers_, product, big, windows_.big_size(), windows_.positions() * columns(),
+                   first, last);
+}
+
+void Convolution::spread_samples(const Target& target, const float* small, std::size_t first,
+                                 std::size_t last) const {
+    simd::Product product;
+    product.panels = weight_->transposed();
+    product.depth = windows_.taps() * columns();
+    product.columns = static_cast<std::size_t>(windows_.channels);
+    product.last_panel = simd::panel_count(product.columns);
+    product.bias = target.bias;
+    product.activation = target.activation;
+    product.alpha = settings::alpha_of(*act_, alpha_);
+    product.c = target.data;
+    product.before = target.before;
+    product.relu_output = target.relu_output;
+    multiply_cells(spreads_, product, small, windows_.positions() * columns(), windows_.big_size(),
+                   first, last);
 }
 
 // What is left to do for a sample of the big side whose sums are complete.
@@ -233,14 +269,18 @@ void Convolution::forward(const Pass& pass, const float* x, float* y) {
     Target target{y, bias_ ? bias_->data() : nullptr, act_in_use(pass),
                   part.kept > part.before ? memory + part.before : nullptr};
     float* const kept = !up() && part.scratch > part.kept ? memory + part.kept : nullptr;
-    const bool by_sample = up() || depthwise_;
+    const bool by_cells = !(up() ? spreads_ : gathers_).empty();
+    const bool by_sample = up() || depthwise_ || by_cells;
     const std::size_t units = by_sample ? pass.rows : pass.rows * windows_.positions();
     const std::size_t tasks =
         tasks_for(by_sample ? units : (units + block_ - 1) / block_, *pass.loop);
     pass.loop->each(tasks, [&](std::size_t task) {
         const Share run = share(units, tasks, task);
         float* const scratch = memory + part.scratch + task * scratch_size();
-        if (!by_sample)
+        if (by_cells)
+            up() ? spread_samples(target, x, run.first, run.last)
+                 : gather_samples(target, x, run.first, run.last);
+        else if (!by_sample)
             gather(target, x, run.first, run.last, kept, scratch);
         else if (!depthwise_)
             spread(target, x, run.first, run.last, scratch);
@@ -250,33 +290,51 @@ void Convolution::forward(const Pass& pass, const float* x, float* y) {
     });
 }
 
+// dx of samples first ... last-1 from their dz.
+void Convolution::input_gradient(const Target& target, const float* dz, std::size_t first,
+                                 std::size_t last, float* kept, float* scratch) const {
+    const std::size_t positions = windows_.positions();
+    if (depthwise_) {
+        for (std::size_t sample = first; sample < last; ++sample)
+            up() ? gather_depthwise(target, dz, sample) : spread_depthwise(target, dz, sample);
+    } else if (!(up() ? gathers_ : spreads_).empty()) {
+        up() ? gather_samples(target, dz, first, last) : spread_samples(target, dz, first, last);
+    } else if (up()) {
+        gather(target, dz, first * positions, last * positions, kept, scratch);
+    } else {
+        spread(target, dz, first, last, scratch);
+    }
+}
+
 // A task takes its samples from dy to dz to dx while they are in its cache.
-void Convolution::backward(const Pass& pass, const float*, const float* y, float* dy, float* dx) {
+void Convolution::backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) {
     const Part part = parts(pass.rows, true);
     float* const memory = reinterpret_cast<float*>(pass.workspace);
     const float* const saved = part.kept > part.before ? memory + part.before : y;
     float* const kept = up() && part.scratch > part.kept ? memory + part.kept : nullptr;
-    const Target target{dx, nullptr, simd::Activation::linear, nullptr};
+    // One group's products end with the whole of dx, unless patches are added up after them.
+    const bool whole = windows_.groups == 1 && (up() || windows_.pointwise() || !spreads_.empty());
+    const Target target{dx, nullptr, simd::Activation::linear, nullptr,
+                        pass.relu_below && whole ? x : nullptr};
     const std::size_t positions = windows_.positions(), tasks = tasks_for(pass.rows, *pass.loop);
+    const simd::Activation act = pass.relu_passed ? simd::Activation::linear : act_in_use(pass);
     pass.loop->each(tasks, [&](std::size_t task) {
         const Share run = share(pass.rows, tasks, task);
         const std::size_t at = run.first * out_size(), count = (run.last - run.first) * out_size();
-        if (act_in_use(pass) != simd::Activation::linear)
-            simd::kernels().activation_gradient(act_in_use(pass), settings::alpha_of(*act_, alpha_),
-                                                saved + at, dy + at, dy + at, count);
+        if (act != simd::Activation::linear)
+            simd::kernels().activation_gradient(act, settings::alpha_of(*act_, alpha_), saved + at,
+                                                dy + at, dy + at, count);
         float* const scratch = memory + part.scratch + task * scratch_size();
-        if (!dx) {
-            if (kept)
-                read_patches(windows_, 0, dy, run.first * positions,
-                             (run.last - run.first) * positions,
-                             kept + run.first * positions * depth());
-        } else if (depthwise_) {
-            for (std::size_t sample = run.first; sample < run.last; ++sample)
-                up() ? gather_depthwise(target, dy, sample) : spread_depthwise(target, dy, sample);
-        } else if (up()) {
-            gather(target, dy, run.first * positions, run.last * positions, kept, scratch);
-        } else {
-            spread(target, dy, run.first, run.last, scratch);
+        if (dx) {
+            input_gradient(target, dy, run.first, run.last, kept, scratch);
+            const std::size_t in = static_cast<std::size_t>(input_.elements());
+            if (pass.relu_below && !whole)
+                simd::kernels().activation_gradient(simd::Activation::relu, 0, x + run.first * in,
+                                                    dx + run.first * in, dx + run.first * in,
+                                                    (run.last - run.first) * in);
+        } else if (kept) {
+            read_patches(windows_, 0, dy, run.first * positions, (run.last - run.first) * positions,
+                         kept + run.first * positions * depth());
         }
     });
 }

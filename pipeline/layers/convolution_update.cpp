@@ -10,17 +10,11 @@ namespace {
 constexpr std::size_t width = simd::panel_width;
 constexpr std::size_t tile_rows = 8;  // of the weight gradient kernel
 
-// Terms that go on where the last one ended become one: without padding or stride a whole image.
-void append(std::vector<simd::OuterTerm>& terms, const simd::OuterTerm& term) {
-    if (!terms.empty()) {
-        simd::OuterTerm& last = terms.back();
-        if (last.a + last.rows * last.a_stride == term.a &&
-            last.b + last.rows * last.b_stride == term.b) {
-            last.rows += term.rows;
-            return;
-        }
-    }
-    terms.push_back(term);
+// What lies without a gap is one line, or one block: without padding or stride a whole image.
+void join(std::size_t& times, std::size_t a, std::size_t b, simd::OuterTerm::Again& outer) {
+    if (outer.a != times * a || outer.b != times * b) return;
+    times *= outer.times;
+    outer = {};
 }
 
 }  // namespace
@@ -48,8 +42,8 @@ void Convolution::collect_terms(std::span<const Trace> traces, std::size_t tap, 
         for (const Trace& trace : traces) {
             const float* kept = reinterpret_cast<const float*>(trace.pass.workspace) +
                                 parts(trace.pass.rows, true).kept;
-            append(terms,
-                   {kept, depth(), up() ? trace.x : trace.dz, n, trace.pass.rows * positions});
+            terms.push_back(
+                {kept, depth(), up() ? trace.x : trace.dz, n, trace.pass.rows * positions});
         }
         return;
     }
@@ -58,21 +52,28 @@ void Convolution::collect_terms(std::span<const Trace> traces, std::size_t tap, 
     const std::int64_t tap_column = static_cast<std::int64_t>(tap) % across.kernel;
     const std::int64_t left = across.first_window(tap_column);
     const std::int64_t right = across.last_window(tap_column);
-    if (left >= right) return;
+    const std::int64_t top = down.first_window(tap_row), bottom = down.last_window(tap_row);
+    if (left >= right || top >= bottom) return;
+    const std::int64_t pixel =
+        down.element(top, tap_row) * across.big + across.element(left, tap_column);
+    const std::size_t line = static_cast<std::size_t>(down.stride * across.big * windows_.channels);
     for (const Trace& trace : traces) {
-        const float* big = (up() ? trace.dz : trace.x) + group * windows_.group_channels();
-        const float* small = up() ? trace.x : trace.dz;
-        for (std::size_t sample = 0; sample < trace.pass.rows;
-             ++sample, big += windows_.big_size(), small += positions * n)
-            for (std::int64_t row = down.first_window(tap_row); row < down.last_window(tap_row);
-                 ++row) {
-                const std::int64_t pixel =
-                    down.element(row, tap_row) * across.big + across.element(left, tap_column);
-                append(terms, {big + pixel * windows_.channels,
-                               static_cast<std::size_t>(across.stride * windows_.channels),
-                               small + static_cast<std::size_t>(row * across.small + left) * n, n,
-                               static_cast<std::size_t>(right - left)});
-            }
+        const float* const big = (up() ? trace.dz : trace.x) + group * windows_.group_channels();
+        const float* const small = up() ? trace.x : trace.dz;
+        simd::OuterTerm term{big + pixel * windows_.channels,
+                             static_cast<std::size_t>(across.stride * windows_.channels),
+                             small + static_cast<std::size_t>(top * across.small + left) * n,
+                             n,
+                             static_cast<std::size_t>(right - left),
+                             {static_cast<std::size_t>(bottom - top), line,
+                              static_cast<std::size_t>(across.small) * n},
+                             {trace.pass.rows, windows_.big_size(), positions * n}};
+        join(term.rows, term.a_stride, term.b_stride, term.lines);
+        if (term.lines.times == 1)
+            join(term.rows, term.a_stride, term.b_stride, term.blocks);
+        else
+            join(term.lines.times, term.lines.a, term.lines.b, term.blocks);
+        terms.push_back(term);
     }
 }
 
@@ -151,13 +152,17 @@ void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
     transpose(tile);
 }
 
-// The transpose's panels are cut at every 32nd row of the weight.
+// The transpose's panels are cut at every 32nd row of a block of the weight.
 void Convolution::transpose(const Tile& tile) {
+    const std::size_t n = columns(), blocks = weight_->transposed_blocks();
+    const std::size_t height = depth() / blocks;
     for (std::size_t row = tile.first; row < tile.first + tile.count;) {
-        const std::size_t next = std::min(tile.first + tile.count, (row / width + 1) * width);
-        simd::kernels().transpose_tile(weight_->data() + (tile.panel * depth() + row) * width, row,
-                                       next - row, tile.panel, depth(), columns(),
-                                       weight_->transposed());
+        const std::size_t block = row / height, inside = row % height;
+        const std::size_t next =
+            std::min({tile.first + tile.count, (block + 1) * height, row - inside % width + width});
+        float* const panel = weight_->transposed() + (inside / width * blocks + block) * n * width;
+        simd::kernels().transpose_tile(weight_->data() + (tile.panel * depth() + row) * width,
+                                       inside % width, next - row, tile.panel, depth(), n, panel);
         row = next;
     }
 }
@@ -179,28 +184,29 @@ void Convolution::update_bias(std::span<const Trace> traces, const UpdateRule& r
     update_whole(*bias_, gradient, rule);
 }
 
-void Convolution::update_tiles(const Loop& loop, std::span<const Trace> traces,
-                               const UpdateRule& rule, ranks::Rows tiles) {
-    const bool bias = bias_ && !bias_->frozen;
+// The bias first: it may be the longest task.
+std::size_t Convolution::plan_tasks(std::span<const Trace> traces, ranks::Rows tiles) {
+    own_tiles_ = tiles;
     if (updates_weight() && !depthwise_) {
         const std::size_t groups = static_cast<std::size_t>(windows_.groups);
-        loop.each(terms_.size(), [&](std::size_t i) {
+        for (std::size_t i = 0; i < terms_.size(); ++i) {
             terms_[i].clear();
             collect_terms(traces, i / groups, i % groups, terms_[i]);
             if (partner_)
                 partner_->collect_terms(partner_->traces_, i / groups, i % groups, terms_[i]);
-        });
+        }
     }
-    loop.each(tiles.count() + (bias ? 1 : 0), [&](std::size_t task) {
-        if (task < tiles.count())
-            update_tile(tiles_[tiles.first + task], traces, rule);
-        else
-            update_bias(traces, rule);
-    });
+    return tiles.count() + (bias_ && !bias_->frozen ? 1 : 0);
 }
 
-void Convolution::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
-    update_tiles(loop, traces, rule, {0, updates_weight() ? tiles_.size() : 0});
+std::size_t Convolution::plan_update(std::span<const Trace> traces) {
+    return plan_tasks(traces, {0, updates_weight() ? tiles_.size() : 0});
+}
+
+void Convolution::update_task(std::size_t task, std::span<const Trace> traces,
+                              const UpdateRule& rule) {
+    if (bias_ && !bias_->frozen && task-- == 0) return update_bias(traces, rule);
+    update_tile(tiles_[own_tiles_.first + task], traces, rule);
 }
 
 // Tiles follow each other in memory.
@@ -215,8 +221,8 @@ std::vector<std::size_t> Convolution::tile_bounds(const ranks::Ranks& ranks) con
 bool Convolution::update_part(const Loop& loop, std::span<const Trace> traces,
                               const UpdateRule& rule, const ranks::Ranks& ranks,
                               std::vector<ranks::Piece>& pieces) {
-    own_tiles_ = ranks.own(updates_weight() ? tiles_.size() : 0);
-    update_tiles(loop, traces, rule, own_tiles_);
+    const std::size_t tasks = plan_tasks(traces, ranks.own(updates_weight() ? tiles_.size() : 0));
+    loop.each(tasks, [&](std::size_t task) { update_task(task, traces, rule); });
     if (updates_weight()) pieces.push_back({weight_->data(), width, tile_bounds(ranks)});
     return true;
 }

@@ -41,6 +41,7 @@ void multiply(const Loop& loop, const simd::Product& product,
         part.a += first * product.a_stride;
         part.c += first * product.c_stride;
         if (part.before) part.before += first * product.c_stride;
+        if (part.relu_output) part.relu_output += first * product.c_stride;
         part.rows = last - first;
         kernel(part);
     });
@@ -144,8 +145,8 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     multiply(*pass.loop, product, simd::kernels().product);
 }
 
-void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, float* dx) {
-    if (!pass.skip_activation && *act_ != simd::Activation::linear) {
+void Dense::backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) {
+    if (!pass.skip_activation && !pass.relu_passed && *act_ != simd::Activation::linear) {
         const float* saved = simd::derivative_needs_input(*act_)
                                  ? reinterpret_cast<const float*>(pass.workspace)
                                  : y;
@@ -166,6 +167,7 @@ void Dense::backward(const Pass& pass, const float*, const float* y, float* dy, 
     product.rows = pass.rows;
     product.columns = product.c_stride = inputs_;
     product.c = dx;
+    product.relu_output = pass.relu_below ? x : nullptr;
     product.panels = owner_ ? owner_->weight_->data() : weight_->data();
     multiply(*pass.loop, product,
              owner_ ? simd::kernels().product : simd::kernels().transposed_product);

@@ -22,6 +22,9 @@ public:
     void backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) override;
     void prepare_update(std::span<const Trace> traces) override;
     bool restart(std::span<const std::size_t> units, RandomKey key) override;
+    std::size_t plan_update(std::span<const Trace> traces) override;
+    void update_task(std::size_t task, std::span<const Trace> traces,
+                     const UpdateRule& rule) override;
     void update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) override;
     std::optional<simd::Activation> activation() const override { return act_; }
     float alpha() const;
@@ -35,6 +38,7 @@ public:
     bool tie(Layer& other) override;
     std::string describe() const override;
     bool samples_apart() const override { return true; }
+    bool passes_relu() const override { return true; }
     bool update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
                      const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
     void parts_arrived(const Loop& loop) override;
@@ -54,8 +58,7 @@ private:
     std::size_t task_row(std::size_t task) const;  // counted through the panels
     std::vector<std::size_t> task_bounds(const ranks::Ranks& ranks) const;
     bool collect_terms(std::span<const Trace> traces);
-    void update_tasks(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
-                      ranks::Rows tasks);
+    std::size_t plan_tasks(std::span<const Trace> traces, ranks::Rows tasks);
 
     std::int64_t units_ = 1;
     std::string act_name_ = "linear", init_ = "auto";
@@ -69,8 +72,9 @@ private:
     Dense* partner_ = nullptr;  // who borrows it
     std::span<const Trace> traces_;
     std::vector<simd::OuterTerm> terms_;
-    ranks::Rows own_tasks_;   // of the last update over ranks
-    bool collected_ = false;  // that update changed the weight
+    ranks::Rows own_tasks_;  // of this update
+    std::size_t together_ = 1;
+    bool collected_ = false, bias_task_ = false;  // it changes the weight; the bias
     std::vector<float> bias_sums_;
     std::vector<float> pull_, coming_pull_;  // of this update and the next, [units in panels]
 };

@@ -93,32 +93,37 @@ bool Dense::collect_terms(std::span<const Trace> traces) {
     return !terms_.empty();
 }
 
-void Dense::update_tasks(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
-                         ranks::Rows tasks) {
-    const bool bias = bias_ && !bias_->frozen && !traces.empty();
-    const std::size_t chunks = panel_tasks();
+// The bias first: it may be the longest task.
+std::size_t Dense::plan_tasks(std::span<const Trace> traces, ranks::Rows tasks) {
     constexpr std::size_t few_samples = 16, together = 4;  // of few samples, a task is short
     std::size_t samples = 0;
     for (const simd::OuterTerm& term : terms_) samples += term.rows;
-    const std::size_t step = samples <= few_samples ? together : 1;
-    const std::size_t groups = (tasks.count() + step - 1) / step;
-    loop.each(groups + (bias ? 1 : 0), [&](std::size_t group) {
-        if (group == groups) return update_bias(traces, rule);
-        const std::size_t last = std::min(tasks.last, tasks.first + (group + 1) * step);
-        for (std::size_t task = tasks.first + group * step; task < last;) {
-            const std::size_t chunk = task % chunks;
-            const std::size_t end = std::min(chunks, chunk + (last - task));
-            update_tiles(task / chunks, chunk * rows_a_task, std::min(inputs_, end * rows_a_task),
-                         rule);
-            task += end - chunk;
-        }
-    });
+    own_tasks_ = tasks;
+    together_ = samples <= few_samples ? together : 1;
+    bias_task_ = bias_ && !bias_->frozen && !traces.empty();
+    return (tasks.count() + together_ - 1) / together_ + (bias_task_ ? 1 : 0);
 }
 
-void Dense::update(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule) {
-    const bool weight = collect_terms(traces);
-    update_tasks(loop, traces, rule, {0, weight ? weight_tasks() : 0});
-    if (unit_norm_ && weight)
+std::size_t Dense::plan_update(std::span<const Trace> traces) {
+    collected_ = collect_terms(traces);
+    return plan_tasks(traces, {0, collected_ ? weight_tasks() : 0});
+}
+
+void Dense::update_task(std::size_t group, std::span<const Trace> traces, const UpdateRule& rule) {
+    if (bias_task_ && group-- == 0) return update_bias(traces, rule);
+    const std::size_t chunks = panel_tasks();
+    const std::size_t last = std::min(own_tasks_.last, own_tasks_.first + (group + 1) * together_);
+    for (std::size_t task = own_tasks_.first + group * together_; task < last;) {
+        const std::size_t chunk = task % chunks;
+        const std::size_t end = std::min(chunks, chunk + (last - task));
+        update_tiles(task / chunks, chunk * rows_a_task, std::min(inputs_, end * rows_a_task),
+                     rule);
+        task += end - chunk;
+    }
+}
+
+void Dense::update(const Loop& loop, std::span<const Trace>, const UpdateRule&) {
+    if (unit_norm_ && collected_)
         loop.each(panels_count(), [&](std::size_t panel) { normalise_panel(panel); });
 }
 
@@ -131,8 +136,8 @@ std::vector<std::size_t> Dense::task_bounds(const ranks::Ranks& ranks) const {
 bool Dense::update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
                         const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) {
     collected_ = collect_terms(traces);
-    own_tasks_ = ranks.own(collected_ ? weight_tasks() : 0);
-    update_tasks(loop, traces, rule, own_tasks_);
+    const std::size_t tasks = plan_tasks(traces, ranks.own(collected_ ? weight_tasks() : 0));
+    loop.each(tasks, [&](std::size_t task) { update_task(task, traces, rule); });
     if (collected_) pieces.push_back({weight_->data(), width, task_bounds(ranks)});
     return true;
 }

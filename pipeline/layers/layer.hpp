@@ -80,8 +80,12 @@ public:
     float* data() { return data_.data(); }  // panels, or the plain array
     const float* data() const { return data_.data(); }
     std::size_t stored() const { return data_.size(); }
-    // From now on set_values() packs the transpose, and who changes the panels changes it too.
-    void keep_transposed();
+    // From now on set_values() packs the transpose, and who changes the panels changes it too. Of a
+    // matrix of `blocks` equal blocks of rows: their transposes one below the other, [blocks *
+    // columns, rows / blocks].
+    void keep_transposed(std::size_t blocks = 1);
+    std::size_t transposed_blocks() const { return blocks_; }
+    std::size_t transposed_stored() const { return transposed_.size(); }
     const float* transposed() const { return transposed_.data(); }  // its panels; null: not kept
     float* transposed() { return transposed_.data(); }
     // Zeroed. In bf16 both states of a weight are one float's bits (simd/bf16.hpp), in the first
@@ -99,11 +103,13 @@ public:
 
 private:
     void write_canonical(const float* laid_out, float* out) const;
+    void pack_transposed(std::span<const float> values);
 
     std::string name_;
     Shape shape_;
     bool matrix_, decays_;
     int states_ = 0;
+    std::size_t blocks_ = 1;
     Precision precision_ = Precision::fp32;
     Floats data_, transposed_, state_[2];
 };
@@ -124,7 +130,10 @@ struct Pass {
     bool frozen =
         false;  // training goes on, but not here: works as in streaming, backward may follow
     bool keeps() const { return phase == Phase::training || frozen; }  // what backward() needs
-    bool skip_activation = false;    // y is what stands before the activation; dy is its gradient
+    bool skip_activation = false;  // y is what stands before the activation; dy is its gradient
+    // backward(), for layers that say so in passes_relu(): x is what a relu gave, and dx the
+    // gradient of that relu's input; dy is the gradient of what stands before the activation.
+    bool relu_below = false, relu_passed = false;
     std::byte* workspace = nullptr;  // this layer's part, as large as workspace_bytes() said
 };
 
@@ -148,6 +157,10 @@ public:
     virtual std::size_t workspace_bytes(std::size_t /*max_rows*/, bool /*training*/) const {
         return 0;
     }
+    // y is x in another shape: a model may leave both copies out and this layer's calls with them.
+    virtual bool only_shape() const { return false; }
+    // backward() takes notice of Pass::relu_below and Pass::relu_passed.
+    virtual bool passes_relu() const { return false; }
     // y = f(x); x [rows, in], y [rows, out], both dense. In Phase::streaming and validation
     // dropout is off and batch norm uses its running statistics.
     virtual void forward(const Pass&, const float* x, float* y) = 0;
@@ -158,6 +171,13 @@ public:
     virtual void prepare_update(std::span<const Trace>) {}
     // Gradient of each parameter over all traces, in order, handed to the rule tile by tile.
     virtual void update(const Loop&, std::span<const Trace>, const UpdateRule&) {}
+    // What of that stands before update() in tasks that wait for no other one, of any layer:
+    // plan_update() collects what they read and says how many, update_task() does one, from any
+    // thread. A model puts the tasks of all its layers into one loop.
+    virtual std::size_t plan_update(std::span<const Trace>) { return 0; }
+    virtual void update_task(std::size_t /*task*/, std::span<const Trace>, const UpdateRule&) {}
+    // The tasks of this layer, then update().
+    void update_layer(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule);
     // Outside training the layer is y = x * factor + offset, value by value: fills both, [values of
     // a sample]. False: it is something else.
     virtual bool affine(std::span<float> /*factor*/, std::span<float> /*offset*/) const {

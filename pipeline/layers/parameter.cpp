@@ -51,12 +51,25 @@ void update_whole(Parameter& parameter, const float* gradient, const UpdateRule&
     rule.apply(block);
 }
 
-void Parameter::keep_transposed() {
+void Parameter::keep_transposed(std::size_t blocks) {
     if (!transposed_.empty()) return;
     const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
-    transposed_ = Floats(simd::panels_size(n, k), 27);
+    blocks_ = blocks;
+    transposed_ = Floats(simd::panels_size(blocks * n, k / blocks), 27);
     const xt::xtensor<float, 1> packed = values();
-    simd::pack_transposed(packed.data(), k, n, transposed_.data());
+    pack_transposed({packed.data(), packed.size()});
+}
+
+void Parameter::pack_transposed(std::span<const float> values) {
+    const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
+    if (blocks_ == 1) return simd::pack_transposed(values.data(), k, n, transposed_.data());
+    const std::size_t rows = k / blocks_;
+    std::vector<float> below(k * n);  // the transposes, row-major
+    for (std::size_t block = 0; block < blocks_; ++block)
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t j = 0; j < n; ++j)
+                below[(block * n + j) * rows + r] = values[(block * rows + r) * n + j];
+    simd::pack(below.data(), blocks_ * n, rows, transposed_.data());
 }
 
 void Parameter::make_states(int count, Precision precision) {
@@ -121,8 +134,7 @@ void Parameter::set_values(std::span<const float> values, int which) {
     }
     const auto k = static_cast<std::size_t>(shape_[0]), n = static_cast<std::size_t>(shape_[1]);
     simd::pack(values.data(), k, n, to.data());
-    if (which < 0 && !transposed_.empty())
-        simd::pack_transposed(values.data(), k, n, transposed_.data());
+    if (which < 0 && !transposed_.empty()) pack_transposed(values);
 }
 
 }  // namespace narrows::layers

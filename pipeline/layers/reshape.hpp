@@ -1,5 +1,5 @@
-// flatten and reshape: the same values under another shape. One rule: they copy a batch that the
-// model gives them and compute nothing.
+// flatten and reshape: the same values under another shape. One rule: they copy a batch that is
+// given to them and compute nothing; within a model the copy is left out.
 #pragma once
 
 #include <vector>
@@ -18,6 +18,7 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool only_shape() const override { return true; }
     bool samples_apart() const override { return true; }
     bool reads_traces() const override { return false; }
 
@@ -35,6 +36,7 @@ public:
     bool affine(std::span<float> factor, std::span<float> offset) const override;
     std::optional<LayerSpec> mirror(const Shape& input) const override;
     std::string describe() const override;
+    bool only_shape() const override { return true; }
     bool samples_apart() const override { return true; }
     bool reads_traces() const override { return false; }
 

@@ -62,8 +62,14 @@ public:
                                  const std::byte* workspace, const float* y,
                                  LayerRange range = {}) const;
     void prepare_update();  // on all stacks of a model before the first update
-    void update(const Loop& loop, const layers::UpdateRule& rule);  // over all traces
-    void forget();                                                  // the traces
+    // A layer's part of an update over all traces, for update_together().
+    struct UpdatePart {
+        layers::Layer* layer = nullptr;
+        std::span<const layers::Trace> traces;
+        std::size_t tasks = 0;
+    };
+    void plan_update(std::vector<UpdatePart>& parts);
+    void forget();  // the traces
     // Frozen layers below the first that trains have no gradients and work as in Phase::streaming.
     void find_trained();
     void train_all() { first_trained_ = 0; }  // every layer keeps its traces
@@ -83,6 +89,9 @@ private:
     Layout layout(std::size_t rows, bool training, LayerRange range = {}) const;
     std::size_t own_bytes(std::size_t layer, std::size_t rows, bool training) const;
     std::size_t values(std::size_t boundary) const;  // of a sample before layer `boundary`
+    // Its copies, and their memory, are left out within `range`.
+    bool leaves_out(std::size_t i, LayerRange range) const;
+    bool gives_relu_gradient(std::size_t i, LayerRange range) const;
     layers::Pass pass_of(const layers::Pass& pass, std::size_t i, bool skip_activation) const;
 
     // stack_ranks.cpp
@@ -188,6 +197,7 @@ private:
     std::vector<std::string> parameter_names() const;
 
     void take_classes();
+    void update_together(const Loop& loop, const layers::UpdateRule& rule);
 
     std::vector<std::pair<std::string, double>> code_notes_;
     bool tied_ = false, fresh_ = false;
@@ -210,6 +220,12 @@ private:
     bool from_file_ = false;
     std::uint64_t seed_ = 0;
     const ranks::Ranks* ranks_ = nullptr;
+    struct UpdateSlice {  // tasks of a layer that follow each other in the update's loop
+        const Stack::UpdatePart* part;
+        std::size_t first, end;  // its first one there; behind the last one here
+    };
+    std::vector<Stack::UpdatePart> parts_;
+    std::vector<UpdateSlice> slices_;
 };
 
 }  // namespace narrows::model

@@ -44,12 +44,19 @@ std::size_t Stack::values(std::size_t boundary) const {
     return static_cast<std::size_t>(shapes_[boundary].elements());
 }
 
+// The first layer's input is not this stack's to write, and the last one's output is wanted.
+bool Stack::leaves_out(std::size_t i, LayerRange range) const {
+    return layers_[i]->only_shape() && i > range.first &&
+           i + 1 < std::min(range.last, layers_.size());
+}
+
 // Training keeps every layer's output and its gradient; otherwise two buffers take turns.
 Stack::Layout Stack::layout(std::size_t rows, bool training, LayerRange range) const {
     Layout out;
     std::size_t at = 0, widest = 0;
     const std::size_t end = std::min(range.last, layers_.size());
     for (std::size_t i = range.first; i < end; ++i) {
+        if (leaves_out(i, range)) continue;
         const std::size_t own = own_bytes(i, rows, training);
         out.scratch = std::max(out.scratch, own);
         const std::size_t y = i + 1 < end ? whole_lines(rows * values(i + 1) * sizeof(float)) : 0;
@@ -92,7 +99,9 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
     const Layout plan = layout(pass.rows, training, range);
     const float* from = x;
     std::byte* at = workspace;
+    std::size_t turn = 0;
     for (std::size_t i = range.first; i < end; ++i) {
+        if (leaves_out(i, range)) continue;
         const bool last = i + 1 == end;
         layers::Pass own = pass_of(pass, i, last && skip_last_activation);
         float* to = y;
@@ -107,7 +116,8 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
         } else {
             own.workspace = workspace;
             if (!last)
-                to = reinterpret_cast<float*>(workspace + plan.scratch + (i % 2) * plan.buffer);
+                to =
+                    reinterpret_cast<float*>(workspace + plan.scratch + (turn++ % 2) * plan.buffer);
         }
         if (training && ranks_ != nullptr)
             forward_over_ranks(own, i, i == range.first, from, to);
@@ -119,6 +129,14 @@ void Stack::forward(const layers::Pass& pass, std::byte* workspace, const float*
         gather(std::vector{rows_of(y, pass.rows, end)});
 }
 
+// The layer that made layer i's input ends with a relu, and both know how to leave that to i.
+bool Stack::gives_relu_gradient(std::size_t i, LayerRange range) const {
+    std::size_t below = i - 1;
+    while (leaves_out(below, range)) --below;
+    return layers_[i]->passes_relu() && layers_[below]->passes_relu() &&
+           layers_[below]->activation() == simd::Activation::relu;
+}
+
 void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float* x, const float* y,
                      float* dy, float* dx, bool skip_last_activation, LayerRange range) {
     const std::size_t end = std::min(range.last, layers_.size());
@@ -126,10 +144,13 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
         if (dx) std::memcpy(dx, dy, pass.rows * values(end) * sizeof(float));
         return;
     }
-    const std::size_t lowest = dx ? range.first : std::max(range.first, first_trained_);
+    std::size_t lowest = dx ? range.first : std::max(range.first, first_trained_);
+    while (lowest + 1 < end && leaves_out(lowest, range)) ++lowest;
     std::vector<ranks::Piece> pieces;  // of the traces, that every rank needs whole
     std::byte* at = workspace + layout(pass.rows, true, range).bytes;
+    bool relu_passed = false;
     for (std::size_t i = end; i-- > lowest;) {
+        if (leaves_out(i, range)) continue;
         layers::Trace trace;
         const bool last = i + 1 == end;
         trace.pass = pass_of(pass, i, last && skip_last_activation);
@@ -148,6 +169,8 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
                                              : nullptr;
         trace.y = last ? y : own_y;
         trace.dz = own_dy;
+        trace.pass.relu_passed = relu_passed;
+        trace.pass.relu_below = relu_passed = i > lowest && gives_relu_gradient(i, range);
         if (ranks_ != nullptr)
             backward_over_ranks(trace, i, {i == range.first, last}, own_dy, down, pieces);
         else
@@ -158,7 +181,7 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
     if (dx != nullptr && apart(lowest)) pieces.push_back(rows_of(dx, pass.rows, lowest));
     gather(pieces);
     for (std::size_t i = std::max(lowest, first_trained_); i < end; ++i)
-        if (apart(i)) layers_[i]->complete(traces_[i].back());
+        if (apart(i) && !traces_[i].empty()) layers_[i]->complete(traces_[i].back());
 }
 
 std::string Stack::first_not_finite(std::string_view part, const layers::Pass& pass,
@@ -167,6 +190,7 @@ std::string Stack::first_not_finite(std::string_view part, const layers::Pass& p
     const auto is_finite = simd::kernels().all_finite;
     const std::size_t end = std::min(range.last, layers_.size());
     for (std::size_t i = range.first; i < end; ++i) {
+        if (leaves_out(i, range)) continue;
         const std::string name = std::string(part) + "." + std::to_string(i);
         for (layers::Parameter* parameter : layers_[i]->parameters())
             if (!is_finite(parameter->data(), parameter->stored()))
@@ -186,9 +210,9 @@ void Stack::prepare_update() {
     for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->prepare_update(traces_[i]);
 }
 
-void Stack::update(const Loop& loop, const layers::UpdateRule& rule) {
+void Stack::plan_update(std::vector<UpdatePart>& parts) {
     for (std::size_t i = first_trained_; i < layers_.size(); ++i)
-        layers_[i]->update(loop, traces_[i], rule);
+        parts.push_back({layers_[i].get(), traces_[i], layers_[i]->plan_update(traces_[i])});
 }
 
 void Stack::find_trained() {

@@ -69,7 +69,7 @@ void Stack::update_over_ranks(const Loop& loop, const layers::UpdateRule& rule) 
     std::vector<ranks::Piece> pieces;
     for (std::size_t i = first_trained_; i < layers_.size(); ++i)
         if (!layers_[i]->update_part(loop, traces_[i], rule, *ranks_, pieces))
-            layers_[i]->update(loop, traces_[i], rule);
+            layers_[i]->update_layer(loop, traces_[i], rule);
     gather(pieces);
     for (std::size_t i = first_trained_; i < layers_.size(); ++i) layers_[i]->parts_arrived(loop);
 }

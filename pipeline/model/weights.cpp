@@ -41,11 +41,37 @@ void Autoencoder::choose_trained(std::span<const std::string> train,
 std::uint64_t Autoencoder::bytes() const {
     std::uint64_t floats = 0;
     for (layers::Parameter* parameter : parameters()) {
-        floats += parameter->stored() * (parameter->transposed() ? 2 : 1);
+        floats += parameter->stored() + parameter->transposed_stored();
         for (int which = 0; which < 2; ++which)
             if (parameter->state(which)) floats += parameter->stored();
     }
     return floats * sizeof(float);
+}
+
+// One loop over the tasks of all layers. Threads begin with equal stretches of a loop: each gets
+// the same share of every layer, so that it meets the weights that it multiplied with.
+void Autoencoder::update_together(const Loop& loop, const layers::UpdateRule& rule) {
+    parts_.clear();
+    encoder_.plan_update(parts_);
+    decoder_.plan_update(parts_);
+    slices_.clear();
+    std::size_t end = 0;
+    for (std::size_t thread = 0; thread < loop.threads(); ++thread)
+        for (const Stack::UpdatePart& part : parts_) {
+            const std::size_t first = part.tasks * thread / loop.threads();
+            const std::size_t last = part.tasks * (thread + 1) / loop.threads();
+            if (first < last) slices_.push_back({&part, first, end += last - first});
+        }
+    if (end > 0)
+        loop.each(end, [&](std::size_t task) {
+            const auto slice = std::upper_bound(
+                slices_.begin(), slices_.end(), task,
+                [](std::size_t at, const UpdateSlice& other) { return at < other.end; });
+            const std::size_t before = slice == slices_.begin() ? 0 : std::prev(slice)->end;
+            slice->part->layer->update_task(slice->first + task - before, slice->part->traces,
+                                            rule);
+        });
+    for (const Stack::UpdatePart& part : parts_) part.layer->update(loop, part.traces, rule);
 }
 
 double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, double max_norm) {
@@ -54,20 +80,17 @@ double Autoencoder::update(const Loop& loop, const layers::UpdateRule& rule, dou
     double norm = 0;
     if (max_norm > 0) {
         const Measure measure(parameters());
-        encoder_.update(loop, measure);
-        decoder_.update(loop, measure);
+        update_together(loop, measure);
         norm = measure.norm();
     }
     if (norm > max_norm) {  // never without clipping: then both are 0
         const Scaled scaled(rule, static_cast<float>(max_norm / norm));
-        encoder_.update(loop, scaled);
-        decoder_.update(loop, scaled);
+        update_together(loop, scaled);
     } else if (ranks_ != nullptr && max_norm <= 0) {
         encoder_.update_over_ranks(loop, rule);
         decoder_.update_over_ranks(loop, rule);
     } else {
-        encoder_.update(loop, rule);
-        decoder_.update(loop, rule);
+        update_together(loop, rule);
     }
     encoder_.forget();
     decoder_.forget();

@@ -24,36 +24,49 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 16
         for (int v = 0; v < vectors; ++v) sums[r][v] = set(0.0f);
+    const auto add_row = [&](const float* a, const float* b) NARROWS_LAMBDA {
+        F row[vectors];
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; ++v) {
+            const float* from = b + static_cast<std::size_t>(v) * width;
+            row[v] = edge ? load_part(from, left[v]) : load(from);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; ++r) {
+            const F value = set(a[r]);
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
+        }
+        if (Between::shares > 0) __builtin_prefetch(a + rows);
+    };
     for (std::size_t t = 0; t < term_count; ++t) {
         const OuterTerm& term = terms[t];
-        const float* a = term.a + first;
-        const float* b = term.b + column;
-        const auto add_row = [&]() NARROWS_LAMBDA {
-            F row[vectors];
-#pragma GCC unroll 16
-            for (int v = 0; v < vectors; ++v) {
-                const float* from = b + static_cast<std::size_t>(v) * width;
-                row[v] = edge ? load_part(from, left[v]) : load(from);
+        const std::size_t a_stride = term.a_stride, b_stride = term.b_stride;
+        const float *block_a = term.a + first, *block_b = term.b + column;
+        if constexpr (Between::shares > 0) {
+            std::size_t n = 0;
+            const auto add_until = [&](std::size_t end) NARROWS_LAMBDA {
+                for (; n < end; ++n, block_a += a_stride, block_b += b_stride)
+                    add_row(block_a, block_b);
+            };
+            if (t == 0)
+                for (std::size_t share = 0; share < Between::shares; ++share) {
+                    between(share);
+                    add_until(term.rows * (share + 1) / Between::shares);
+                }
+            add_until(term.rows);
+            continue;
+        }
+        for (std::size_t block = term.blocks.times; block > 0;
+             --block, block_a += term.blocks.a, block_b += term.blocks.b) {
+            const float *line_a = block_a, *line_b = block_b;
+            for (std::size_t line = term.lines.times; line > 0;
+                 --line, line_a += term.lines.a, line_b += term.lines.b) {
+                const float *a = line_a, *b = line_b;
+                for (std::size_t n = term.rows; n > 0; --n, a += a_stride, b += b_stride)
+                    add_row(a, b);
             }
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; ++r) {
-                const F value = set(a[r]);
-#pragma GCC unroll 16
-                for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
-            }
-            if (Between::shares > 0) __builtin_prefetch(a + rows);
-            a += term.a_stride;
-            b += term.b_stride;
-        };
-        std::size_t n = 0;
-        if (Between::shares > 0 && t == 0)
-            for (std::size_t share = 0; share < Between::shares; ++share) {
-                between(share);
-                for (const std::size_t end = term.rows * (share + 1) / Between::shares; n < end;
-                     ++n)
-                    add_row();
-            }
-        for (; n < term.rows; ++n) add_row();
+        }
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r)

@@ -42,8 +42,16 @@ constexpr std::size_t panels_size(std::size_t k, std::size_t n) {  // floats
     return panel_count(n) * k * panel_width;
 }
 
+// Where a run of an inner dimension lies: `depth` values from a row's place + `a`, against rows
+// `row` ... of B.
+struct Stretch {
+    std::ptrdiff_t a = 0;
+    std::size_t row = 0, depth = 0;
+};
+
 // C[m, n] = activation(A[m, k] * B + bias): each element one fused chain from 0 in increasing k,
-// then + bias, then the activation. Rows are dense with the given strides (in floats).
+// then + bias, then the activation. Rows are dense with the given strides (in floats). With
+// stretches k runs over those, one after the other, and `depth` only says how high B's panels are.
 struct Product {
     const float* a = nullptr;
     std::size_t a_stride = 0, rows = 0, depth = 0;
@@ -56,6 +64,10 @@ struct Product {
     Activation activation = Activation::linear;
     float alpha = 0;          // slope of leaky_relu, scale of elu
     float* before = nullptr;  // if not null: A*B + bias, laid out as C
+    // If not null, laid out as C: values that relu gave, and C is the gradient of its input: 0
+    // where they are not positive. Not together with an activation.
+    const float* relu_output = nullptr;
+    std::span<const Stretch> stretches{};
 };
 
 // y[m, n] = activation((A[m, k] * B) * scale + bias) with bytes A, signed bytes B, exact sums in 32
@@ -82,13 +94,19 @@ struct Int8Product {
     std::size_t c_stride = 0;  // of c or bytes, in values
 };
 
-// One term of a weight gradient: sum over r of a[r, i] * b[r, j].
+// One term of a weight gradient: sum over r of a[r, i] * b[r, j]; for windows over images the same
+// again for each line of a block, and for each block.
 struct OuterTerm {
     const float* a = nullptr;
     std::size_t a_stride = 0;
     const float* b = nullptr;
     std::size_t b_stride = 0;
     std::size_t rows = 0;
+    struct Again {
+        std::size_t times = 1, a = 0, b = 0;  // how often, and how far on each time
+        bool operator==(const Again&) const = default;
+    };
+    Again lines{}, blocks{};
 };
 
 struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Loshchilov and Hutter
@@ -104,7 +122,7 @@ struct AdamStep {  // Kingma and Ba 2015, Algorithm 1; decoupled decay after Los
 // outputs]: gradient over all terms (as weight_gradient), Adam, and the packed transpose. Same bits
 // as the three called one after the other.
 struct DenseStep {
-    std::span<const OuterTerm> terms;
+    std::span<const OuterTerm> terms;  // of one line and block each
     std::size_t panel = 0, first = 0, last = 0, inputs = 0, outputs = 0;  // first: a multiple of 8
     // in panels, from the first; dense_adam_bf16: `mean` holds both moments, `variance` is not read
     float *weight = nullptr, *mean = nullptr, *variance = nullptr;
@@ -130,8 +148,8 @@ struct Kernels {
 
     // -- products
     void (*product)(const Product&);
-    // C = A B^T from the panels of B [columns, depth]; neither bias nor activation, `before`
-    // unused.
+    // C = A B^T from the panels of B [columns, depth]; bias, activation, `before` and stretches
+    // are not looked at.
     void (*transposed_product)(const Product&);
     void (*int8_product)(const Int8Product&);
     // y = round(x * factor + offset) within 0 ... 255, factor and offset [features]; NaN: 0

@@ -45,7 +45,10 @@ void transposed_product(const Product& p) {
                 const std::size_t rows = height + (t < taller ? 1 : 0);
                 work.a = p.a + row * p.a_stride + k;
                 work.c = p.c + row * p.c_stride + first;
-                row_tiles[rows - 1](work);
+                work.relu_output = p.relu_output && k + work.depth == p.depth
+                                       ? p.relu_output + row * p.c_stride + first
+                                       : nullptr;
+                row_tiles<false>[rows - 1](work);
                 row += rows;
             }
         }

@@ -157,7 +157,7 @@ inline Step train_step(Layer& layer, const Shape& in, const Shape& out, std::siz
         layer.backward(pass, x, y, dy, want_dx ? step.dx.data() + first * in_size : nullptr);
         traces.push_back({pass, x, y, dy});
     }
-    layer.update(loop, traces, rule);
+    layer.update_layer(loop, traces, rule);
     for (layers::Parameter* parameter : layer.parameters()) {
         step.gradients.push_back(rule.of(*parameter));
         const xt::xtensor<float, 1> values = parameter->values();

@@ -31,6 +31,11 @@ const std::vector<Case> images = {
     {{6, 5, 40}, 80, {3}, {1}, {1}, {1}, {}, 2, "linear"},
     {{9, 8, 37}, 37, {3}, {2}, {1}, {1}, {}, 37, "gelu"},
     {{1, 1, 9}, 4, {3}, {1}, {1}, {1}, {}, 1, "linear"},
+    {{3, 40, 16}, 40, {3}, {1}, {1}, {1}, {}, 1, "relu"},      // rows of many windows
+    {{40, 3, 13}, 20, {3}, {1}, {1}, {1}, {}, 1, "gelu"},      // columns of many
+    {{13, 17, 16}, 16, {2}, {5, 4}, {0}, {1}, {}, 1, "tanh"},  // elements between windows
+    {{15, 14, 36}, 12, {4, 3}, {2}, {3, 1, 0, 2}, {2, 1}, {}, 1, "relu"},
+    {{6, 6, 16}, 7, {9}, {1}, {4}, {1}, {}, 1, "linear"},  // more taps than cells take
 };
 const std::vector<Case> signals = {
     {{140}, 4, {7}, {2}, {}, {1}, {}, 1, "relu"},
@@ -179,11 +184,17 @@ void check_case(const Case& c, std::size_t axes, bool up) {
     for (std::size_t i = 0; i < weight.size(); ++i)
         REQUIRE(step.updated[0][i] == step.weights[0][i] - 0.01f * step.gradients[0][i]);
     auto* const parameter = layer->parameters()[0];
-    const std::vector<float> packed(parameter->data(), parameter->data() + parameter->stored());
     const auto columns = std::size_t(up ? direct.units : c.units);
-    std::vector<float> transposed(simd::panels_size(columns, weight.size() / columns));
-    simd::pack_transposed(step.updated[0].data(), weight.size() / columns, columns,
-                          transposed.data());
+    const std::size_t blocks = parameter->transposed_blocks();
+    const std::size_t height = weight.size() / columns / blocks;
+    std::vector<float> below(weight.size());  // the transpose of each block, one below the other
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+        const std::size_t row = i / columns, column = i % columns;
+        below[(row / height * columns + column) * height + row % height] = step.updated[0][i];
+    }
+    std::vector<float> transposed(simd::panels_size(blocks * columns, height));
+    simd::pack(below.data(), blocks * columns, height, transposed.data());
+    REQUIRE(transposed.size() == parameter->transposed_stored());
     CHECK(std::equal(transposed.begin(), transposed.end(), parameter->transposed()));
 }
 

@@ -58,7 +58,7 @@ Step step(Layer& layer, std::size_t outputs, const std::vector<float>& x,
     Record record;
     SerialLoop serial;  // the record is not for many threads
     layer.prepare_update({&trace, 1});
-    layer.update(serial, {&trace, 1}, record);
+    layer.update_layer(serial, {&trace, 1}, record);
     for (layers::Parameter* parameter : layer.parameters()) {
         if (!parameter->trained) continue;
         out.gradients[parameter->name()] = parameter->canonical(record.gradients.at(parameter));
@@ -247,7 +247,7 @@ TEST_CASE("a tied pair has one weight, and its gradient is that of both sides", 
     encoder->prepare_update({&first, 1});
     decoder->prepare_update({&second, 1});
     Record record;
-    encoder->update(loop, {&first, 1}, record);
+    encoder->update_layer(loop, {&first, 1}, record);
     std::vector<float> gradient(60);
     simd::unpack(record.gradients.at(encoder->parameters()[0]).data(), 10, 6, gradient.data());
     for (std::size_t i = 0; i < 10; ++i)

@@ -226,8 +226,8 @@ TEST_CASE("tied dense layers share one weight and its gradient of both sides", "
     const std::vector<layers::Trace> of_first{first.trace()}, of_second{second.trace()};
     down->prepare_update(of_first);
     up->prepare_update(of_second);
-    down->update(first.serial, of_first, rule);
-    up->update(first.serial, of_second, rule);
+    down->update_layer(first.serial, of_first, rule);
+    up->update_layer(first.serial, of_second, rule);
     const std::vector<float> gradient = rule.of(weight);
     std::vector<float> values = w;
     for (std::size_t i = 0; i < values.size(); ++i) {

@@ -192,7 +192,7 @@ TEST_CASE("asking twice for a norm's gradient over several batches gives it twic
             benches.back()->backward();
             traces.push_back(benches.back()->trace());
             Gradients rule(*layer);
-            layer->update(SerialLoop{}, std::span(&traces.back(), 1), rule);
+            layer->update_layer(SerialLoop{}, std::span(&traces.back(), 1), rule);
             for (std::size_t p = 0; p < 2; ++p) {
                 const std::vector<float> gradient = rule.of(*layer->parameters()[p]);
                 alone[p].resize(gradient.size());
@@ -202,7 +202,7 @@ TEST_CASE("asking twice for a norm's gradient over several batches gives it twic
         for (int time = 0; time < 2; ++time) {
             INFO("time " << time);
             Gradients rule(*layer);
-            layer->update(SerialLoop{}, traces, rule);
+            layer->update_layer(SerialLoop{}, traces, rule);
             for (std::size_t p = 0; p < 2; ++p) {
                 const std::vector<float> gradient = rule.of(*layer->parameters()[p]);
                 for (std::size_t i = 0; i < gradient.size(); ++i)

@@ -109,7 +109,7 @@ TEST_CASE("a centre starts at the mean, and both directions share it and its gra
     const std::vector<layers::Trace> first{alone.trace()}, second{other.trace()};
     in->prepare_update(first);
     out->prepare_update(second);
-    in->update(alone.serial, first, rule);
+    in->update_layer(alone.serial, first, rule);
     const std::vector<float> gradient = rule.of(*in->parameters()[0]);
     for (std::size_t i = 0; i < 7; ++i) {
         double sum = 0;

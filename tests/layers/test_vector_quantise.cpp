@@ -31,7 +31,7 @@ void step(Bench& bench, const layers::UpdateRule& rule) {
     bench.backward();
     const std::vector<layers::Trace> traces{bench.trace()};
     bench.layer.prepare_update(traces);
-    bench.layer.update(bench.serial, traces, rule);
+    bench.layer.update_layer(bench.serial, traces, rule);
 }
 
 }  // namespace

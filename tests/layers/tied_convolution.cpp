@@ -103,8 +103,8 @@ Both step(const Case& c, const Loop& loop, std::size_t cut = 1) {
     }
     down->prepare_update(of_down);
     up->prepare_update(of_up);
-    down->update(loop, of_down, rule);
-    up->update(loop, of_up, rule);
+    down->update_layer(loop, of_down, rule);
+    up->update_layer(loop, of_up, rule);
     both.gradient = rule.of(weight);
     both.biases = {rule.of(*down->parameters()[1]), rule.of(*up->parameters()[0])};
     const xt::xtensor<float, 1> values = weight.values();

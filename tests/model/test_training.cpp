@@ -128,6 +128,53 @@ TEST_CASE("clipped and plain updates give the same bits for all threads and kern
         }
 }
 
+TEST_CASE("a relu whose derivative the layer above takes has the bits of one that stands alone",
+          "[training]") {
+    // The same layers, their activations once in them and once as layers of their own.
+    const auto relu = layer("activation", {text("function", "relu")});
+    const auto more = [](int units, const char* act) {
+        return layer("conv", {number("units", units), numbers("kernel", {3}), text("act", act)});
+    };
+    const auto up = [](int units, const char* act) {
+        return layer("conv_transposed", {number("units", units), numbers("kernel", {3}),
+                                         numbers("stride", {2}), text("act", act)});
+    };
+    const auto shape = layer("reshape", {numbers("shape", {3, 3, 20})});
+    const ModelSpec inside =
+        spec_of({12, 12, 2},
+                {conv(9, "relu"), more(16, "relu"), conv(20, "relu"), dense(30, "relu"), dense(7)},
+                {dense(180, "relu"), shape, up(16, "relu"), up(5, "relu"), more(2, "linear")});
+    const ModelSpec apart = spec_of(
+        {12, 12, 2},
+        {conv(9), relu, more(16, "linear"), relu, conv(20), relu, dense(30), relu, dense(7)},
+        {dense(180), relu, shape, up(16, "linear"), relu, up(5, "linear"), relu,
+         more(2, "linear")});
+    SerialLoop loop;
+    const auto one = build(inside), other = build(apart);
+    const auto from = one->parameters(), to = other->parameters();
+    REQUIRE(from.size() == to.size());
+    one->make_states(1);
+    other->make_states(1);
+    for (std::size_t p = 0; p < from.size(); ++p) {
+        const xt::xtensor<float, 1> values = from[p]->values();
+        to[p]->set_values({values.data(), values.size()});
+    }
+    for (Autoencoder* model : {one.get(), other.get()}) {
+        Batch batch(*model, noise(7 * 288, 3), loop);
+        batch.forward();
+        batch.backward();
+        model->update(loop, Descent(0.1f), 0);
+    }
+    for (std::size_t p = 0; p < from.size(); ++p) {
+        INFO("parameter " << p);
+        const xt::xtensor<float, 1> a = from[p]->values(0), b = to[p]->values(0);
+        double size = 0;
+        for (const float value : a) size += std::abs(double(value));
+        CHECK(size > 0);
+        CHECK(std::equal(a.begin(), a.end(), b.begin()));
+    }
+}
+
 TEST_CASE("the gradients of several batches of a step are added", "[training]") {
     const ModelSpec spec = mirrored({6, 6, 1}, {conv(4, "tanh"), dense(40, "gelu"), dense(3)});
     SerialLoop loop;

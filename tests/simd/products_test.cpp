@@ -186,6 +186,123 @@ TEST_CASE("a product's activation has the bits of the activation alone", "[produ
     });
 }
 
+TEST_CASE("a product over stretches is one chain over them in order", "[product]") {
+    Numbers numbers(11);
+    const std::size_t height = 600, n = 75, a_stride = 40;
+    const simd::Stretch stretches[] = {{30, 7, 5}, {-4, 560, 40}, {3, 0, 1}, {0, 9, 0}, {9, 7, 5}};
+    const auto a = numbers.vector(30 * a_stride), b = numbers.vector(height * n);
+    const auto bias = numbers.vector(n), panels = packed(b, height, n);
+    for (const std::size_t m : {1, 2, 5, 7, 8, 23}) {
+        std::vector<float> expected(m * n);
+        const float* const first = a.data() + 4;
+        for (std::size_t i = 0; i < m; ++i)
+            for (std::size_t j = 0; j < n; ++j) {
+                float sum = 0;
+                for (const simd::Stretch& s : stretches)
+                    for (std::size_t k = 0; k < s.depth; ++k)
+                        sum = std::fma(first[i * a_stride + k + std::size_t(s.a)],
+                                       b[(s.row + k) * n + j], sum);
+                expected[i * n + j] = std::max(sum + bias[j], 0.0f);
+            }
+        each_level([&](const Kernels& kernels) {
+            std::vector<float> c(m * n, untouched);
+            simd::Product p;
+            p.a = first;
+            p.a_stride = a_stride;
+            p.rows = m;
+            p.depth = height;
+            p.panels = panels.data();
+            p.columns = p.c_stride = n;
+            p.last_panel = simd::panel_count(n);
+            p.c = c.data();
+            p.bias = bias.data();
+            p.activation = simd::Activation::relu;
+            p.stretches = stretches;
+            kernels.product(p);
+
+            INFO("rows " << m);
+            REQUIRE(same_bits(c, expected));
+        });
+    }
+}
+
+TEST_CASE("products leave out what a relu below did not pass", "[product]") {
+    Numbers numbers(12);
+    for (const std::size_t k : {3, 64, 520})
+        for (const std::size_t n : {5, 16, 32, 75, 160}) {
+            const std::size_t m = 13;
+            const auto a = numbers.vector(m * k), b = numbers.vector(k * n);
+            auto below = numbers.vector(m * n);
+            for (std::size_t i = 0; i < below.size(); i += 3) below[i] = i % 2 == 0 ? 0.0f : -0.0f;
+            std::vector<float> turned(n * k);
+            for (std::size_t i = 0; i < k; ++i)
+                for (std::size_t j = 0; j < n; ++j) turned[j * k + i] = b[i * n + j];
+            const auto panels = packed(b, k, n), other = packed(turned, n, k);
+            auto expected = chains(a, b, {}, m, k, n);
+            for (std::size_t i = 0; i < expected.size(); ++i)
+                if (below[i] <= 0) expected[i] = 0;
+            const simd::Stretch all[] = {{0, 0, k}};
+            each_level([&](const Kernels& kernels) {
+                simd::Product p;
+                p.a = a.data();
+                p.a_stride = p.depth = k;
+                p.rows = m;
+                p.panels = panels.data();
+                p.columns = p.c_stride = n;
+                p.last_panel = simd::panel_count(n);
+                p.relu_output = below.data();
+                std::vector<float> plain(m * n, untouched), stretched = plain, back = plain;
+                p.c = plain.data();
+                kernels.product(p);
+                p.c = stretched.data();
+                p.stretches = all;
+                kernels.product(p);
+                p.c = back.data();
+                p.panels = other.data();
+                p.stretches = {};
+                kernels.transposed_product(p);
+
+                INFO("k " << k << " n " << n);
+                REQUIRE(same_bits(plain, expected));
+                REQUIRE(same_bits(stretched, expected));
+                REQUIRE(same_bits(back, expected));
+            });
+        }
+}
+
+TEST_CASE("a weight gradient's term goes over rows, lines and blocks", "[gradient]") {
+    Numbers numbers(13);
+    const std::size_t columns = 75;
+    const auto a = numbers.vector(2000), b = numbers.vector(90 * 90);
+    const std::vector<simd::OuterTerm> terms = {
+        {a.data(), 3, b.data(), 80, 4, {5, 40, 400}, {3, 300, 2000}},
+        {a.data() + 1, 7, b.data() + 1, 90, 6, {1, 5, 5}, {2, 100, 90}},
+        {a.data(), 3, b.data(), 80, 4, {0, 40, 400}, {3, 300, 2000}}};
+    for (std::size_t panel = 0; panel < 3; ++panel)
+        for (std::size_t count = 1; count <= 8; ++count) {
+            std::vector<float> expected(count * 32, 0.0f);
+            for (std::size_t i = 0; i < count; ++i)
+                for (std::size_t j = 0; j < 32 && 32 * panel + j < columns; ++j)
+                    for (const simd::OuterTerm& t : terms)
+                        for (std::size_t block = 0; block < t.blocks.times; ++block)
+                            for (std::size_t line = 0; line < t.lines.times; ++line)
+                                for (std::size_t r = 0; r < t.rows; ++r)
+                                    expected[i * 32 + j] =
+                                        std::fma(t.a[block * t.blocks.a + line * t.lines.a +
+                                                     r * t.a_stride + 2 + i],
+                                                 t.b[block * t.blocks.b + line * t.lines.b +
+                                                     r * t.b_stride + 32 * panel + j],
+                                                 expected[i * 32 + j]);
+            each_level([&](const Kernels& kernels) {
+                std::vector<float> tile(count * 32, untouched);
+                kernels.weight_gradient(terms, 2, count, panel, columns, tile.data());
+
+                INFO("panel " << panel << " count " << count);
+                REQUIRE(same_bits(tile, expected));
+            });
+        }
+}
+
 TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
     Numbers numbers(5);
     const std::size_t inputs = 21, columns = 75, a_stride = 25, b_stride = 80;
