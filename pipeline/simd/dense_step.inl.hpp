@@ -45,11 +45,15 @@ struct StepBetween {
 // Of a few samples, sums are a small part: they stay in registers, and the divisions and roots of
 // one tile run beside the sums of the next ones by themselves.
 constexpr std::size_t few_samples = 16;
+// Of many, Adam's part is small and what the sums read is far, above all where each row has pages
+// of its own: sums are taken for more weights at once then, and Adam after them.
+constexpr std::size_t many_samples = 768, many_far_samples = 256, far_stride = 1024;
+constexpr std::size_t long_step_rows = near_weights;
 
-NARROWS_INLINE bool few(std::span<const OuterTerm> terms) {
+NARROWS_INLINE std::size_t samples_of(std::span<const OuterTerm> terms) {
     std::size_t samples = 0;
     for (const OuterTerm& term : terms) samples += term.rows;
-    return samples <= few_samples;
+    return samples;
 }
 
 // Rows `row` ... of the panel, whole vectors from its column `at`.
@@ -96,8 +100,26 @@ NARROWS_INLINE void few_tile(const DenseStep& d, const AdamConstants<plain>& con
 }
 
 template <bool plain, class Moments>
+void long_step(const DenseStep& d, const AdamConstants<plain>& constants, const Moments& moments) {
+    alignas(64) float gradient[long_step_rows * panel_width];
+    for (std::size_t row = d.first; row < d.last; row += long_step_rows) {
+        const std::size_t count = d.last - row < long_step_rows ? d.last - row : long_step_rows;
+        const std::size_t offset = (d.panel * d.inputs + row) * panel_width;
+        weight_gradient(d.terms, row, count, d.panel, d.outputs, gradient);
+        adam_pass(constants, d.weight + offset, gradient, moments, offset, count * panel_width);
+        for (std::size_t r = 0; r < count && d.transposed != nullptr; r += step_rows)
+            transpose_tile(d.weight + offset + r * panel_width, row + r,
+                           count - r < step_rows ? count - r : step_rows, d.panel, d.inputs,
+                           d.outputs, d.transposed);
+    }
+}
+
+template <bool plain, class Moments>
 NARROWS_INLINE void dense_step(const DenseStep& d, const AdamConstants<plain>& constants,
                                const Moments& moments) {
+    const std::size_t samples = samples_of(d.terms);
+    const bool far = d.inputs >= far_stride || d.outputs >= far_stride;
+    if (samples >= (far ? many_far_samples : many_samples)) return long_step(d, constants, moments);
     alignas(64) float gradients[2][step_values];
     const std::size_t start = d.panel * d.inputs * panel_width, column = d.panel * panel_width;
     const auto transpose = [&](std::size_t row, std::size_t count) {
@@ -108,7 +130,7 @@ NARROWS_INLINE void dense_step(const DenseStep& d, const AdamConstants<plain>& c
     StepBetween<plain, Moments> between{constants, moments, d.weight};
     std::size_t row = d.first;
     int side = 0;
-    if (few(d.terms))
+    if (samples <= few_samples)
         for (; row + step_rows <= d.last && column + panel_width <= d.outputs; row += step_rows) {
             for (std::size_t r = 0; r < step_rows; r += gradient_rows)
                 for (std::size_t at = 0; at < panel_width; at += sum_columns)
@@ -124,7 +146,7 @@ NARROWS_INLINE void dense_step(const DenseStep& d, const AdamConstants<plain>& c
         for (std::size_t r = 0; r < step_rows; r += gradient_rows)
             for (std::size_t at = 0; at < panel_width; at += sum_columns, ++between.tile)
                 outer_tile<gradient_rows, gradient_vectors, false>(
-                    d.terms.data(), d.terms.size(), row + r, column + at, d.outputs,
+                    d.terms.data(), d.terms.size(), row + r, column + at, d.outputs, false,
                     gradients[side] + r * panel_width + at, between);
         if (between.last != between.none) transpose(row - step_rows, step_rows);
         between.last = between.next;

@@ -8,11 +8,12 @@ struct NothingBetween {
     NARROWS_INLINE void operator()(std::size_t) const {}
 };
 
-// `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms.
+// `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms, to
+// which the chains go on that the tile holds, or begin.
 template <int rows, int vectors, bool edge, class Between>
 NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, std::size_t first,
-                               std::size_t column, std::size_t columns, float* tile_out,
-                               const Between& between) {
+                               std::size_t column, std::size_t columns, bool goes_on,
+                               float* tile_out, const Between& between) {
     F sums[rows][vectors];
     std::size_t left[vectors];
 #pragma GCC unroll 16
@@ -23,7 +24,10 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 16
-        for (int v = 0; v < vectors; ++v) sums[r][v] = set(0.0f);
+        for (int v = 0; v < vectors; ++v)
+            sums[r][v] = goes_on ? load(tile_out + static_cast<std::size_t>(r) * panel_width +
+                                        static_cast<std::size_t>(v) * width)
+                                 : set(0.0f);
     const auto add_row = [&](const float* a, const float* b) NARROWS_LAMBDA {
         F row[vectors];
 #pragma GCC unroll 16
@@ -79,21 +83,21 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
 
 template <int rows>
 void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t first,
-                std::size_t panel, std::size_t columns, float* tile_out) {
+                std::size_t panel, std::size_t columns, bool goes_on, float* tile_out) {
     const std::size_t column = panel * panel_width;
     constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
     constexpr NothingBetween nothing;
     std::size_t at = 0;
     for (; at < panel_width && column + at + step <= columns; at += step)
         outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at, columns,
-                                                  tile_out + at, nothing);
+                                                  goes_on, tile_out + at, nothing);
     for (; at < panel_width && column + at + step - width < columns; at += step)
         outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at, columns,
-                                                 tile_out + at, nothing);
+                                                 goes_on, tile_out + at, nothing);
     for (; at < panel_width; at += width) {
         if (column + at < columns) {
-            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns, tile_out + at,
-                                      nothing);
+            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns, goes_on,
+                                      tile_out + at, nothing);
             continue;
         }
         for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
@@ -101,19 +105,63 @@ void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t firs
     }
 }
 using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,
-                           float*);
+                           bool, float*);
 constexpr OuterRows outer_row_counts[] = {outer_rows<1>, outer_rows<2>, outer_rows<3>,
                                           outer_rows<4>, outer_rows<5>, outer_rows<6>,
                                           outer_rows<7>, outer_rows<8>};
 
-void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
-                     std::size_t panel, std::size_t columns, float* tile_out) {
+void gradient_rows_of(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
+                      std::size_t panel, std::size_t columns, bool goes_on, float* tile_out) {
     while (count > 0) {
         const std::size_t rows = count < gradient_rows ? count : gradient_rows;
-        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, tile_out);
+        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, goes_on,
+                                   tile_out);
         first += rows;
         tile_out += rows * panel_width;
         count -= rows;
+    }
+}
+
+// `count` values of each row, side by side; whole vectors are written.
+NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_t rows,
+                               std::size_t count, float* to, std::size_t to_stride) {
+    for (std::size_t r = 0; r < rows; ++r, from += stride, to += to_stride)
+        for (std::size_t i = 0; i < count; i += width) store(to + i, read(from + i, count - i));
+}
+
+// A row of A is as long as the layer is wide, often by a power of two: what a tile reads of many
+// rows meets in a few sets of the cache and nothing stays for the next tile. So some rows at a
+// time, their values side by side, for tiles of many weights.
+constexpr std::size_t near_rows = 128, near_weights = 96, fewest_near = 32;
+static_assert(near_weights % width == 0);
+
+void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
+                     std::size_t panel, std::size_t columns, float* tile_out) {
+    std::size_t rows = 0;
+    bool plain = true;
+    for (const OuterTerm& term : terms) {
+        rows += term.rows;
+        plain &= term.lines.times == 1 && term.blocks.times == 1;
+    }
+    if (!plain || rows < fewest_near || count <= gradient_rows)
+        return gradient_rows_of(terms, first, count, panel, columns, false, tile_out);
+    alignas(64) float near_a[near_rows * near_weights], near_b[near_rows * panel_width];
+    const std::size_t column = panel * panel_width;
+    const std::size_t wide = columns - column < panel_width ? columns - column : panel_width;
+    for (std::size_t done = 0; done < count; done += near_weights) {
+        const std::size_t weights = count - done < near_weights ? count - done : near_weights;
+        bool goes_on = false;
+        for (const OuterTerm& term : terms)
+            for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
+                const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
+                bring_near(term.a + row * term.a_stride + first + done, term.a_stride, some,
+                           weights, near_a, near_weights);
+                bring_near(term.b + row * term.b_stride + column, term.b_stride, some, wide, near_b,
+                           panel_width);
+                const OuterTerm part{near_a, near_weights, near_b, panel_width, some};
+                gradient_rows_of({&part, 1}, 0, weights, 0, wide, goes_on,
+                                 tile_out + done * panel_width);
+            }
     }
 }
 

@@ -61,12 +61,13 @@ void LayerProducts::input_gradient() {
 }
 
 void LayerProducts::weight_gradient() {
-    alignas(64) std::array<float, 8 * simd::panel_width> tile;
+    constexpr std::size_t together = 96;
+    alignas(64) std::array<float, together * simd::panel_width> tile;
     const simd::OuterTerm term{x_.data(), in_, dz_.data(), out_, rows_};
     for (std::size_t panel = 0; panel < simd::panel_count(out_); ++panel)
-        for (std::size_t first = 0; first < in_; first += 8)
-            simd::kernels().weight_gradient(
-                {&term, 1}, first, std::min<std::size_t>(8, in_ - first), panel, out_, tile.data());
+        for (std::size_t first = 0; first < in_; first += together)
+            simd::kernels().weight_gradient({&term, 1}, first, std::min(together, in_ - first),
+                                            panel, out_, tile.data());
 }
 
 double LayerProducts::operations() const {
