@@ -66,8 +66,8 @@ std::vector<Run> spread_runs(const Axis& axis) {
     return runs;
 }
 
-// `pitch`: elements of a row on the input and the output side; `in`, `out`: values of an element;
-// `step`: rows of B from one tap to the next.
+// `pitch`: elements of a row on the input and the output side; `in`, `out`: values of an element. A
+// tap has `in` rows of B.
 std::vector<Cell> cross(const std::vector<Run>& rows, const std::vector<Run>& columns,
                         std::int64_t kernel_columns, std::int64_t in_pitch, std::int64_t out_pitch,
                         std::int64_t in, std::int64_t out) {
@@ -123,7 +123,6 @@ struct Way {
     std::ptrdiff_t in, out;
 };
 
-// The longest way makes the product's rows; of equals the one whose rows lie closest together.
 void multiply_ways(const Cell& cell, const simd::Product& product, const float* in, const Way& rows,
                    const Way& inner, const Way& outer) {
     simd::Product each = product;
@@ -164,7 +163,8 @@ void multiply_cells(std::span<const Cell> cells, simd::Product product, const fl
     product.c += first * out_size;
     if (product.before) product.before += first * out_size;
     if (product.relu_output) product.relu_output += first * out_size;
-    constexpr std::size_t enough = 16;  // rows that fill the kernels' tiles
+    // The longest way makes the product's rows, or the first that fills the kernels' tiles.
+    constexpr std::size_t enough = 16;
     for (const Cell& cell : cells) {
         const Way across{cell.columns, cell.in.across, cell.out.across};
         const Way down{cell.rows, cell.in.down, cell.out.down};

@@ -116,6 +116,7 @@ private:
     void finish(const Target& target, std::size_t sample) const;
     void input_gradient(const Target& target, const float* dy, std::size_t first, std::size_t last,
                         float* kept, float* scratch) const;
+    simd::Product product_for(const Target& target) const;  // of the whole batch
     void gather_samples(const Target& target, const float* big, std::size_t first,
                         std::size_t last) const;
     void spread_samples(const Target& target, const float* small, std::size_t first,

@@ -168,36 +168,35 @@ void Convolution::spread(const Target& target, const float* small, std::size_t f
     }
 }
 
-void Convolution::gather_samples(const Target& target, const float* big, std::size_t first,
-                                 std::size_t last) const {
+simd::Product Convolution::product_for(const Target& target) const {
     simd::Product product;
-    product.panels = weight_->data();
-    product.depth = depth();
-    product.columns = columns();
-    product.last_panel = simd::panel_count(columns());
     product.bias = target.bias;
     product.activation = target.activation;
     product.alpha = settings::alpha_of(*act_, alpha_);
     product.c = target.data;
     product.before = target.before;
     product.relu_output = target.relu_output;
+    return product;
+}
+
+void Convolution::gather_samples(const Target& target, const float* big, std::size_t first,
+                                 std::size_t last) const {
+    simd::Product product = product_for(target);
+    product.panels = weight_->data();
+    product.depth = depth();
+    product.columns = columns();
+    product.last_panel = simd::panel_count(product.columns);
     multiply_cells(gathers_, product, big, windows_.big_size(), windows_.positions() * columns(),
                    first, last);
 }
 
 void Convolution::spread_samples(const Target& target, const float* small, std::size_t first,
                                  std::size_t last) const {
-    simd::Product product;
+    simd::Product product = product_for(target);
     product.panels = weight_->transposed();
     product.depth = windows_.taps() * columns();
     product.columns = static_cast<std::size_t>(windows_.channels);
     product.last_panel = simd::panel_count(product.columns);
-    product.bias = target.bias;
-    product.activation = target.activation;
-    product.alpha = settings::alpha_of(*act_, alpha_);
-    product.c = target.data;
-    product.before = target.before;
-    product.relu_output = target.relu_output;
     multiply_cells(spreads_, product, small, windows_.positions() * columns(), windows_.big_size(),
                    first, last);
 }

@@ -181,7 +181,7 @@ void Stack::backward(const layers::Pass& pass, std::byte* workspace, const float
     if (dx != nullptr && apart(lowest)) pieces.push_back(rows_of(dx, pass.rows, lowest));
     gather(pieces);
     for (std::size_t i = std::max(lowest, first_trained_); i < end; ++i)
-        if (apart(i) && !traces_[i].empty()) layers_[i]->complete(traces_[i].back());
+        if (apart(i) && !leaves_out(i, range)) layers_[i]->complete(traces_[i].back());
 }
 
 std::string Stack::first_not_finite(std::string_view part, const layers::Pass& pass,
