@@ -6,6 +6,8 @@
 #define xsimd narrows_xsimd_avx2
 #include <immintrin.h>
 
+#include <utility>
+
 #include <xsimd/xsimd.hpp>
 
 #define NARROWS_INLINE [[gnu::always_inline]] inline
@@ -184,12 +186,22 @@ NARROWS_INLINE I add_products(I sums, Four values, Four weights) {
 constexpr int int8_rows = 4;
 constexpr int int8_vectors = 2;
 
-constexpr int tile_rows = 6;
-constexpr int tile_vectors(int rows) {
-    return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+// Register tiles: so many vectors of so many rows; of a few rows alone, more vectors.
+constexpr int tile_vectors = 4;
+constexpr int tile_rows(int vectors) {
+    return vectors == 4 ? 3 : vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
 }
-constexpr int gradient_rows = 4;
-constexpr int gradient_vectors = 2;
+constexpr int lone_vectors(int rows) {
+    return rows == 1 ? 8 : 4;
+}
+constexpr int gradient_vectors = 4;
+constexpr int gradient_rows(int vectors) {
+    return tile_rows(vectors);
+}
+constexpr int few_rows = 4;  // of a tile for few samples, whose step follows in registers
+constexpr int few_vectors = 2;
+constexpr std::size_t many_samples = 17;      // from so many on sums come before steps,
+constexpr std::size_t many_far_samples = 17;  // with rows of 1024 values and more
 constexpr Level this_level = Level::avx2;
 constexpr std::string_view this_name = "avx2";
 

@@ -29,19 +29,32 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
                                         static_cast<std::size_t>(v) * width)
                                  : set(0.0f);
     const auto add_row = [&](const float* a, const float* b) NARROWS_LAMBDA {
-        F row[vectors];
-#pragma GCC unroll 16
-        for (int v = 0; v < vectors; ++v) {
+        const auto read_b = [&](int v) NARROWS_LAMBDA {
             const float* from = b + static_cast<std::size_t>(v) * width;
-            row[v] = edge ? load_part(from, left[v]) : load(from);
-        }
+            return edge ? load_part(from, left[v]) : load(from);
+        };
+        if constexpr (vectors > rows) {  // what is fewer waits in registers
+            F value[rows];
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; ++r) {
-            const F value = set(a[r]);
+            for (int r = 0; r < rows; ++r) value[r] = set(a[r]);
 #pragma GCC unroll 16
-            for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
+            for (int v = 0; v < vectors; ++v) {
+                const F row = read_b(v);
+#pragma GCC unroll 16
+                for (int r = 0; r < rows; ++r) sums[r][v] = fused(value[r], row, sums[r][v]);
+            }
+        } else {
+            F row[vectors];
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; ++v) row[v] = read_b(v);
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; ++r) {
+                const F value = set(a[r]);
+#pragma GCC unroll 16
+                for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
+            }
         }
-        if (Between::shares > 0) __builtin_prefetch(a + rows);
+        __builtin_prefetch(a + rows);
     };
     for (std::size_t t = 0; t < term_count; ++t) {
         const OuterTerm& term = terms[t];
@@ -81,41 +94,45 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
                   sums[r][v]);
 }
 
-template <int rows>
+// All of a panel, as far as it is filled by `columns`; zeros beyond.
+template <int rows, int vectors>
 void outer_rows(const OuterTerm* terms, std::size_t term_count, std::size_t first,
                 std::size_t panel, std::size_t columns, bool goes_on, float* tile_out) {
     const std::size_t column = panel * panel_width;
-    constexpr auto step = static_cast<std::size_t>(gradient_vectors) * width;
+    constexpr auto step = static_cast<std::size_t>(vectors) * width;
     constexpr NothingBetween nothing;
     std::size_t at = 0;
     for (; at < panel_width && column + at + step <= columns; at += step)
-        outer_tile<rows, gradient_vectors, false>(terms, term_count, first, column + at, columns,
-                                                  goes_on, tile_out + at, nothing);
-    for (; at < panel_width && column + at + step - width < columns; at += step)
-        outer_tile<rows, gradient_vectors, true>(terms, term_count, first, column + at, columns,
-                                                 goes_on, tile_out + at, nothing);
-    for (; at < panel_width; at += width) {
-        if (column + at < columns) {
-            outer_tile<rows, 1, true>(terms, term_count, first, column + at, columns, goes_on,
-                                      tile_out + at, nothing);
-            continue;
-        }
+        outer_tile<rows, vectors, false>(terms, term_count, first, column + at, columns, goes_on,
+                                         tile_out + at, nothing);
+    for (; at < panel_width && column + at < columns; at += step)
+        outer_tile<rows, vectors, true>(terms, term_count, first, column + at, columns, goes_on,
+                                        tile_out + at, nothing);
+    for (; at < panel_width; at += width)
         for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r)
             store(tile_out + r * panel_width + at, set(0.0f));
-    }
 }
 using OuterRows = void (*)(const OuterTerm*, std::size_t, std::size_t, std::size_t, std::size_t,
                            bool, float*);
-constexpr OuterRows outer_row_counts[] = {outer_rows<1>, outer_rows<2>, outer_rows<3>,
-                                          outer_rows<4>, outer_rows<5>, outer_rows<6>,
-                                          outer_rows<7>, outer_rows<8>};
+template <int vectors, class Rows = std::make_integer_sequence<int, gradient_rows(vectors)>>
+struct OuterHeights;
+template <int vectors, int... before>
+struct OuterHeights<vectors, std::integer_sequence<int, before...>> {
+    static constexpr OuterRows of[] = {outer_rows<before + 1, vectors>...};
+};
 
+template <int vectors>
 void gradient_rows_of(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                       std::size_t panel, std::size_t columns, bool goes_on, float* tile_out) {
+    if constexpr (vectors > 1)
+        if (columns - panel * panel_width <= (vectors - 1) * width)
+            return gradient_rows_of<vectors - 1>(terms, first, count, panel, columns, goes_on,
+                                                 tile_out);
+    constexpr std::size_t most = gradient_rows(vectors);
     while (count > 0) {
-        const std::size_t rows = count < gradient_rows ? count : gradient_rows;
-        outer_row_counts[rows - 1](terms.data(), terms.size(), first, panel, columns, goes_on,
-                                   tile_out);
+        const std::size_t rows = count < most ? count : most;
+        OuterHeights<vectors>::of[rows - 1](terms.data(), terms.size(), first, panel, columns,
+                                            goes_on, tile_out);
         first += rows;
         tile_out += rows * panel_width;
         count -= rows;
@@ -129,11 +146,21 @@ NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_
         for (std::size_t i = 0; i < count; i += width) store(to + i, read(from + i, count - i));
 }
 
-// A row of A is as long as the layer is wide, often by a power of two: what a tile reads of many
-// rows meets in a few sets of the cache and nothing stays for the next tile. So some rows at a
-// time, their values side by side, for tiles of many weights.
-constexpr std::size_t near_rows = 128, near_weights = 96, fewest_near = 32;
-static_assert(near_weights % width == 0);
+// A row of B is as long as the layer is wide, often by a power of two: what a tile reads of many
+// rows meets in a few sets of the cache and nothing stays for the next tile. So the panel's columns
+// of some rows are brought side by side, where they pay for it. The same of A costs more than it
+// saves: the tiles ask for its next values.
+constexpr std::size_t near_rows = 128, fewest_near_rows = 32, fewest_near_weights = 16;
+
+// The panel's columns of rows `from` ... of a term, into [rows][32]: the term that reads them.
+NARROWS_INLINE OuterTerm near_term(const OuterTerm& term, std::size_t from, std::size_t rows,
+                                   std::size_t panel, std::size_t columns, float* near_b) {
+    const std::size_t column = panel * panel_width;
+    const std::size_t wide = columns - column < panel_width ? columns - column : panel_width;
+    bring_near(term.b + from * term.b_stride + column, term.b_stride, rows, wide, near_b,
+               panel_width);
+    return {term.a + from * term.a_stride, term.a_stride, near_b, panel_width, rows};
+}
 
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                      std::size_t panel, std::size_t columns, float* tile_out) {
@@ -143,26 +170,20 @@ void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::s
         rows += term.rows;
         plain &= term.lines.times == 1 && term.blocks.times == 1;
     }
-    if (!plain || rows < fewest_near || count <= gradient_rows)
-        return gradient_rows_of(terms, first, count, panel, columns, false, tile_out);
-    alignas(64) float near_a[near_rows * near_weights], near_b[near_rows * panel_width];
+    if (!plain || rows < fewest_near_rows || count < fewest_near_weights)
+        return gradient_rows_of<gradient_vectors>(terms, first, count, panel, columns, false,
+                                                  tile_out);
+    alignas(64) float near_b[near_rows * panel_width];
     const std::size_t column = panel * panel_width;
     const std::size_t wide = columns - column < panel_width ? columns - column : panel_width;
-    for (std::size_t done = 0; done < count; done += near_weights) {
-        const std::size_t weights = count - done < near_weights ? count - done : near_weights;
-        bool goes_on = false;
-        for (const OuterTerm& term : terms)
-            for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
-                const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
-                bring_near(term.a + row * term.a_stride + first + done, term.a_stride, some,
-                           weights, near_a, near_weights);
-                bring_near(term.b + row * term.b_stride + column, term.b_stride, some, wide, near_b,
-                           panel_width);
-                const OuterTerm part{near_a, near_weights, near_b, panel_width, some};
-                gradient_rows_of({&part, 1}, 0, weights, 0, wide, goes_on,
-                                 tile_out + done * panel_width);
-            }
-    }
+    bool goes_on = false;
+    for (const OuterTerm& term : terms)
+        for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
+            const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
+            const OuterTerm part = near_term(term, row, some, panel, columns, near_b);
+            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, 0, wide, goes_on,
+                                               tile_out);
+        }
 }
 
 // Row j of B^T is column j of B: the tile's column goes to `count` neighbouring floats.
@@ -175,7 +196,6 @@ void transpose_tile(const float* tile_in, std::size_t first, std::size_t count, 
     if (count == 8 && column + 8 <= panel_width && rows == panel_width) {
         float* to =
             transposed + (first / panel_width) * n * panel_width + row * panel_width + column;
-#pragma GCC unroll 4
         for (std::size_t j = 0; j < panel_width; j += 8)
             transpose_8x8(tile_in + j, panel_width, to + j * panel_width, panel_width);
         return;

@@ -156,7 +156,7 @@ struct Kernels {
     void (*quantise)(const float* x, const float* factor, const float* offset, std::size_t features,
                      std::size_t rows, std::uint8_t* y);
     // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
-    // i < count; columns beyond `columns` give 0. More than 8 of them at once pay where the terms
+    // i < count; columns beyond `columns` give 0. More than 16 of them at once pay where the terms
     // have hundreds of rows.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                             std::size_t panel, std::size_t columns, float* tile);

@@ -5,6 +5,8 @@
 #define xsimd narrows_xsimd_neon
 #include <arm_neon.h>
 
+#include <utility>
+
 #include <xsimd/xsimd.hpp>
 
 #define NARROWS_INLINE [[gnu::always_inline]] inline
@@ -183,12 +185,21 @@ NARROWS_INLINE I add_products(I sums, int16x8_t values, Four weights) {
 constexpr int int8_rows = 4;
 constexpr int int8_vectors = 2;
 
-constexpr int tile_rows = 6;
-constexpr int tile_vectors(int rows) {
+constexpr int tile_vectors = 4;
+constexpr int tile_rows(int vectors) {
+    return vectors == 4 ? 6 : 8;
+}
+constexpr int lone_vectors(int rows) {
     return rows <= 2 ? 8 : 4;
 }
-constexpr int gradient_rows = 4;
 constexpr int gradient_vectors = 4;
+constexpr int gradient_rows(int vectors) {
+    return vectors == 4 ? 4 : 8;
+}
+constexpr int few_rows = 4;
+constexpr int few_vectors = 4;
+constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,
+constexpr std::size_t many_far_samples = 256;  // with rows of 1024 values and more
 constexpr Level this_level = Level::neon;
 constexpr std::string_view this_name = "neon";
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "pipeline/simd/tables.hpp"
 
@@ -279,13 +280,21 @@ NARROWS_INLINE I add_products(I sums, std::uint32_t values, const Four& weights)
 constexpr int int8_rows = 2;
 constexpr int int8_vectors = 2;
 
-// Register tiles: rows and vectors of a product's tile, by how many rows are left.
-constexpr int tile_rows = 4;
-constexpr int tile_vectors(int) {
+constexpr int tile_vectors = 2;
+constexpr int tile_rows(int /*vectors*/) {
+    return 4;
+}
+constexpr int lone_vectors(int /*rows*/) {
     return 2;
 }
-constexpr int gradient_rows = 4;
 constexpr int gradient_vectors = 2;
+constexpr int gradient_rows(int /*vectors*/) {
+    return 4;
+}
+constexpr int few_rows = 4;
+constexpr int few_vectors = 2;
+constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,
+constexpr std::size_t many_far_samples = 256;  // with rows of 1024 values and more
 constexpr Level this_level = Level::portable;
 constexpr std::string_view this_name = "portable";
 

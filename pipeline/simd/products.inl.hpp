@@ -1,8 +1,13 @@
-// C = activation(A B + bias). A tile of rows x vectors of C stays in registers while k runs; longer
-// k is cut into blocks whose sums wait in C. Rows are cut into tiles of nearly equal height, each
-// height compiled on its own, so that no remainder is slow.
-constexpr std::size_t k_block = 512;    // 64 KiB of a panel
-constexpr std::size_t panel_group = 4;  // panels that meet a row tile together: in L2
+// C = activation(A B + bias). A tile of C stays in registers while k runs: some rows by one panel,
+// or as much of it as fits. k is cut into blocks, so that a block of a panel stays in L1 while the
+// tiles of many rows meet it; sums wait in C between blocks. Meanwhile the tiles ask for what comes
+// next: the rows of A below them, and their share of the next block of B. Rows are cut into tiles
+// of nearly equal height, each height compiled on its own, so that no remainder is slow.
+constexpr std::size_t k_step = 16;            // floats of a line
+constexpr std::size_t longest_k_block = 192;  // 24 KiB of a panel
+constexpr std::size_t row_block = 240;        // with a block of k at most 180 KiB of A: in L2
+// A single tile reads B once: longer blocks then, and more panels at once for its few rows.
+constexpr std::size_t lone_k_block = 512, panel_group = 4;
 constexpr int vectors_in_panel = static_cast<int>(panel_width / width);
 
 struct TileWork {
@@ -16,9 +21,12 @@ struct TileWork {
     const float* bias;  // null unless this is the last block
     float* before;
     const float* relu_output;  // null unless this is the last block
-    bool begin, end, relu;     // first block; last block; last step of the chain
+    bool begin, end;           // first block; last block
+    bool relu, activates;      // after the last block: with the tile; apart
     const Stretch* stretches;
     std::size_t stretch_count;
+    const float *soon_a, *soon_b;  // asked for meanwhile: the next rows of A, and, unless null,
+    std::size_t soon_lines;        // so many lines of B with each k_step
 };
 
 // vectors consecutive vectors of the group from vector `at`; `edge`: columns may end inside.
@@ -52,24 +60,50 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
             }
     }
     const std::size_t a_stride = work.a_stride;
-    const auto add_run = [&](const float* a, std::size_t first, std::size_t depth) NARROWS_LAMBDA {
-        for (std::size_t k = 0; k < depth; ++k) {
+    const auto add_step = [&](const float* a, std::size_t row) NARROWS_LAMBDA {
+        if constexpr (vectors > rows) {  // what is fewer waits in registers
+            F value[rows];
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; ++r)
+                value[r] = set(a[static_cast<std::size_t>(r) * a_stride]);
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; ++v) {
+                const F column = load(b[v] + row * panel_width);
+#pragma GCC unroll 16
+                for (int r = 0; r < rows; ++r) sums[r][v] = fused(value[r], column, sums[r][v]);
+            }
+        } else {
             F column[vectors];
 #pragma GCC unroll 16
-            for (int v = 0; v < vectors; ++v) column[v] = load(b[v] + (first + k) * panel_width);
+            for (int v = 0; v < vectors; ++v) column[v] = load(b[v] + row * panel_width);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; ++r) {
-                const F value = set(a[static_cast<std::size_t>(r) * a_stride + k]);
+                const F value = set(a[static_cast<std::size_t>(r) * a_stride]);
 #pragma GCC unroll 16
                 for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, column[v], sums[r][v]);
             }
         }
     };
+    const auto add_run = [&](const float* a, std::size_t row, std::size_t depth) NARROWS_LAMBDA {
+        for (std::size_t k = 0; k < depth; ++k) add_step(a + k, row + k);
+    };
     if constexpr (stretched) {
         for (std::size_t s = 0; s < work.stretch_count; ++s)
             add_run(work.a + work.stretches[s].a, work.stretches[s].row, work.stretches[s].depth);
     } else {
-        add_run(work.a, 0, work.depth);
+        const float *soon_a = work.soon_a, *soon_b = work.soon_b;
+        const std::size_t lines = at == 0 ? work.soon_lines : 0;
+        std::size_t k = 0;
+        for (; k + k_step <= work.depth; k += k_step, soon_a += k_step) {
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; ++r)
+                __builtin_prefetch(soon_a + static_cast<std::size_t>(r) * a_stride);
+            for (std::size_t line = 0; line < lines; ++line, soon_b += k_step)
+                __builtin_prefetch(soon_b);
+#pragma GCC unroll 4
+            for (std::size_t i = 0; i < k_step; ++i) add_step(work.a + k + i, k + i);
+        }
+        add_run(work.a + k, k, work.depth - k);
     }
     if (work.bias) {
 #pragma GCC unroll 16
@@ -126,7 +160,7 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
         }
 }
 
-// All whole panels of the group that are left, `vectors` at a time, then narrower.
+// All whole panels, `vectors` at a time, then narrower; then what is filled of the last one.
 template <int rows, int vectors, bool stretched>
 NARROWS_INLINE void whole_panels(const TileWork& work, int& at, int whole) {
     for (; at + vectors <= whole; at += vectors) tile<rows, vectors, false, stretched>(work, at);
@@ -134,76 +168,133 @@ NARROWS_INLINE void whole_panels(const TileWork& work, int& at, int whole) {
         whole_panels<rows, vectors / 2, stretched>(work, at, whole);
 }
 
-template <int rows, bool stretched>
-void row_tile(const TileWork& work) {
-    constexpr int vectors = tile_vectors(rows);
-    constexpr int narrow = vectors < vectors_in_panel ? vectors : vectors_in_panel;
-    const std::size_t whole =
-        work.columns >= work.panels * panel_width ? work.panels : work.panels - 1;
-    int at = 0;
-    whole_panels<rows, vectors, stretched>(work, at, static_cast<int>(whole) * vectors_in_panel);
-    // Few columns, as convolutions have, fill only some vectors of the last panel.
+constexpr std::size_t filled_columns(const TileWork& work) {
     const std::size_t all = work.panels * panel_width;
-    const std::size_t filled = work.columns < all ? work.columns : all;
-    const int end = static_cast<int>((filled + width - 1) / width);
-    for (; at + narrow <= end; at += narrow) tile<rows, narrow, true, stretched>(work, at);
-    for (; at < end; ++at) tile<rows, 1, true, stretched>(work, at);
+    return work.columns < all ? work.columns : all;
+}
+
+template <int rows, int vectors, bool stretched>
+void row_tile(const TileWork& work) {
+    constexpr int narrow = vectors < vectors_in_panel ? vectors : vectors_in_panel;
+    const std::size_t filled = filled_columns(work);
+    const auto whole = static_cast<int>(filled / panel_width) * vectors_in_panel;
+    const auto end = static_cast<int>((filled + width - 1) / width);
+    int at = 0;
+    whole_panels<rows, vectors, stretched>(work, at, whole);
+    for (; at < end; at += narrow) tile<rows, narrow, true, stretched>(work, at);
 }
 
 using RowTile = void (*)(const TileWork&);
-template <bool stretched>
-constexpr RowTile row_tiles[] = {
-    row_tile<1, stretched>, row_tile<2, stretched>, row_tile<3, stretched>, row_tile<4, stretched>,
-    row_tile<5, stretched>, row_tile<6, stretched>, row_tile<7, stretched>, row_tile<8, stretched>};
-static_assert(tile_rows <= 8);
+template <int vectors, bool stretched,
+          class Rows = std::make_integer_sequence<int, tile_rows(vectors)>>
+struct Heights;
+template <int vectors, bool stretched, int... before>
+struct Heights<vectors, stretched, std::integer_sequence<int, before...>> {
+    static constexpr RowTile of[] = {row_tile<before + 1, vectors, stretched>...};
+};
+constexpr int most_lone_rows = tile_rows(tile_vectors);
+template <bool stretched, class Rows = std::make_integer_sequence<int, most_lone_rows>>
+struct LoneHeights;
+template <bool stretched, int... before>
+struct LoneHeights<stretched, std::integer_sequence<int, before...>> {
+    static constexpr RowTile of[] = {row_tile<before + 1, lone_vectors(before + 1), stretched>...};
+};
 
-void product(const Product& p) {
-    if (p.rows == 0 || p.first_panel >= p.last_panel) return;
-    const std::size_t tiles = (p.rows + tile_rows - 1) / tile_rows;
-    const std::size_t height = p.rows / tiles, taller = p.rows % tiles;
-    const bool relu = p.activation == Activation::relu;
-    const bool afterwards = !relu && p.activation != Activation::linear;
-    const bool stretched = !p.stretches.empty();
-    const RowTile* const each_height = stretched ? row_tiles<true> : row_tiles<false>;
-    const std::size_t block = stretched ? p.depth : k_block;  // stretches are taken whole
+NARROWS_INLINE void activate_rows(const TileWork& work, std::size_t rows, const Product& p) {
+    for (std::size_t r = 0; r < rows; ++r) {
+        float* y = work.c + r * work.c_stride;
+        activates[static_cast<int>(p.activation)](p.alpha, y, y, filled_columns(work));
+    }
+}
+
+// `rows` rows by the one panel of `work`, in tiles as wide as it is filled. What `work` says of the
+// rows' places moves along.
+template <int vectors, bool stretched>
+void tiles_of_panel(TileWork& work, std::size_t rows, const Product& p) {
+    if constexpr (vectors > 1)
+        if (work.columns <= (vectors - 1) * width)
+            return tiles_of_panel<vectors - 1, stretched>(work, rows, p);
+    constexpr std::size_t most = tile_rows(vectors);
+    const std::size_t tiles = (rows + most - 1) / most;
+    const std::size_t height = rows / tiles, taller = rows % tiles;
+    const std::size_t steps = work.depth / k_step;
+    work.soon_lines = 0;
+    if (vectors == tile_vectors && work.soon_b != nullptr && steps > 0) {
+        // Each tile's share, with every k_step, of a block of B as large as this one.
+        const std::size_t lines = work.depth * panel_width / k_step;
+        work.soon_lines = (lines + tiles * steps - 1) / (tiles * steps);
+    }
+    work.soon_a = work.a;
+    for (std::size_t t = 0; t < tiles; ++t) {
+        const std::size_t now = height + (t < taller ? 1 : 0);
+        if (t + 1 < tiles) work.soon_a += now * work.a_stride;
+        Heights<vectors, stretched>::of[now - 1](work);
+        if (work.end && work.activates) activate_rows(work, now, p);
+        work.soon_b += work.soon_lines * steps * k_step;
+        work.a += now * work.a_stride;
+        work.c += now * work.c_stride;
+        if (work.before) work.before += now * work.c_stride;
+        if (work.relu_output) work.relu_output += now * work.c_stride;
+    }
+}
+
+template <bool stretched>
+void product_of(const Product& p) {
+    const bool lone = p.rows <= most_lone_rows;
+    const std::size_t longest = lone ? lone_k_block : longest_k_block;
+    const std::size_t blocks = p.depth == 0 ? 1 : (p.depth + longest - 1) / longest;
+    const std::size_t even = (p.depth + blocks - 1) / blocks;
+    // Stretches are taken whole.
+    const std::size_t block = stretched ? p.depth : (even + k_step - 1) / k_step * k_step;
+    const std::size_t group = lone ? panel_group : 1;
     TileWork work{};
     work.a_stride = p.a_stride;
     work.c_stride = p.c_stride;
     work.panel_stride = p.depth * panel_width;
-    work.relu = relu;
+    work.relu = p.activation == Activation::relu;
+    work.activates = !work.relu && p.activation != Activation::linear;
     work.stretches = p.stretches.data();
     work.stretch_count = p.stretches.size();
-    std::size_t k = 0;
-    do {  // once for depth 0: bias and activation of zeros
-        work.depth = p.depth - k < block ? p.depth - k : block;
-        work.begin = k == 0;
-        work.end = k + work.depth == p.depth;
-        for (std::size_t panel = p.first_panel; panel < p.last_panel; panel += panel_group) {
-            const std::size_t first_column = panel * panel_width;
-            work.panels = p.last_panel - panel < panel_group ? p.last_panel - panel : panel_group;
-            work.columns = p.columns - first_column;
-            work.b = p.panels + panel * work.panel_stride + k * panel_width;
-            work.bias = work.end && p.bias ? p.bias + first_column : nullptr;
-            const std::size_t wide =
-                work.columns < work.panels * panel_width ? work.columns : work.panels * panel_width;
-            std::size_t row = 0;
-            for (std::size_t t = 0; t < tiles; ++t) {
-                const std::size_t rows = height + (t < taller ? 1 : 0);
-                work.a = p.a + row * p.a_stride + k;
-                work.c = p.c + row * p.c_stride + first_column;
-                work.relu_output = work.end && p.relu_output
-                                       ? p.relu_output + row * p.c_stride + first_column
-                                       : nullptr;
-                work.before = p.before ? p.before + row * p.c_stride + first_column : nullptr;
-                each_height[rows - 1](work);
-                if (work.end && afterwards)
-                    for (std::size_t r = 0; r < rows; ++r) {
-                        float* y = work.c + r * p.c_stride;
-                        activates[static_cast<int>(p.activation)](p.alpha, y, y, wide);
-                    }
-                row += rows;
+    for (std::size_t row = 0; row < p.rows; row += row_block) {
+        const std::size_t rows = p.rows - row < row_block ? p.rows - row : row_block;
+        const auto c_row = row * p.c_stride;
+        std::size_t k = 0;
+        do {  // once for depth 0: bias and activation of zeros
+            work.depth = p.depth - k < block ? p.depth - k : block;
+            work.begin = k == 0;
+            work.end = k + work.depth == p.depth;
+            for (std::size_t panel = p.first_panel; panel < p.last_panel; panel += group) {
+                const std::size_t column = panel * panel_width;
+                const std::size_t panels_left = p.last_panel - panel;
+                work.panels = panels_left < group ? panels_left : group;
+                work.columns = p.columns - column;
+                work.b = p.panels + panel * work.panel_stride + k * panel_width;
+                work.soon_b = panels_left > 1 ? work.b + work.panel_stride
+                              : work.end      ? nullptr
+                                              : p.panels + p.first_panel * work.panel_stride +
+                                               (k + work.depth) * panel_width;
+                work.a = work.soon_a = p.a + row * p.a_stride + k;
+                work.c = p.c + c_row + column;
+                work.bias = work.end && p.bias ? p.bias + column : nullptr;
+                work.before = p.before ? p.before + c_row + column : nullptr;
+                work.relu_output =
+                    work.end && p.relu_output ? p.relu_output + c_row + column : nullptr;
+                if (!lone) {
+                    tiles_of_panel<tile_vectors, stretched>(work, rows, p);
+                    continue;
+                }
+                LoneHeights<stretched>::of[rows - 1](work);
+                if (work.end && work.activates) activate_rows(work, rows, p);
             }
-        }
-        k += work.depth;
-    } while (k < p.depth);
+            k += work.depth;
+        } while (k < p.depth);
+    }
+}
+
+void product(const Product& p) {
+    if (p.rows == 0 || p.first_panel >= p.last_panel) return;
+    if (p.stretches.empty())
+        product_of<false>(p);
+    else
+        product_of<true>(p);
 }

@@ -1,6 +1,7 @@
 // C = A B^T out of the panels of B [columns, depth]: each block of B^T is packed where the tiles
 // read it from, so that a layer's backward pass needs no second copy of its weights in memory.
-constexpr std::size_t transposed_depth = 128;  // of a block; with its panels 64 KiB
+constexpr std::size_t transposed_depth = longest_k_block;
+static_assert(transposed_depth % panel_width == 0);
 
 // Rows first ... first+31 of B, columns k ... k+31, as 32 values each of B^T. Beyond `columns`: 0.
 NARROWS_INLINE void pack_block(const float* panel, std::size_t first, std::size_t columns,
@@ -21,41 +22,30 @@ NARROWS_INLINE void pack_block(const float* panel, std::size_t first, std::size_
 
 void transposed_product(const Product& p) {
     if (p.rows == 0 || p.first_panel >= p.last_panel) return;
-    alignas(64) float block[panel_group * transposed_depth * panel_width];
-    const std::size_t tiles = (p.rows + tile_rows - 1) / tile_rows;
-    const std::size_t height = p.rows / tiles, taller = p.rows % tiles;
+    alignas(64) float block[transposed_depth * panel_width];
     TileWork work{};
     work.a_stride = p.a_stride;
     work.c_stride = p.c_stride;
-    work.panel_stride = transposed_depth * panel_width;
     work.b = block;
-    for (std::size_t panel = p.first_panel; panel < p.last_panel; panel += panel_group) {
+    work.panels = 1;
+    for (std::size_t panel = p.first_panel; panel < p.last_panel; ++panel) {
         const std::size_t first = panel * panel_width;
-        work.panels = p.last_panel - panel < panel_group ? p.last_panel - panel : panel_group;
         work.columns = p.columns - first;
         for (std::size_t k = 0; k < p.depth; k += transposed_depth) {
             work.depth = p.depth - k < transposed_depth ? p.depth - k : transposed_depth;
             work.begin = k == 0;
-            for (std::size_t q = 0; q < work.panels; ++q)
-                for (std::size_t j = 0; j < work.depth; j += panel_width)
-                    pack_block(p.panels + (k + j) * p.columns, first + q * panel_width, p.columns,
-                               block + q * work.panel_stride + j * panel_width);
-            std::size_t row = 0;
-            for (std::size_t t = 0; t < tiles; ++t) {
-                const std::size_t rows = height + (t < taller ? 1 : 0);
-                work.a = p.a + row * p.a_stride + k;
-                work.c = p.c + row * p.c_stride + first;
-                work.relu_output = p.relu_output && k + work.depth == p.depth
-                                       ? p.relu_output + row * p.c_stride + first
-                                       : nullptr;
-                row_tiles<false>[rows - 1](work);
-                row += rows;
-            }
+            work.a = p.a + k;
+            work.c = p.c + first;
+            work.relu_output =
+                p.relu_output && k + work.depth == p.depth ? p.relu_output + first : nullptr;
+            for (std::size_t j = 0; j < work.depth; j += panel_width)
+                pack_block(p.panels + (k + j) * p.columns, first, p.columns,
+                           block + j * panel_width);
+            tiles_of_panel<tile_vectors, false>(work, p.rows, p);
         }
         if (p.depth == 0)
             for (std::size_t r = 0; r < p.rows; ++r)
-                for (std::size_t j = first; j < p.columns && j < first + work.panels * panel_width;
-                     ++j)
+                for (std::size_t j = first; j < p.columns && j < first + panel_width; ++j)
                     p.c[r * p.c_stride + j] = 0;
     }
 }
