@@ -50,7 +50,7 @@ std::vector<const benchmarks::Benchmark*> chosen(const std::string& name) {
 
 int bench(CommandLine& line) {
     std::string name;
-    line.positional("NAME", name, "only this one, or those that begin with it", false);
+    line.positional("NAME", name, "only this one, or all of a first word: product, train", false);
     line.parse();
     const Common& common = line.common();
     select_kernel(common);

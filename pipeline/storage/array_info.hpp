@@ -13,7 +13,11 @@ std::size_t value_bytes(hid_t dataset);
 // Refuses newer versions, and files with a row counter that are not complete (Fault::input).
 void check_usable(hid_t file, const std::filesystem::path& path);
 
-// Everything that can be listed, by name.
+std::string damage_of(const std::filesystem::path& path, const std::string& object);
+
+// Everything that can be listed, by name. HDF5 keeps what it could read of an object whose header
+// is damaged, and gives that as all of it when it is asked again: what cannot be opened the first
+// time is noted.
 FileInfo look_into(hid_t file, const std::filesystem::path& path);
 
 }  // namespace narrows::storage

@@ -69,6 +69,7 @@ struct FileBeside {
     std::vector<ExactGroup> groups;
     std::vector<ExactLink> links;
     std::vector<std::string> left_out;  // what cannot be copied, each with the reason
+    std::vector<std::string> damaged;   // of that, what is there and cannot be opened: messages
 };
 
 }  // namespace narrows::storage

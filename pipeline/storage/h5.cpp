@@ -78,7 +78,21 @@ Handle open(const std::filesystem::path& path) {
     H5Pset_file_locking(list, true, true);
     Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, list));
     if (!file.valid()) fail_read(path, "HDF5 cannot open it");
+    check_root(file, path);
     return file;
+}
+
+bool is_whole(hid_t object) {
+    H5O_info_t info;
+#if H5_VERSION_GE(1, 12, 0)
+    return H5Oget_info3(object, &info, H5O_INFO_BASIC) >= 0;
+#else
+    return H5Oget_info2(object, &info, H5O_INFO_BASIC) >= 0;
+#endif
+}
+
+void check_root(hid_t file, const std::filesystem::path& path) {
+    if (!is_whole(file)) fail_read(path, "its root group cannot be read");
 }
 
 Handle create(const std::filesystem::path& path, const FileOptions& options) {

@@ -164,6 +164,7 @@ public:
         H5Pset_file_locking(list, !strict, true);  // strict: the process that asks has the lock
         file_ = h5::Handle(H5Fopen(opened.c_str(), H5F_ACC_RDONLY, list));
         if (!file_.valid()) h5::fail_read(path_, "HDF5 cannot open it");
+        h5::check_root(file_, path_);
         check_usable(file_, path_);
     }
     ~LibrarySource() override {
@@ -174,12 +175,16 @@ public:
 
     FileInfo look() override {
         const h5::Library library;
-        return look_into(file_, path_);
+        FileInfo info = look_into(file_, path_);
+        damaged_ = info.beside.damaged;
+        return info;
     }
 
     ArrayLayout layout(const std::string& dataset) override {
         const h5::Library library;
         const std::string name = dataset.starts_with('/') ? dataset : "/" + dataset;
+        if (std::find(damaged_.begin(), damaged_.end(), damage_of(path_, name)) != damaged_.end())
+            throw Error(Fault::input, damage_of(path_, name), "copy or make the file again");
         const h5::Handle object(plain_path(file_, name) ? H5Oopen(file_, name.c_str(), H5P_DEFAULT)
                                                         : H5I_INVALID_HID);
         if (!object.valid() || H5Iget_type(object) != H5I_DATASET) {
@@ -257,6 +262,7 @@ private:
     bool strict_;
     h5::Handle file_, read_from_;
     std::string read_name_;
+    std::vector<std::string> damaged_;  // what look() could not open
 };
 
 }  // namespace

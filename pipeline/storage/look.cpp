@@ -78,6 +78,13 @@ std::optional<std::string> earlier_name(hid_t object, const std::string& name, W
     return at->second;
 }
 
+// A broken part does not hide the others.
+void note_damage(const std::string& path, Walk& walk) {
+    H5Eclear2(H5E_DEFAULT);
+    walk.file.beside.left_out.push_back(path + ": it cannot be opened");
+    walk.file.beside.damaged.push_back(damage_of(walk.path, path));
+}
+
 herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out);
 
 void enter(hid_t group, Walk& walk) {
@@ -102,6 +109,8 @@ void look_at(hid_t object, const std::string& name, Walk& walk) {
         left_out.push_back(name + ": a named type");
         return;
     }
+    if (!h5::Handle(H5Dget_type(object)).valid() || !h5::Handle(H5Dget_space(object)).valid())
+        return note_damage(name, walk);
     std::optional<ArrayInfo> info = describe_array(object, name);
     if (!info) {
         left_out.push_back(name + ": values of its type or shape");
@@ -137,9 +146,8 @@ herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out) {
             return 0;
         }
         const h5::Handle object(H5Oopen(group, name, H5P_DEFAULT));
-        if (!object.valid()) {  // a broken part must not hide the others
-            H5Eclear2(H5E_DEFAULT);
-            walk.file.beside.left_out.push_back(path + ": it cannot be opened");
+        if (!object.valid() || !h5::is_whole(object)) {
+            note_damage(path, walk);
             return 0;
         }
         if (const std::optional<std::string> before = earlier_name(object, path, walk)) {
@@ -231,6 +239,10 @@ void check_usable(hid_t file, const std::filesystem::path& path) {
         Fault::input,
         in_quotes(path) + " is not complete: " + std::to_string(rows) + " rows are written so far",
         "finish it with --resume, or make it again");
+}
+
+std::string damage_of(const std::filesystem::path& path, const std::string& object) {
+    return in_quotes(path) + " is damaged: " + object + " cannot be opened";
 }
 
 FileInfo look_into(hid_t file, const std::filesystem::path& path) {

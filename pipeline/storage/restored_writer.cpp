@@ -58,8 +58,11 @@ struct RestoredWriter::Impl {
     std::vector<std::size_t> row_bytes;
 };
 
-RestoredWriter::RestoredWriter(const std::filesystem::path& path, const FileInfo& info)
-    : impl_(std::make_unique<Impl>(path)) {
+RestoredWriter::RestoredWriter(const std::filesystem::path& path, const FileInfo& info) {
+    if (!info.beside.damaged.empty())
+        throw Error(Fault::input, info.beside.damaged.front(),
+                    "a copy would lack it; narrows info --check names what else is damaged");
+    impl_ = std::make_unique<Impl>(path);
     impl_->offsets = lay_out(impl_->target, impl_->out.number(), info);
     for (const ArrayInfo& array : info.arrays) impl_->row_bytes.push_back(row_bytes_of(array));
 }

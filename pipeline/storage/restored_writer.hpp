@@ -9,7 +9,8 @@ namespace narrows::storage {
 class NARROWS_PUBLIC RestoredWriter {
 public:
     // Contiguous and little-endian, with what `info` has beside values: attributes, groups, links,
-    // scales.
+    // scales. Throws Error{Fault::input} where `info` was of a file with parts that cannot be
+    // opened.
     RestoredWriter(const std::filesystem::path& path, const FileInfo& info);
     ~RestoredWriter();  // removes the temporary unless committed
     // Whole rows of dataset `number` of info.arrays. Thread-safe for rows that do not overlap.

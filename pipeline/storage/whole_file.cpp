@@ -96,6 +96,8 @@ FileCheck check_file(const fs::path& path) {
     const FileInfo contents = file.look();
     FileCheck report;
     report.problems = check_schema(contents);
+    for (const std::string& damage : contents.beside.damaged)
+        if (report.problems.size() < most_problems) report.problems.push_back(damage);
     for (const ArrayInfo& info : contents.arrays) {
         check_array(file, contents, info, report);
         ++report.datasets;

@@ -217,6 +217,7 @@ void Message::put(const FileBeside& beside) {
         put(static_cast<std::uint8_t>(link.soft));
     }
     put(beside.left_out);
+    put(beside.damaged);
 }
 
 FileBeside Message::take_file_beside() {
@@ -234,6 +235,7 @@ FileBeside Message::take_file_beside() {
         beside.links.push_back(std::move(link));
     }
     beside.left_out = take_texts();
+    beside.damaged = take_texts();
     return beside;
 }
 

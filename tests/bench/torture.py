@@ -1,5 +1,5 @@
-"""What tools/torture.sh runs: kills, faults at counted calls, and damaged files, for the writers of
-datasets, models with checkpoints, and codes. Usage: torture.py NARROWS FOLDER MINUTES SEED"""
+"""What tools/torture.sh runs: kills and faults at counted calls, for the writers of datasets, models
+with checkpoints, and codes. Usage: torture.py NARROWS FOLDER MINUTES SEED"""
 import filecmp
 import os
 import random
@@ -137,31 +137,8 @@ def random_kills(name):
         yield
 
 
-def damage():
-    """Damaged files are refused, or give the values that they gave before."""
-    while True:
-        name = dice.choice(["d.h5", "m.h5", "clean-z.h5", "clean-x.h5"])
-        if not os.path.exists(name):
-            yield
-            continue
-        data = bytearray(open(name, "rb").read())
-        for _ in range(dice.randint(1, 8)):
-            data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-        if dice.random() < 0.2:
-            del data[dice.randrange(len(data)):]
-        open("bad.h5", "wb").write(data)
-        code, error = run(["info", "bad.h5", "--check"])
-        count("damaged file refused" if code == 4 else "damaged file read")
-        if code not in (0, 4):
-            finding(f"damaged {name}: exit code {code}: {error.decode(errors='replace').strip()}")
-            shutil.copy("bad.h5", f"finding-{len(findings)}.h5")
-        if code == 0 and name == "m.h5":
-            finding("a damaged model was accepted")
-        yield
-
-
 prepare()
-works = [enumerate_faults(name) for name in JOBS] + [damage()] + [random_kills(name) for name in JOBS]
+works = [enumerate_faults(name) for name in JOBS] + [random_kills(name) for name in JOBS]
 while works and time.monotonic() < deadline:
     for work in list(works):
         if time.monotonic() >= deadline:

@@ -64,6 +64,37 @@ TEST_CASE("damage is named by file, dataset and rows, and hides nothing behind i
     CHECK(check.checksums == 3);
 }
 
+TEST_CASE("a dataset or group that cannot be opened is damage, not absence", "[whole][damage]") {
+    const Folder folder;
+    make_dataset(folder / "x.h5", 0);
+    const std::vector<std::byte> good = bytes_of(folder / "x.h5");
+    const std::size_t datasets = storage::check_file(folder / "x.h5").datasets;
+    std::size_t headers = 0, named = 0;
+    for (std::size_t at = 0; at + 8 < good.size(); ++at) {
+        if (std::memcmp(good.data() + at, "OHDR", 4) != 0 &&
+            std::memcmp(good.data() + at, "OCHK", 4) != 0)
+            continue;
+        ++headers;
+        std::vector<std::byte> bad = good;
+        bad[at + 6] ^= std::byte{4};
+        put_bytes(folder / "bad.h5", bad);
+        std::vector<std::string> problems;
+        const std::string refused = error_of([&] {
+            const storage::FileCheck check = storage::check_file(folder / "bad.h5");
+            problems = check.problems;
+            CHECK(check.datasets < datasets);
+        });
+        CHECK((refused != "none" || !problems.empty()));
+        for (const std::string& problem : problems)
+            named += problem.find("bad.h5\" is damaged: /") != std::string::npos &&
+                     problem.find(" cannot be opened") != std::string::npos;
+        CHECK(error_of([&] { storage::repack(folder / "bad.h5", folder / "y.h5"); }) != "none");
+        CHECK(!std::filesystem::exists(folder / "y.h5"));
+    }
+    CHECK(headers >= datasets + 2);
+    CHECK(named >= 3);
+}
+
 TEST_CASE("foreign files are verified chunk by chunk", "[whole][damage][h5py]") {
     if (!has_h5py()) return;
     const Folder folder;

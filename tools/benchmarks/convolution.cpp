@@ -70,10 +70,7 @@ void measure(const Case& c, const registry::Registry& registry, const Tell& tell
     };
     one("forward", [&] { layer.forward(pass, x.data(), y.data()); });
     one("input-gradient", [&] { layer.backward(pass, x.data(), y.data(), dy.data(), dx.data()); });
-    one("weight-gradient", [&] {
-        layer.prepare_update({&trace, 1});
-        layer.update(loop, {&trace, 1}, rule);
-    });
+    one("weight-gradient", [&] { layer.update_layer(loop, {&trace, 1}, rule); });
 }
 
 }  // namespace
