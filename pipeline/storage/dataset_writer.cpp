@@ -52,11 +52,6 @@ struct DatasetWriter::Impl {
         sink = layout.rows >= 0 && layout.level == 0 ? contiguous_sink(place) : chunked_sink(place);
     }
 
-    void keep(Hash128 hash) {
-        hashes.push_back(hash.low);
-        hashes.push_back(hash.high);
-    }
-
     std::int64_t rows() const { return blocks.rows(); }
 
     void check_count(const char* what, std::size_t count) const {
@@ -65,9 +60,34 @@ struct DatasetWriter::Impl {
                                         " " + what + " for " + std::to_string(rows()) + " rows");
     }
 
+    static void keep(std::vector<std::uint64_t>& sums, Hash128 hash) {
+        sums.push_back(hash.low);
+        sums.push_back(hash.high);
+    }
+
+    void put_hashes(hid_t to, const std::string& name,
+                    const std::vector<std::uint64_t>& sums) const {
+        put_array(to, checksums_of(name), H5T_STD_U64LE,
+                  {static_cast<std::int64_t>(sums.size() / 2), 2}, sums);
+    }
+
+    // With its checksums; a row has `width` values.
     template <class T>
-    void put_column(hid_t to, const std::string& name, hid_t type, const Shape& shape,
-                    const std::vector<T>& values) const {
+    void put_column(hid_t to, const std::string& name, hid_t type, const std::vector<T>& values,
+                    std::size_t width = 1) const {
+        const auto count = static_cast<std::int64_t>(values.size() / width);
+        put_array(to, name, type, {count}, values);
+        std::vector<std::uint64_t> sums;
+        const auto take = [&](std::int64_t, Hash128 hash) { keep(sums, hash); };
+        BlockHashes column(width * sizeof(T));
+        column.add(values.data(), count, take);
+        column.finish(take);
+        put_hashes(to, name, sums);
+    }
+
+    template <class T>
+    void put_array(hid_t to, const std::string& name, hid_t type, const Shape& shape,
+                   const std::vector<T>& values) const {
         h5::Handle dataset =
             h5::make_dataset(to, name, type, shape, h5::dataset_list(), target.path());
         // The library keeps small data back until the dataset is closed: that may fail, too.
@@ -88,7 +108,7 @@ struct DatasetWriter::Impl {
         H5Tset_size(type, width);
         H5Tset_strpad(type, H5T_STR_NULLPAD);
         H5Tset_cset(type, H5T_CSET_UTF8);
-        put_column(to, "/label_names", type, {static_cast<std::int64_t>(names.size())}, text);
+        put_column(to, "/label_names", type, text, width);
     }
 
     void put_companions(hid_t to) const {
@@ -96,16 +116,15 @@ struct DatasetWriter::Impl {
         h5::write_ok(samples, target.path(), "dataset /samples");
         h5::put(samples, "dims", dims_of(layout.sample), target.path());
         h5::put(samples, std::string(checksum_attribute), to_text(whole.value()), target.path());
-        if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, {rows()}, labels);
+        if (!labels.empty()) put_column(to, "/labels", H5T_STD_I64LE, labels);
         if (!names.empty()) put_names(to);
-        if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, {rows()}, ids);
-        put_column(to, checksums_of("/samples"), H5T_STD_U64LE,
-                   {static_cast<std::int64_t>(hashes.size() / 2), 2}, hashes);
+        if (!ids.empty()) put_column(to, "/ids", H5T_STD_I64LE, ids);
+        put_hashes(to, "/samples", hashes);
     }
 
     std::uint64_t companion_bytes() const {
         std::uint64_t bytes =
-            (labels.size() + ids.size() + hashes.size()) * 8 + 16 * h5::page_bytes;
+            (labels.size() + ids.size() + 3 * hashes.size()) * 8 + 24 * h5::page_bytes;
         std::size_t width = 1;
         for (const std::string& name : names) width = std::max(width, name.size());
         return bytes + width * names.size();
@@ -126,7 +145,7 @@ void DatasetWriter::append(std::span<const std::byte> rows, const Loop& loop) {
     my.sink->append(rows, loop);
     my.whole.add(rows.data(), rows.size());
     my.blocks.add(rows.data(), static_cast<std::int64_t>(rows.size() / my.row_bytes),
-                  [&](std::int64_t, Hash128 hash) { my.keep(hash); });
+                  [&](std::int64_t, Hash128 hash) { Impl::keep(my.hashes, hash); });
 }
 
 void DatasetWriter::append_labels(std::span<const std::int64_t> labels) {
@@ -148,7 +167,7 @@ void DatasetWriter::commit() {
     if (my.layout.rows >= 0 && my.rows() != my.layout.rows)
         throw Error(Fault::run, in_quotes(my.target.path()) + " got " + std::to_string(my.rows()) +
                                     " of " + std::to_string(my.layout.rows) + " rows");
-    my.blocks.finish([&](std::int64_t, Hash128 hash) { my.keep(hash); });
+    my.blocks.finish([&](std::int64_t, Hash128 hash) { Impl::keep(my.hashes, hash); });
     {
         const h5::Library library;
         h5::Handle file = my.sink->finish(my.rows(), my.companion_bytes());

@@ -73,6 +73,20 @@ void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInf
     if (!hashes.empty()) blocks.finish(compare);
 }
 
+// Of a complete file both slots hold the same number of rows.
+void check_counter(const ArrayFile& file, const ArrayInfo& counter, FileCheck& report) {
+    if (counter.type != Numeric::u64 || counter.shape != Shape{4}) return;  // another's name
+    std::uint64_t slots[4] = {};
+    try {
+        file.open(counter.path)->read(0, 4, reinterpret_cast<std::byte*>(slots));
+    } catch (const Error&) {
+        return;  // told where its values are checked
+    }
+    if (slots[0] == ~slots[1] && slots[2] == ~slots[3] && slots[0] == slots[2]) return;
+    report.problems.push_back(in_quotes(file.path()) + " is damaged: the row counter in " +
+                              counter.path);
+}
+
 void check_shards(const ArrayFile& file, FileCheck& report) {
     try {
         for (const Shard& shard : shards_of(file)) {
@@ -102,6 +116,8 @@ FileCheck check_file(const fs::path& path) {
         check_array(file, contents, info, report);
         ++report.datasets;
         if (info.path == std::string(shards_group) + "/name") check_shards(file, report);
+        if (contents.format.starts_with("narrows-") && info.path == "/rows_done")
+            check_counter(file, info, report);
     }
     return report;
 }

@@ -1,5 +1,6 @@
 #include "pipeline/storage/whole_file.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "pipeline/storage/array_file.hpp"
@@ -35,9 +36,9 @@ TEST_CASE("every value of a whole file is read, and its checksums hold", "[whole
         make_dataset(folder / "x.h5", level);
         const storage::FileCheck check = storage::check_file(folder / "x.h5");
         CHECK(check.problems.empty());
-        CHECK(check.datasets == 4);
-        CHECK(check.checksums == 5);  // blocks of 4096 rows
-        CHECK(check.bytes == 20000 * 25 * 4 + 20000 * 8 + 7 + 5 * 16);
+        CHECK(check.datasets == 6);
+        CHECK(check.checksums == 11);  // blocks of 4096 rows of samples and labels, one of names
+        CHECK(check.bytes == 20000 * 25 * 4 + 20000 * 8 + 7 + 11 * 16);
     }
 }
 
@@ -61,7 +62,25 @@ TEST_CASE("damage is named by file, dataset and rows, and hides nothing behind i
     CHECK(check.problems ==
           std::vector<std::string>{name + "rows 4096 to 8191 fail their checksum",
                                    name + "rows 12288 to 16383 fail their checksum"});
-    CHECK(check.checksums == 3);
+    CHECK(check.checksums == 9);
+
+    // The last of the labels, and a name.
+    bytes = good;
+    const std::int64_t last[2] = {19998 % 7, 19999 % 7};
+    const auto* values = reinterpret_cast<const std::byte*>(last);
+    auto place = std::find_end(bytes.begin(), bytes.end(), values, values + sizeof last);
+    REQUIRE(place != bytes.end());
+    place[8] ^= std::byte{1};
+    const std::string_view names = "abcdefg";
+    place = std::search(bytes.begin(), bytes.end(), names.begin(), names.end(),
+                        [](std::byte a, char b) { return a == static_cast<std::byte>(b); });
+    REQUIRE(place != bytes.end());
+    place[0] ^= std::byte{1};
+    put_bytes(folder / "plain.h5", bytes);
+    std::vector<std::string> found = storage::check_file(folder / "plain.h5").problems;
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].ends_with("/label_names, rows 0 to 6 fail their checksum"));
+    CHECK(found[1].ends_with("/labels, rows 16384 to 19999 fail their checksum"));
 }
 
 TEST_CASE("a dataset or group that cannot be opened is damage, not absence", "[whole][damage]") {
@@ -174,6 +193,20 @@ TEST_CASE("live codes stand under their own name, are refused until complete, an
         storage::CodesWriter whole(folder / "plain.h5", layout, false);
         fill(whole, 0, 1000);
         whole.commit();
+    }
+    {
+        std::vector<std::byte> bytes = bytes_of(folder / "plain.h5");
+        const std::uint64_t slots[4] = {1000, ~std::uint64_t{1000}, 1000, ~std::uint64_t{1000}};
+        const auto* values = reinterpret_cast<const std::byte*>(slots);
+        const auto place = std::search(bytes.begin(), bytes.end(), values, values + sizeof slots);
+        REQUIRE(place != bytes.end());
+        place[20] ^= std::byte{1};
+        put_bytes(folder / "bad.h5", bytes);
+        CHECK(storage::check_file(folder / "plain.h5").problems.empty());
+        CHECK(storage::check_file(folder / "bad.h5").problems ==
+              std::vector<std::string>{"\"" + (folder / "bad.h5").string() +
+                                       "\" is damaged: the row counter in /rows_done"});
+        std::filesystem::remove(folder / "bad.h5");
     }
     layout.live = true;
     {
