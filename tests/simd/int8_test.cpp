@@ -61,8 +61,6 @@ void each_table(const std::function<void(const Kernels&)>& work) {
     }
 }
 
-constexpr float untouched = 12345.0f;
-
 }  // namespace
 
 TEST_CASE("sums of bytes are exact for odd rows, widths and depths", "[int8]") {

@@ -123,4 +123,13 @@ inline void each_level(const std::function<void(const Kernels&)>& work) {
     }
 }
 
+inline constexpr float untouched = 12345.0f;  // what nobody may write over
+
+// B [k, n] in panels.
+inline std::vector<float> packed(const std::vector<float>& b, std::size_t k, std::size_t n) {
+    std::vector<float> panels(simd::panels_size(k, n));
+    simd::pack(b.data(), k, n, panels.data());
+    return panels;
+}
+
 }  // namespace narrows::test
