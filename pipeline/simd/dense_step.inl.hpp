@@ -138,10 +138,9 @@ struct NearTerms {
                 near_term(term, 0, term.rows, d.panel, d.outputs, values + rows * panel_width);
             rows += term.rows;
         }
-        const std::size_t column = d.panel * panel_width;
         terms = {parts, count};
         panel = 0;
-        columns = d.outputs - column < panel_width ? d.outputs - column : panel_width;
+        columns = columns_of(d.panel, d.outputs);
         near = true;
     }
     static constexpr std::size_t most = 4;

@@ -152,13 +152,16 @@ NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_
 // saves: the tiles ask for its next values.
 constexpr std::size_t near_rows = 128, fewest_near_rows = 32, fewest_near_weights = 16;
 
+constexpr std::size_t columns_of(std::size_t panel, std::size_t columns) {
+    const std::size_t left = columns - panel * panel_width;
+    return left < panel_width ? left : panel_width;
+}
+
 // The panel's columns of rows `from` ... of a term, into [rows][32]: the term that reads them.
 NARROWS_INLINE OuterTerm near_term(const OuterTerm& term, std::size_t from, std::size_t rows,
                                    std::size_t panel, std::size_t columns, float* near_b) {
-    const std::size_t column = panel * panel_width;
-    const std::size_t wide = columns - column < panel_width ? columns - column : panel_width;
-    bring_near(term.b + from * term.b_stride + column, term.b_stride, rows, wide, near_b,
-               panel_width);
+    bring_near(term.b + from * term.b_stride + panel * panel_width, term.b_stride, rows,
+               columns_of(panel, columns), near_b, panel_width);
     return {term.a + from * term.a_stride, term.a_stride, near_b, panel_width, rows};
 }
 
@@ -174,15 +177,13 @@ void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::s
         return gradient_rows_of<gradient_vectors>(terms, first, count, panel, columns, false,
                                                   tile_out);
     alignas(64) float near_b[near_rows * panel_width];
-    const std::size_t column = panel * panel_width;
-    const std::size_t wide = columns - column < panel_width ? columns - column : panel_width;
     bool goes_on = false;
     for (const OuterTerm& term : terms)
         for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
             const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
             const OuterTerm part = near_term(term, row, some, panel, columns, near_b);
-            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, 0, wide, goes_on,
-                                               tile_out);
+            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, 0,
+                                               columns_of(panel, columns), goes_on, tile_out);
         }
 }
 

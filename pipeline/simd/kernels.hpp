@@ -156,8 +156,8 @@ struct Kernels {
     void (*quantise)(const float* x, const float* factor, const float* offset, std::size_t features,
                      std::size_t rows, std::uint8_t* y);
     // tile [count][32] = sum over terms, rows in order, of a[r, first + i] * b[r, 32 * panel + j];
-    // i < count; columns beyond `columns` give 0. More than 16 of them at once pay where the terms
-    // have hundreds of rows.
+    // i < count; columns beyond `columns` give 0. 16 of them at once, and more, pay where the terms
+    // have 32 rows and more.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                             std::size_t panel, std::size_t columns, float* tile);
     // Writes rows first ... first+count-1 (count <= 8) of panel `panel` of B [k, n], given as a

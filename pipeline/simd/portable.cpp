@@ -280,6 +280,7 @@ NARROWS_INLINE I add_products(I sums, std::uint32_t values, const Four& weights)
 constexpr int int8_rows = 2;
 constexpr int int8_vectors = 2;
 
+// Register tiles: so many vectors of so many rows; of a few rows alone, more vectors.
 constexpr int tile_vectors = 2;
 constexpr int tile_rows(int /*vectors*/) {
     return 4;

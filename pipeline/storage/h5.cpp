@@ -82,17 +82,11 @@ Handle open(const std::filesystem::path& path) {
     return file;
 }
 
-bool is_whole(hid_t object) {
-    H5O_info_t info;
-#if H5_VERSION_GE(1, 12, 0)
-    return H5Oget_info3(object, &info, H5O_INFO_BASIC) >= 0;
-#else
-    return H5Oget_info2(object, &info, H5O_INFO_BASIC) >= 0;
-#endif
-}
-
 void check_root(hid_t file, const std::filesystem::path& path) {
-    if (!is_whole(file)) fail_read(path, "its root group cannot be read");
+    const Handle root(H5Oopen(file, "/", H5P_DEFAULT));
+    H5G_info_t info;
+    if (!root.valid() || H5Gget_info(root, &info) < 0)
+        fail_read(path, "its root group cannot be read");
 }
 
 Handle create(const std::filesystem::path& path, const FileOptions& options) {

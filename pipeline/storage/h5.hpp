@@ -53,8 +53,8 @@ std::string library_text();  // the innermost error of the last failed call, or 
 hid_t read_ok(hid_t id, const std::filesystem::path& path, const std::string& what);
 hid_t write_ok(hid_t id, const std::filesystem::path& path, const std::string& what);
 
-bool is_whole(hid_t object);  // can its header be read? Asked first: see look_into
-void check_root(hid_t file, const std::filesystem::path& path);  // Fault::input unless it is whole
+// Throws Fault::input where the root group is damaged. To be asked first: see look_into.
+void check_root(hid_t file, const std::filesystem::path& path);
 
 // Read-only, after a check that it is a file and HDF5. Throws Fault::input.
 Handle open(const std::filesystem::path& path);

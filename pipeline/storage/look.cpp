@@ -61,7 +61,7 @@ struct Walk {
     std::exception_ptr failure;
 };
 
-// None: it was not seen before; else its first name.
+// None: it was not seen before; else its first name, or nothing where it cannot be read.
 std::optional<std::string> earlier_name(hid_t object, const std::string& name, Walk& walk) {
     std::array<unsigned char, 16> key{};
     H5O_info_t info;
@@ -146,12 +146,15 @@ herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out) {
             return 0;
         }
         const h5::Handle object(H5Oopen(group, name, H5P_DEFAULT));
-        if (!object.valid() || !h5::is_whole(object)) {
+        if (!object.valid()) {
             note_damage(path, walk);
             return 0;
         }
         if (const std::optional<std::string> before = earlier_name(object, path, walk)) {
-            if (!before->empty()) walk.file.beside.links.push_back({path, *before, false});
+            if (before->empty())
+                note_damage(path, walk);
+            else
+                walk.file.beside.links.push_back({path, *before, false});
             return 0;
         }
         if (walk.seen.size() > most_objects)

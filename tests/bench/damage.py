@@ -31,6 +31,7 @@ KINDS = {
     "compressed": ("compress dataset.h5 -o compressed.h5 --abs 0.01", "decompress"),
 }
 
+
 def run(words):
     """Exit code (None: it hangs) and stderr of one command with its memory limited."""
     try:
@@ -85,6 +86,9 @@ def make(kind):
     path = words.split("-o ")[1].split()[0]
     if kind == "checkpoint":
         path = sorted(glob.glob("kept.ckpt/*.h5"))[-1]
+    code, error = run(["info", path, "--check"])
+    if code != 0:  # else all copies would be refused whatever is wrong with them
+        sys.exit(f"{kind}: the whole file is refused: exit code {code}: {error}")
     whole = None
     if plain:
         whole = f"whole-{path}"

@@ -84,20 +84,13 @@ TEST_CASE("a dense layer's step in bf16 is gradient, rule and transpose, bit for
                     kernels.transpose_tile(&expected_w[at], first, count, panel, inputs, outputs,
                                            expected_t.data());
                 }
-            for (std::size_t panel = 0; panel < simd::panel_count(outputs); ++panel)
-                for (const auto& [first, last] :
-                     {std::pair<std::size_t, std::size_t>{0, 24}, {24, 45}})
-                    kernels.dense_adam_bf16({{&term, 1},
-                                             panel,
-                                             first,
-                                             last,
-                                             inputs,
-                                             outputs,
-                                             w.data(),
-                                             m.data(),
-                                             nullptr,
-                                             t.data(),
-                                             adam});
+            step_in_parts(kernels.dense_adam_bf16, {.terms = {&term, 1},
+                                                    .inputs = inputs,
+                                                    .outputs = outputs,
+                                                    .weight = w.data(),
+                                                    .mean = m.data(),
+                                                    .transposed = t.data(),
+                                                    .adam = adam});
 
             INFO("rows " << rows);
             REQUIRE(same_bits(w, expected_w));

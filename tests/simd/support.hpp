@@ -125,6 +125,17 @@ inline void each_level(const std::function<void(const Kernels&)>& work) {
 
 inline constexpr float untouched = 12345.0f;  // what nobody may write over
 
+// A dense layer's step, two parts for each panel.
+inline void step_in_parts(void (*step)(const simd::DenseStep&), simd::DenseStep d) {
+    for (d.panel = 0; d.panel < simd::panel_count(d.outputs); ++d.panel)
+        for (const auto& [first, last] :
+             {std::pair<std::size_t, std::size_t>{0, 24}, {24, d.inputs}}) {
+            d.first = first;
+            d.last = last;
+            step(d);
+        }
+}
+
 // B [k, n] in panels.
 inline std::vector<float> packed(const std::vector<float>& b, std::size_t k, std::size_t n) {
     std::vector<float> panels(simd::panels_size(k, n));
