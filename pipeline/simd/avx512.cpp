@@ -41,6 +41,11 @@ constexpr int tile_vectors = 2;
 constexpr int tile_rows(int /*vectors*/) {
     return 8;
 }
+constexpr std::size_t panels_together = 4;              // in L2, a tile's rows in L1
+constexpr std::size_t longest_k_block = 512;            // 64 KiB of a panel
+constexpr std::size_t row_block = ~std::size_t{0} / 2;  // all
+constexpr std::size_t k_part = 4, soon_runs = 2;
+constexpr bool asks_for_rows = false;
 constexpr int lone_vectors(int rows) {
     return rows <= 2 ? 8 : rows <= 4 ? 4 : 2;
 }

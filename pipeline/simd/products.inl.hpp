@@ -1,14 +1,19 @@
 // C = activation(A B + bias). A tile of C stays in registers while k runs: some rows by one panel,
-// or as much of it as fits. k is cut into blocks, so that a block of a panel stays in L1 while the
-// tiles of many rows meet it; sums wait in C between blocks. Meanwhile the tiles ask for what comes
-// next: the rows of A below them, and their share of the next block of B. Rows are cut into tiles
-// of nearly equal height, each height compiled on its own, so that no remainder is slow.
-constexpr std::size_t k_step = 16;            // floats of a line
-constexpr std::size_t longest_k_block = 192;  // 24 KiB of a panel
-constexpr std::size_t row_block = 240;        // with a block of k at most 180 KiB of A: in L2
+// or as much of it as fits. k is cut into blocks, whose sums wait in C, so that what the tiles of
+// many rows meet stays near: a block of one panel in L1, or, where registers are wide and ask for
+// less, the blocks of some panels in L2 (`panels_together`, `longest_k_block`, `row_block` of each
+// level). Meanwhile the tiles ask for what comes next: the rows of A below them (`asks_for_rows`),
+// and their share of the blocks of B after these. Rows are cut into tiles of nearly equal height,
+// each height compiled on its own, so that no remainder is slow.
+constexpr std::size_t line = 16;  // floats
+static_assert(!asks_for_rows || k_part == line);
 // A single tile reads B once: longer blocks then, and more panels at once for its few rows.
-constexpr std::size_t lone_k_block = 512, panel_group = 4;
+constexpr std::size_t lone_k_block = 512, lone_panels = 4;
 constexpr int vectors_in_panel = static_cast<int>(panel_width / width);
+
+constexpr std::size_t panel_of(int vector) {
+    return static_cast<std::size_t>(vector / vectors_in_panel);
+}
 
 struct TileWork {
     const float* a;               // first row, first k of the block
@@ -25,20 +30,25 @@ struct TileWork {
     bool relu, activates;      // after the last block: with the tile; apart
     const Stretch* stretches;
     std::size_t stretch_count;
-    const float *soon_a, *soon_b;  // asked for meanwhile: the next rows of A, and, unless null,
-    std::size_t soon_lines;        // so many lines of B with each k_step
+    // Asked for meanwhile: the next rows of A, and of each panel of B `soon_runs` runs of
+    // `soon_run` floats, so much further with each k_part.
+    const float *soon_a, *soon_b;
+    std::size_t soon_run, soon_far;
 };
 
+// How a tile walks along k: through what other tiles meet too, asking for what comes next; through
+// what it meets alone; along stretches.
+enum class Run : unsigned char { shared, lone, stretched };
+
 // vectors consecutive vectors of the group from vector `at`; `edge`: columns may end inside.
-template <int rows, int vectors, bool edge, bool stretched>
+template <int rows, int vectors, bool edge, Run run>
 NARROWS_INLINE void tile(const TileWork& work, int at) {
     const float* b[vectors];
     std::size_t left[vectors];
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) {
-        const auto panel = static_cast<std::size_t>((at + v) / vectors_in_panel);
         const auto inside = static_cast<std::size_t>((at + v) % vectors_in_panel);
-        b[v] = work.b + panel * work.panel_stride + inside * width;
+        b[v] = work.b + panel_of(at + v) * work.panel_stride + inside * width;
         const std::size_t column = static_cast<std::size_t>(at + v) * width;
         left[v] = work.columns > column ? work.columns - column : 0;
     }
@@ -87,21 +97,25 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
     const auto add_run = [&](const float* a, std::size_t row, std::size_t depth) NARROWS_LAMBDA {
         for (std::size_t k = 0; k < depth; ++k) add_step(a + k, row + k);
     };
-    if constexpr (stretched) {
+    if constexpr (run == Run::stretched) {
         for (std::size_t s = 0; s < work.stretch_count; ++s)
             add_run(work.a + work.stretches[s].a, work.stretches[s].row, work.stretches[s].depth);
+    } else if constexpr (run == Run::lone) {
+        add_run(work.a, 0, work.depth);
     } else {
-        const float *soon_a = work.soon_a, *soon_b = work.soon_b;
-        const std::size_t lines = at == 0 ? work.soon_lines : 0;
+        const float* soon_a = work.soon_a;
+        const float* soon_b = work.soon_b + panel_of(at) * work.panel_stride;
         std::size_t k = 0;
-        for (; k + k_step <= work.depth; k += k_step, soon_a += k_step) {
+        for (; k + k_part <= work.depth; k += k_part, soon_a += k_part, soon_b += work.soon_far) {
+            if constexpr (asks_for_rows)
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; ++r)
-                __builtin_prefetch(soon_a + static_cast<std::size_t>(r) * a_stride);
-            for (std::size_t line = 0; line < lines; ++line, soon_b += k_step)
-                __builtin_prefetch(soon_b);
+                for (int r = 0; r < rows; ++r)
+                    __builtin_prefetch(soon_a + static_cast<std::size_t>(r) * a_stride);
+#pragma GCC unroll 16
+            for (std::size_t run_of_b = 0; run_of_b < soon_runs; ++run_of_b)
+                __builtin_prefetch(soon_b + run_of_b * work.soon_run);
 #pragma GCC unroll 4
-            for (std::size_t i = 0; i < k_step; ++i) add_step(work.a + k + i, k + i);
+            for (std::size_t i = 0; i < k_part; ++i) add_step(work.a + k + i, k + i);
         }
         add_run(work.a + k, k, work.depth - k);
     }
@@ -161,11 +175,10 @@ NARROWS_INLINE void tile(const TileWork& work, int at) {
 }
 
 // All whole panels, `vectors` at a time, then narrower; then what is filled of the last one.
-template <int rows, int vectors, bool stretched>
+template <int rows, int vectors, Run run>
 NARROWS_INLINE void whole_panels(const TileWork& work, int& at, int whole) {
-    for (; at + vectors <= whole; at += vectors) tile<rows, vectors, false, stretched>(work, at);
-    if constexpr (vectors > vectors_in_panel)
-        whole_panels<rows, vectors / 2, stretched>(work, at, whole);
+    for (; at + vectors <= whole; at += vectors) tile<rows, vectors, false, run>(work, at);
+    if constexpr (vectors > vectors_in_panel) whole_panels<rows, vectors / 2, run>(work, at, whole);
 }
 
 constexpr std::size_t filled_columns(const TileWork& work) {
@@ -173,31 +186,30 @@ constexpr std::size_t filled_columns(const TileWork& work) {
     return work.columns < all ? work.columns : all;
 }
 
-template <int rows, int vectors, bool stretched>
+template <int rows, int vectors, Run run>
 void row_tile(const TileWork& work) {
     constexpr int narrow = vectors < vectors_in_panel ? vectors : vectors_in_panel;
     const std::size_t filled = filled_columns(work);
     const auto whole = static_cast<int>(filled / panel_width) * vectors_in_panel;
     const auto end = static_cast<int>((filled + width - 1) / width);
     int at = 0;
-    whole_panels<rows, vectors, stretched>(work, at, whole);
-    for (; at < end; at += narrow) tile<rows, narrow, true, stretched>(work, at);
+    whole_panels<rows, vectors, run>(work, at, whole);
+    for (; at < end; at += narrow) tile<rows, narrow, true, run>(work, at);
 }
 
 using RowTile = void (*)(const TileWork&);
-template <int vectors, bool stretched,
-          class Rows = std::make_integer_sequence<int, tile_rows(vectors)>>
+template <int vectors, Run run, class Rows = std::make_integer_sequence<int, tile_rows(vectors)>>
 struct Heights;
-template <int vectors, bool stretched, int... before>
-struct Heights<vectors, stretched, std::integer_sequence<int, before...>> {
-    static constexpr RowTile of[] = {row_tile<before + 1, vectors, stretched>...};
+template <int vectors, Run run, int... before>
+struct Heights<vectors, run, std::integer_sequence<int, before...>> {
+    static constexpr RowTile of[] = {row_tile<before + 1, vectors, run>...};
 };
 constexpr int most_lone_rows = tile_rows(tile_vectors);
-template <bool stretched, class Rows = std::make_integer_sequence<int, most_lone_rows>>
+template <Run run, class Rows = std::make_integer_sequence<int, most_lone_rows>>
 struct LoneHeights;
-template <bool stretched, int... before>
-struct LoneHeights<stretched, std::integer_sequence<int, before...>> {
-    static constexpr RowTile of[] = {row_tile<before + 1, lone_vectors(before + 1), stretched>...};
+template <Run run, int... before>
+struct LoneHeights<run, std::integer_sequence<int, before...>> {
+    static constexpr RowTile of[] = {row_tile<before + 1, lone_vectors(before + 1), run>...};
 };
 
 NARROWS_INLINE void activate_rows(const TileWork& work, std::size_t rows, const Product& p) {
@@ -207,30 +219,27 @@ NARROWS_INLINE void activate_rows(const TileWork& work, std::size_t rows, const 
     }
 }
 
-// `rows` rows by the one panel of `work`, in tiles as wide as it is filled. What `work` says of the
-// rows' places moves along.
-template <int vectors, bool stretched>
-void tiles_of_panel(TileWork& work, std::size_t rows, const Product& p) {
+// `rows` rows by the panels of `work`, in tiles as wide as a narrow one is filled. What `work` says
+// of the rows' places moves along.
+template <int vectors, Run run>
+void tiles_of_panels(TileWork& work, std::size_t rows, const Product& p) {
     if constexpr (vectors > 1)
         if (work.columns <= (vectors - 1) * width)
-            return tiles_of_panel<vectors - 1, stretched>(work, rows, p);
+            return tiles_of_panels<vectors - 1, run>(work, rows, p);
     constexpr std::size_t most = tile_rows(vectors);
     const std::size_t tiles = (rows + most - 1) / most;
     const std::size_t height = rows / tiles, taller = rows % tiles;
-    const std::size_t steps = work.depth / k_step;
-    work.soon_lines = 0;
-    if (vectors == tile_vectors && work.soon_b != nullptr && steps > 0) {
-        // Each tile's share, with every k_step, of a block of B as large as this one.
-        const std::size_t lines = work.depth * panel_width / k_step;
-        work.soon_lines = (lines + tiles * steps - 1) / (tiles * steps);
-    }
+    // Each tile's share of blocks of B as large as these.
+    const std::size_t parts = work.depth / k_part * tiles;
+    work.soon_run = work.depth * panel_width / soon_runs;
+    work.soon_far = parts > 0 ? (work.soon_run + parts - 1) / parts : 0;
     work.soon_a = work.a;
     for (std::size_t t = 0; t < tiles; ++t) {
         const std::size_t now = height + (t < taller ? 1 : 0);
         if (t + 1 < tiles) work.soon_a += now * work.a_stride;
-        Heights<vectors, stretched>::of[now - 1](work);
+        Heights<vectors, run>::of[now - 1](work);
         if (work.end && work.activates) activate_rows(work, now, p);
-        work.soon_b += work.soon_lines * steps * k_step;
+        work.soon_b += parts / tiles * work.soon_far;
         work.a += now * work.a_stride;
         work.c += now * work.c_stride;
         if (work.before) work.before += now * work.c_stride;
@@ -240,13 +249,15 @@ void tiles_of_panel(TileWork& work, std::size_t rows, const Product& p) {
 
 template <bool stretched>
 void product_of(const Product& p) {
+    constexpr Run many = stretched ? Run::stretched : Run::shared;
+    constexpr Run few = stretched ? Run::stretched : Run::lone;
     const bool lone = p.rows <= most_lone_rows;
     const std::size_t longest = lone ? lone_k_block : longest_k_block;
     const std::size_t blocks = p.depth == 0 ? 1 : (p.depth + longest - 1) / longest;
     const std::size_t even = (p.depth + blocks - 1) / blocks;
     // Stretches are taken whole.
-    const std::size_t block = stretched ? p.depth : (even + k_step - 1) / k_step * k_step;
-    const std::size_t group = lone ? panel_group : 1;
+    const std::size_t block = stretched ? p.depth : (even + line - 1) / line * line;
+    const std::size_t group = lone ? lone_panels : panels_together;
     TileWork work{};
     work.a_stride = p.a_stride;
     work.c_stride = p.c_stride;
@@ -269,9 +280,9 @@ void product_of(const Product& p) {
                 work.panels = panels_left < group ? panels_left : group;
                 work.columns = p.columns - column;
                 work.b = p.panels + panel * work.panel_stride + k * panel_width;
-                work.soon_b = panels_left > 1 ? work.b + work.panel_stride
-                              : work.end      ? nullptr
-                                              : p.panels + p.first_panel * work.panel_stride +
+                work.soon_b = panels_left > group ? work.b + group * work.panel_stride
+                              : work.end          ? work.b
+                                                  : p.panels + p.first_panel * work.panel_stride +
                                                (k + work.depth) * panel_width;
                 work.a = work.soon_a = p.a + row * p.a_stride + k;
                 work.c = p.c + c_row + column;
@@ -280,10 +291,10 @@ void product_of(const Product& p) {
                 work.relu_output =
                     work.end && p.relu_output ? p.relu_output + c_row + column : nullptr;
                 if (!lone) {
-                    tiles_of_panel<tile_vectors, stretched>(work, rows, p);
+                    tiles_of_panels<tile_vectors, many>(work, rows, p);
                     continue;
                 }
-                LoneHeights<stretched>::of[rows - 1](work);
+                LoneHeights<few>::of[rows - 1](work);
                 if (work.end && work.activates) activate_rows(work, rows, p);
             }
             k += work.depth;

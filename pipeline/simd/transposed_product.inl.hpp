@@ -35,13 +35,14 @@ void transposed_product(const Product& p) {
             work.depth = p.depth - k < transposed_depth ? p.depth - k : transposed_depth;
             work.begin = k == 0;
             work.a = p.a + k;
+            work.soon_b = block;  // nothing comes after it
             work.c = p.c + first;
             work.relu_output =
                 p.relu_output && k + work.depth == p.depth ? p.relu_output + first : nullptr;
             for (std::size_t j = 0; j < work.depth; j += panel_width)
                 pack_block(p.panels + (k + j) * p.columns, first, p.columns,
                            block + j * panel_width);
-            tiles_of_panel<tile_vectors, false>(work, p.rows, p);
+            tiles_of_panels<tile_vectors, Run::shared>(work, p.rows, p);
         }
         if (p.depth == 0)
             for (std::size_t r = 0; r < p.rows; ++r)
