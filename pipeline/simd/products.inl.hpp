@@ -5,8 +5,8 @@
 // level). Meanwhile the tiles ask for what comes next: the rows of A below them (`asks_for_rows`),
 // and their share of the blocks of B after these. Rows are cut into tiles of nearly equal height,
 // each height compiled on its own, so that no remainder is slow.
-constexpr std::size_t line = 16;  // floats
-static_assert(!asks_for_rows || k_part == line);
+constexpr std::size_t line_floats = 16;
+static_assert(!asks_for_rows || k_part == line_floats);
 // A single tile reads B once: longer blocks then, and more panels at once for its few rows.
 constexpr std::size_t lone_k_block = 512, lone_panels = 4;
 constexpr int vectors_in_panel = static_cast<int>(panel_width / width);
@@ -256,7 +256,8 @@ void product_of(const Product& p) {
     const std::size_t blocks = p.depth == 0 ? 1 : (p.depth + longest - 1) / longest;
     const std::size_t even = (p.depth + blocks - 1) / blocks;
     // Stretches are taken whole.
-    const std::size_t block = stretched ? p.depth : (even + line - 1) / line * line;
+    const std::size_t block =
+        stretched ? p.depth : (even + line_floats - 1) / line_floats * line_floats;
     const std::size_t group = lone ? lone_panels : panels_together;
     TileWork work{};
     work.a_stride = p.a_stride;
