@@ -8,7 +8,8 @@ namespace narrows::layers {
 namespace {
 
 constexpr std::size_t width = simd::panel_width;
-constexpr std::size_t tile_rows = 8;  // of the weight gradient kernel
+constexpr std::size_t tile_rows = 8;   // of the weight gradient kernel
+constexpr std::size_t most_rows = 12;  // a 3 x 3 window of one channel in one piece
 
 // What lies without a gap is one line, or one block: without padding or stride a whole image.
 void join(std::size_t& times, std::size_t a, std::size_t b, simd::OuterTerm::Again& outer) {
@@ -20,12 +21,12 @@ void join(std::size_t& times, std::size_t a, std::size_t b, simd::OuterTerm::Aga
 }  // namespace
 
 // Tiles stay within a tap, so that their channels lie side by side in the big side; with kept
-// patches they may cross taps. As even as possible (9 rows are 4 and 5): a tile of one row would
-// be a single chain that waits for itself.
+// patches they may cross taps. As even as possible: a tile of one row would be a single chain that
+// waits for itself.
 void Convolution::plan_tiles() {
     const bool by_patch = keeps_ || depthwise_;
     const std::size_t run = by_patch ? depth() : windows_.group_channels();
-    const std::size_t pieces = (run + tile_rows - 1) / tile_rows;
+    const std::size_t pieces = run <= most_rows ? 1 : (run + tile_rows - 1) / tile_rows;
     tiles_.clear();
     for (std::size_t panel = 0; panel < simd::panel_count(columns()); ++panel)
         for (std::size_t start = 0; start < depth(); start += run)
@@ -83,7 +84,7 @@ void Convolution::weight_tile(const Tile& tile, float* values) const {
         return simd::kernels().weight_gradient(terms_[tile.tap], tile.channel, tile.count,
                                                tile.panel, columns(), values);
     // Of a panel that groups share, each gives its columns.
-    std::array<float, tile_rows * width> part;
+    std::array<float, most_rows * width> part;
     std::fill_n(values, tile.count * width, 0.0f);
     const std::size_t group_columns = columns() / groups, left = tile.panel * width;
     const std::size_t right = std::min(left + width, columns());
@@ -130,7 +131,7 @@ void Convolution::depthwise_tile(const Tile& tile, std::span<const Trace> traces
 
 void Convolution::update_tile(const Tile& tile, std::span<const Trace> traces,
                               const UpdateRule& rule) {
-    alignas(64) std::array<float, tile_rows * width> gradient;
+    alignas(64) std::array<float, most_rows * width> gradient;
     if (depthwise_) {
         std::fill_n(gradient.data(), tile.count * width, 0.0f);
         depthwise_tile(tile, traces, gradient.data());

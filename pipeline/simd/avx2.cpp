@@ -203,6 +203,7 @@ constexpr int gradient_vectors = 4;
 constexpr int gradient_rows(int vectors) {
     return tile_rows(vectors);
 }
+constexpr std::size_t far_step = 1;
 constexpr int few_rows = 4;  // of a tile for few samples, whose step follows in registers
 constexpr int few_vectors = 2;
 constexpr std::size_t many_samples = 17;      // from so many on sums come before steps,

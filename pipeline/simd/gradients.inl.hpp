@@ -8,6 +8,10 @@ struct NothingBetween {
     NARROWS_INLINE void operator()(std::size_t) const {}
 };
 
+constexpr bool is_line(const OuterTerm& term) {
+    return term.lines.times == 1 && term.blocks.times == 1;
+}
+
 // `rows` rows of the tile from `first`, `vectors` vectors from column `at`: sums over all terms, to
 // which the chains go on that the tile holds, or begin.
 template <int rows, int vectors, bool edge, class Between>
@@ -54,7 +58,10 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
                 for (int v = 0; v < vectors; ++v) sums[r][v] = fused(value, row[v], sums[r][v]);
             }
         }
-        __builtin_prefetch(a + rows);
+    };
+    const auto add_line_row = [&](const float* a, const float* b) NARROWS_LAMBDA {
+        add_row(a, b);
+        __builtin_prefetch(a + rows);  // of the next tile
     };
     for (std::size_t t = 0; t < term_count; ++t) {
         const OuterTerm& term = terms[t];
@@ -64,7 +71,7 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
             std::size_t n = 0;
             const auto add_until = [&](std::size_t end) NARROWS_LAMBDA {
                 for (; n < end; ++n, block_a += a_stride, block_b += b_stride)
-                    add_row(block_a, block_b);
+                    add_line_row(block_a, block_b);
             };
             if (t == 0)
                 for (std::size_t share = 0; share < Between::shares; ++share) {
@@ -72,6 +79,11 @@ NARROWS_INLINE void outer_tile(const OuterTerm* terms, std::size_t term_count, s
                     add_until(term.rows * (share + 1) / Between::shares);
                 }
             add_until(term.rows);
+            continue;
+        }
+        if (is_line(term)) {
+            for (std::size_t n = term.rows; n > 0; --n, block_a += a_stride, block_b += b_stride)
+                add_line_row(block_a, block_b);
             continue;
         }
         for (std::size_t block = term.blocks.times; block > 0;
@@ -148,9 +160,14 @@ NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_
 
 // A row of B is as long as the layer is wide, often by a power of two: what a tile reads of many
 // rows meets in a few sets of the cache and nothing stays for the next tile. So the panel's columns
-// of some rows are brought side by side, where they pay for it. The same of A costs more than it
+// of some rows are brought side by side, where they pay for it: where registers are wide, only of
+// rows that are whole pages apart (`far_step` of each level). The same of A costs more than it
 // saves: the tiles ask for its next values.
 constexpr std::size_t near_rows = 128, fewest_near_rows = 32, fewest_near_weights = 16;
+
+constexpr bool is_far(const OuterTerm& term) {
+    return term.b_stride % far_step == 0;
+}
 
 constexpr std::size_t columns_of(std::size_t panel, std::size_t columns) {
     const std::size_t left = columns - panel * panel_width;
@@ -168,12 +185,12 @@ NARROWS_INLINE OuterTerm near_term(const OuterTerm& term, std::size_t from, std:
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                      std::size_t panel, std::size_t columns, float* tile_out) {
     std::size_t rows = 0;
-    bool plain = true;
+    bool near = true;
     for (const OuterTerm& term : terms) {
         rows += term.rows;
-        plain &= term.lines.times == 1 && term.blocks.times == 1;
+        near &= is_line(term) && is_far(term);
     }
-    if (!plain || rows < fewest_near_rows || count < fewest_near_weights)
+    if (!near || rows < fewest_near_rows || count < fewest_near_weights)
         return gradient_rows_of<gradient_vectors>(terms, first, count, panel, columns, false,
                                                   tile_out);
     alignas(64) float near_b[near_rows * panel_width];

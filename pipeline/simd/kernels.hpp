@@ -160,7 +160,7 @@ struct Kernels {
     // have 32 rows and more.
     void (*weight_gradient)(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                             std::size_t panel, std::size_t columns, float* tile);
-    // Writes rows first ... first+count-1 (count <= 8) of panel `panel` of B [k, n], given as a
+    // Writes rows first ... first+count-1 (fastest: 8) of panel `panel` of B [k, n], given as a
     // tile [count][32], into the panels of B^T [n, k].
     void (*transpose_tile)(const float* tile, std::size_t first, std::size_t count,
                            std::size_t panel, std::size_t k, std::size_t n, float* transposed);

@@ -201,6 +201,7 @@ constexpr int gradient_vectors = 4;
 constexpr int gradient_rows(int vectors) {
     return vectors == 4 ? 4 : 8;
 }
+constexpr std::size_t far_step = 1;
 constexpr int few_rows = 4;
 constexpr int few_vectors = 4;
 constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,

@@ -297,6 +297,7 @@ constexpr int gradient_vectors = 2;
 constexpr int gradient_rows(int /*vectors*/) {
     return 4;
 }
+constexpr std::size_t far_step = 1;
 constexpr int few_rows = 4;
 constexpr int few_vectors = 2;
 constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,
