@@ -164,6 +164,7 @@ NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_
 // rows that are whole pages apart (`far_step` of each level). The same of A costs more than it
 // saves: the tiles ask for its next values.
 constexpr std::size_t near_rows = 128, fewest_near_rows = 32, fewest_near_weights = 16;
+constexpr std::size_t fewest_cut_rows = 257;
 
 constexpr bool is_far(const OuterTerm& term) {
     return term.b_stride % far_step == 0;
@@ -182,15 +183,23 @@ NARROWS_INLINE OuterTerm near_term(const OuterTerm& term, std::size_t from, std:
     return {term.a + from * term.a_stride, term.a_stride, near_b, panel_width, rows};
 }
 
+// Rows `from` ... of a term, as they lie.
+constexpr OuterTerm part_of(const OuterTerm& term, std::size_t from, std::size_t rows) {
+    return {term.a + from * term.a_stride, term.a_stride, term.b + from * term.b_stride,
+            term.b_stride, rows};
+}
+
+// Some rows at a time, so that what tiles share stays in L1; their sums wait in the tile.
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                      std::size_t panel, std::size_t columns, float* tile_out) {
     std::size_t rows = 0;
-    bool near = true;
+    bool lines = true, far = true;
     for (const OuterTerm& term : terms) {
         rows += term.rows;
-        near &= is_line(term) && is_far(term);
+        lines &= is_line(term);
+        far &= is_far(term);
     }
-    if (!near || rows < fewest_near_rows || count < fewest_near_weights)
+    if (!lines || count < fewest_near_weights || rows < (far ? fewest_near_rows : fewest_cut_rows))
         return gradient_rows_of<gradient_vectors>(terms, first, count, panel, columns, false,
                                                   tile_out);
     alignas(64) float near_b[near_rows * panel_width];
@@ -198,9 +207,11 @@ void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::s
     for (const OuterTerm& term : terms)
         for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
             const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
-            const OuterTerm part = near_term(term, row, some, panel, columns, near_b);
-            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, 0,
-                                               columns_of(panel, columns), goes_on, tile_out);
+            const OuterTerm part =
+                far ? near_term(term, row, some, panel, columns, near_b) : part_of(term, row, some);
+            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, far ? 0 : panel,
+                                               far ? columns_of(panel, columns) : columns, goes_on,
+                                               tile_out);
         }
 }
 
