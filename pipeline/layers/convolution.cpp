@@ -150,7 +150,7 @@ Shape Convolution::configure(const Shape& input) {
     if (bias_used_) bias_ = std::make_unique<Parameter>("bias", Shape{units_}, false, false);
     plan_tiles();
     terms_.resize(keeps_ ? 1 : windows_.taps() * static_cast<std::size_t>(groups_));
-    const std::size_t fold = out_channels() < 32 ? 32 / out_channels() : 1;
+    const std::size_t fold = out_channels() < 64 ? 64 / out_channels() : 1;
     bias_sums_.resize(out_channels() * (1 + fold));
     return output_;
 }

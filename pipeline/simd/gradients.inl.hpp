@@ -237,18 +237,25 @@ void transpose_tile(const float* tile_in, std::size_t first, std::size_t count, 
     }
 }
 
+// Strips of some vectors: a chain alone would wait for itself.
+template <int vectors>
+NARROWS_INLINE void strip_sums(const float* x, std::size_t stride, std::size_t rows, float* sums) {
+    F chain[vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) chain[v] = set(0.0f);
+    for (std::size_t r = 0; r < rows; ++r, x += stride)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; ++v)
+            chain[v] = chain[v] + load(x + static_cast<std::size_t>(v) * width);
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) store(sums + static_cast<std::size_t>(v) * width, chain[v]);
+}
+
 void column_sums(const float* x, std::size_t stride, std::size_t rows, std::size_t first,
                  std::size_t last, float* sums) {
     std::size_t j = first;
-    for (; j + 2 * width <= last; j += 2 * width) {
-        F low = set(0.0f), high = set(0.0f);
-        for (std::size_t r = 0; r < rows; ++r) {
-            low = low + load(x + r * stride + j);
-            high = high + load(x + r * stride + j + width);
-        }
-        store(sums + j, low);
-        store(sums + j + width, high);
-    }
+    for (; j + 4 * width <= last; j += 4 * width) strip_sums<4>(x + j, stride, rows, sums + j);
+    for (; j + 2 * width <= last; j += 2 * width) strip_sums<2>(x + j, stride, rows, sums + j);
     for (; j < last; j += width) {
         F chain = set(0.0f);
         for (std::size_t r = 0; r < rows; ++r) chain = chain + read(x + r * stride + j, last - j);
