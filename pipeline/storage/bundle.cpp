@@ -1,6 +1,7 @@
 #include "pipeline/storage/bundle.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "pipeline/storage/atomic_file.hpp"
 #include "pipeline/storage/h5.hpp"
@@ -58,6 +59,33 @@ std::vector<h5::Place> lay_out(const std::filesystem::path& temporary, int file,
     }
     if (!target.close()) h5::fail_write(path, "HDF5 could not finish the file");
     return places;
+}
+
+// Writes the arrays to their places and gives the hash of all behind the header: the library's own
+// bytes as they stand in the file, the arrays' as they leave memory, a block at a time, which is
+// then in the cache for both.
+Hash128 write_arrays(int file, std::span<const Array> arrays, std::span<const h5::Place> places,
+                     const std::filesystem::path& path) {
+    constexpr std::size_t block = 1 << 18;
+    std::vector<std::size_t> order(arrays.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return places[a].offset < places[b].offset; });
+    HashStream hash;
+    std::uint64_t done = header_bytes;
+    for (const std::size_t i : order) {
+        const std::span<const std::byte> bytes = arrays[i].bytes;
+        if (bytes.empty()) continue;  // has no place
+        add_file(hash, file, done, places[i].offset, path);
+        for (std::size_t at = 0; at < bytes.size(); at += block) {
+            const auto part = bytes.subspan(at, std::min(block, bytes.size() - at));
+            hash.add(part.data(), part.size());
+            write_at(file, part.data(), part.size(), places[i].offset + at, path);
+        }
+        done = places[i].offset + bytes.size();
+    }
+    add_file(hash, file, done, file_bytes(file, path), path);
+    return hash.value();
 }
 
 Type type_of_dataset(hid_t dataset, const std::string& name, const std::filesystem::path& path) {
@@ -131,11 +159,9 @@ void write_bundle(const std::filesystem::path& path, const Bundle& bundle) {
     const Descriptor file = open_to_write(target.temporary());
     const std::vector<h5::Place> places =
         lay_out(target.temporary(), file.number(), bundle, target.path());
-    for (std::size_t i = 0; i < places.size(); ++i)
-        write_at(file.number(), bundle.arrays[i].bytes.data(), bundle.arrays[i].bytes.size(),
-                 places[i].offset, target.path());
+    const Hash128 payload = write_arrays(file.number(), bundle.arrays, places, target.path());
     release_surplus(file.number());
-    write_header(file.number(), {bundle.step}, target.path());
+    write_header(file.number(), {bundle.step}, payload, target.path());
     target.commit();
 }
 

@@ -41,17 +41,22 @@ Hash128 HashStream::value() const {
     return {hash.low64, hash.high64};
 }
 
-Hash128 hash_file(int file, std::uint64_t first, std::uint64_t last,
-                  const std::filesystem::path& path) {
+void add_file(HashStream& stream, int file, std::uint64_t first, std::uint64_t last,
+              const std::filesystem::path& path) {
     constexpr std::uint64_t block = 1 << 20;
     std::vector<std::byte> buffer(std::min(block, last - first));
-    HashStream stream;
     while (first < last) {
         const std::size_t bytes = std::min(block, last - first);
         read_at(file, buffer.data(), bytes, first, path);
         stream.add(buffer.data(), bytes);
         first += bytes;
     }
+}
+
+Hash128 hash_file(int file, std::uint64_t first, std::uint64_t last,
+                  const std::filesystem::path& path) {
+    HashStream stream;
+    add_file(stream, file, first, last, path);
     return stream.value();
 }
 

@@ -32,7 +32,9 @@ private:
     std::unique_ptr<XXH3_state_t, Free> state_;
 };
 
-// Of the bytes [first, last) of an open file.
+// The bytes [first, last) of an open file.
+void add_file(HashStream& stream, int file, std::uint64_t first, std::uint64_t last,
+              const std::filesystem::path& path);
 Hash128 hash_file(int file, std::uint64_t first, std::uint64_t last,
                   const std::filesystem::path& path);
 

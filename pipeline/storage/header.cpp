@@ -4,8 +4,6 @@
 
 #include <cstring>
 
-#include "pipeline/storage/hash.hpp"
-
 namespace narrows::storage {
 
 namespace {
@@ -75,16 +73,15 @@ Header verify_header(int file, const std::filesystem::path& path) {
     return {block.step};
 }
 
-void write_header(int file, const Header& header, const std::filesystem::path& path) {
-    const std::uint64_t size = file_bytes(file, path);
-    const Hash128 hash = hash_file(file, header_bytes, size, path);
+void write_header(int file, const Header& header, Hash128 payload,
+                  const std::filesystem::path& path) {
     Block block{};
     std::memcpy(block.magic, magic, sizeof magic);
     block.version = header_version;
     block.bytes = header_bytes;
-    block.payload_bytes = size - header_bytes;
-    block.payload_low = hash.low;
-    block.payload_high = hash.high;
+    block.payload_bytes = file_bytes(file, path) - header_bytes;
+    block.payload_low = payload.low;
+    block.payload_high = payload.high;
     block.step = header.step;
     block.check = check_of(block);
     write_at(file, &block, sizeof block, 0, path);

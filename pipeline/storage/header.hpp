@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "pipeline/storage/file.hpp"
+#include "pipeline/storage/hash.hpp"
 
 namespace narrows::storage {
 
@@ -19,7 +20,8 @@ struct Header {
 bool has_header(int file);
 // Fault::input "header", "truncated" or "contents" damaged. Reads the whole file once.
 Header verify_header(int file, const std::filesystem::path& path);
-// Hashes everything behind the header and writes the header.
-void write_header(int file, const Header& header, const std::filesystem::path& path);
+// `payload`: the hash of everything behind the header.
+void write_header(int file, const Header& header, Hash128 payload,
+                  const std::filesystem::path& path);
 
 }  // namespace narrows::storage

@@ -7,9 +7,11 @@ using namespace narrows;
 std::vector<std::string> fuzz::seeds() {
     static const std::string whole = [] {
         const MemoryFile file;
-        file.put(std::string(storage::header_bytes, '\0') +
-                 "the payload of a model, which is HDF5");
-        storage::write_header(file.number(), {77}, "model.h5");
+        const std::string payload = "the payload of a model, which is HDF5";
+        file.put(std::string(storage::header_bytes, '\0') + payload);
+        storage::HashStream hash;
+        hash.add(payload.data(), payload.size());
+        storage::write_header(file.number(), {77}, hash.value(), "model.h5");
         std::string bytes(storage::header_bytes + 37, '\0');
         if (::pread(file.number(), bytes.data(), bytes.size(), 0) !=
             static_cast<ssize_t>(bytes.size()))
