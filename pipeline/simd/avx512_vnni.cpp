@@ -25,7 +25,9 @@ NARROWS_INLINE __m512i values_of(std::uint32_t four) {
     return _mm512_set1_epi32(static_cast<int>(four));
 }
 NARROWS_INLINE I add_products(I sums, __m512i values, __m512i weights) {
-    return _mm512_dpbusd_epi32(sums, values, weights);
+    __m512i in_place = sums;  // of the intrinsic g++ 12 makes a copy before and after
+    asm("vpdpbusd %2, %1, %0" : "+v"(in_place) : "v"(values), "v"(weights));
+    return in_place;
 }
 constexpr int int8_rows = 8;
 constexpr int int8_vectors = 2;
