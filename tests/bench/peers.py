@@ -181,10 +181,10 @@ def main():
                                 lambda: torch_train(work, 128, 8, threads)))
     subset(4000)
     for work in "ab":
-        for batch in (16, 1):
+        for batch, epochs in ((16, 8), (1, 2)):
             rows.append(compare(f"{work} batch {batch}, 2 threads",
-                                lambda: ours_train(work, batch, 2, 2),
-                                lambda: torch_train(work, batch, 2, 2)))
+                                lambda: ours_train(work, batch, epochs, 2),
+                                lambda: torch_train(work, batch, epochs, 2)))
     peers = {"": torch_encode}
     if modules:
         peers[", ONNX Runtime"] = lambda data, threads: runtime_encode(data, threads, modules)
