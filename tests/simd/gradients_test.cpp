@@ -4,6 +4,24 @@
 using namespace narrows;
 using namespace narrows::test;
 
+namespace {
+
+// tile [count][32] of one panel: chains over the rows of all terms.
+std::vector<float> sums_of(const std::vector<simd::OuterTerm>& terms, std::size_t first,
+                           std::size_t count, std::size_t panel, std::size_t columns) {
+    std::vector<float> sums(count * 32, 0.0f);
+    for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t j = 0; j < 32 && 32 * panel + j < columns; ++j)
+            for (const simd::OuterTerm& t : terms)
+                for (std::size_t r = 0; r < t.rows; ++r)
+                    sums[i * 32 + j] =
+                        std::fma(t.a[r * t.a_stride + first + i],
+                                 t.b[r * t.b_stride + 32 * panel + j], sums[i * 32 + j]);
+    return sums;
+}
+
+}  // namespace
+
 TEST_CASE("a weight gradient's term goes over rows, lines and blocks", "[gradient]") {
     Numbers numbers(13);
     const std::size_t columns = 75;
@@ -37,37 +55,32 @@ TEST_CASE("a weight gradient's term goes over rows, lines and blocks", "[gradien
         }
 }
 
+// Rows far apart (whole pages), many and few of them are each summed in their own way.
 TEST_CASE("a weight gradient is one chain over all terms' rows", "[gradient]") {
     Numbers numbers(5);
-    const std::size_t inputs = 21, columns = 75, a_stride = 25, b_stride = 80;
-    const std::size_t rows[] = {17, 0, 1, 132};
-    std::vector<std::vector<float>> a, b;
-    std::vector<simd::OuterTerm> terms;
-    for (std::size_t r : rows) {
-        a.push_back(numbers.vector(r * a_stride + 1));
-        b.push_back(numbers.vector(r * b_stride + 1));
-        terms.push_back({a.back().data(), a_stride, b.back().data(), b_stride, r});
-    }
+    const std::size_t inputs = 21, columns = 75, a_stride = 25;
+    for (const std::size_t b_stride : {80, 1024})
+        for (const std::size_t more : {0, 140}) {
+            std::vector<std::vector<float>> a, b;
+            std::vector<simd::OuterTerm> terms;
+            for (const std::size_t r :
+                 {std::size_t{17}, std::size_t{0}, 1 + more, std::size_t{132}}) {
+                a.push_back(numbers.vector(r * a_stride + 1));
+                b.push_back(numbers.vector(r * b_stride + 1));
+                terms.push_back({a.back().data(), a_stride, b.back().data(), b_stride, r});
+            }
+            for (std::size_t panel = 0; panel < 3; ++panel)
+                for (const std::size_t count : {1, 2, 3, 4, 5, 6, 7, 8, 18}) {
+                    const std::size_t first = inputs - count - 3;
+                    const auto expected = sums_of(terms, first, count, panel, columns);
+                    each_level([&](const Kernels& kernels) {
+                        std::vector<float> tile(count * 32, untouched);
+                        kernels.weight_gradient(terms, first, count, panel, columns, tile.data());
 
-    for (std::size_t panel = 0; panel < 3; ++panel)
-        for (const std::size_t count : {1, 2, 3, 4, 5, 6, 7, 8, 18}) {
-            const std::size_t first = inputs - count - 3;
-            std::vector<float> expected(count * 32, 0.0f);
-            for (std::size_t i = 0; i < count; ++i)
-                for (std::size_t j = 0; j < 32 && 32 * panel + j < columns; ++j)
-                    for (const simd::OuterTerm& t : terms)
-                        for (std::size_t r = 0; r < t.rows; ++r)
-                            expected[i * 32 + j] =
-                                std::fma(t.a[r * a_stride + first + i],
-                                         t.b[r * b_stride + 32 * panel + j], expected[i * 32 + j]);
-
-            each_level([&](const Kernels& kernels) {
-                std::vector<float> tile(count * 32, untouched);
-                kernels.weight_gradient(terms, first, count, panel, columns, tile.data());
-
-                INFO("panel " << panel << " count " << count);
-                REQUIRE(same_bits(tile, expected));
-            });
+                        INFO("panel " << panel << " count " << count << " stride " << b_stride);
+                        REQUIRE(same_bits(tile, expected));
+                    });
+                }
         }
 }
 
