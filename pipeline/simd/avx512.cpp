@@ -53,7 +53,7 @@ constexpr int gradient_vectors = 2;
 constexpr int gradient_rows(int vectors) {
     return vectors == 1 ? 12 : 8;
 }
-constexpr std::size_t far_step = 1024;
+constexpr std::size_t near_multiple = 1024;
 constexpr int few_rows = 8;
 constexpr int few_vectors = 2;
 constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,

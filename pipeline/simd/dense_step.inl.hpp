@@ -133,7 +133,7 @@ struct NearTerms {
         : terms(d.terms), panel(d.panel), columns(d.outputs) {
         if (samples <= few_samples || samples > near_rows || d.terms.size() > most) return;
         for (const OuterTerm& term : d.terms)
-            if (!is_far(term)) return;
+            if (!comes_near(term)) return;
         std::size_t rows = 0, count = 0;
         for (const OuterTerm& term : d.terms) {
             parts[count++] =

@@ -133,6 +133,7 @@ struct OuterHeights<vectors, std::integer_sequence<int, before...>> {
     static constexpr OuterRows of[] = {outer_rows<before + 1, vectors>...};
 };
 
+// In tiles of nearly equal height: one of a single row would wait for itself.
 template <int vectors>
 void gradient_rows_of(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                       std::size_t panel, std::size_t columns, bool goes_on, float* tile_out) {
@@ -141,13 +142,11 @@ void gradient_rows_of(std::span<const OuterTerm> terms, std::size_t first, std::
             return gradient_rows_of<vectors - 1>(terms, first, count, panel, columns, goes_on,
                                                  tile_out);
     constexpr std::size_t most = gradient_rows(vectors);
-    while (count > 0) {
-        const std::size_t rows = count < most ? count : most;
-        OuterHeights<vectors>::of[rows - 1](terms.data(), terms.size(), first, panel, columns,
-                                            goes_on, tile_out);
-        first += rows;
-        tile_out += rows * panel_width;
-        count -= rows;
+    const std::size_t tiles = (count + most - 1) / most;
+    for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const std::size_t at = count * tile / tiles, rows = count * (tile + 1) / tiles - at;
+        OuterHeights<vectors>::of[rows - 1](terms.data(), terms.size(), first + at, panel, columns,
+                                            goes_on, tile_out + at * panel_width);
     }
 }
 
@@ -160,14 +159,14 @@ NARROWS_INLINE void bring_near(const float* from, std::size_t stride, std::size_
 
 // A row of B is as long as the layer is wide, often by a power of two: what a tile reads of many
 // rows meets in a few sets of the cache and nothing stays for the next tile. So the panel's columns
-// of some rows are brought side by side, where they pay for it: where registers are wide, only of
-// rows that are whole pages apart (`far_step` of each level). The same of A costs more than it
-// saves: the tiles ask for its next values.
+// of some rows are brought side by side, where that pays: with wide registers only where rows are
+// whole pages apart (`near_multiple` of each level). The same of A costs more than it saves: the
+// tiles ask for its next values. Rows that stay where they are, are cut too if they are many.
 constexpr std::size_t near_rows = 128, fewest_near_rows = 32, fewest_near_weights = 16;
 constexpr std::size_t fewest_cut_rows = 257;
 
-constexpr bool is_far(const OuterTerm& term) {
-    return term.b_stride % far_step == 0;
+constexpr bool comes_near(const OuterTerm& term) {
+    return term.b_stride % near_multiple == 0;
 }
 
 constexpr std::size_t columns_of(std::size_t panel, std::size_t columns) {
@@ -193,13 +192,13 @@ constexpr OuterTerm part_of(const OuterTerm& term, std::size_t from, std::size_t
 void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::size_t count,
                      std::size_t panel, std::size_t columns, float* tile_out) {
     std::size_t rows = 0;
-    bool lines = true, far = true;
+    bool lines = true, near = true;
     for (const OuterTerm& term : terms) {
         rows += term.rows;
         lines &= is_line(term);
-        far &= is_far(term);
+        near &= comes_near(term);
     }
-    if (!lines || count < fewest_near_weights || rows < (far ? fewest_near_rows : fewest_cut_rows))
+    if (!lines || count < fewest_near_weights || rows < (near ? fewest_near_rows : fewest_cut_rows))
         return gradient_rows_of<gradient_vectors>(terms, first, count, panel, columns, false,
                                                   tile_out);
     alignas(64) float near_b[near_rows * panel_width];
@@ -207,10 +206,10 @@ void weight_gradient(std::span<const OuterTerm> terms, std::size_t first, std::s
     for (const OuterTerm& term : terms)
         for (std::size_t row = 0; row < term.rows; row += near_rows, goes_on = true) {
             const std::size_t some = term.rows - row < near_rows ? term.rows - row : near_rows;
-            const OuterTerm part =
-                far ? near_term(term, row, some, panel, columns, near_b) : part_of(term, row, some);
-            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, far ? 0 : panel,
-                                               far ? columns_of(panel, columns) : columns, goes_on,
+            const OuterTerm part = near ? near_term(term, row, some, panel, columns, near_b)
+                                        : part_of(term, row, some);
+            gradient_rows_of<gradient_vectors>({&part, 1}, first, count, near ? 0 : panel,
+                                               near ? columns_of(panel, columns) : columns, goes_on,
                                                tile_out);
         }
 }

@@ -190,9 +190,9 @@ constexpr int tile_rows(int vectors) {
     return vectors == 4 ? 6 : 8;
 }
 constexpr std::size_t panels_together = 1;
-constexpr std::size_t longest_k_block = 192;  // 24 KiB of a panel: in L1
-constexpr std::size_t row_block = 240;        // with a block of k at most 180 KiB of A: in L2
-constexpr std::size_t k_part = 16, soon_runs = 4;
+constexpr std::size_t longest_k_block = 192;       // 24 KiB of a panel: in L1
+constexpr std::size_t row_block = 240;             // with a block of k at most 180 KiB of A: in L2
+constexpr std::size_t k_part = 16, soon_runs = 4;  // so often so many lines of B are asked for
 constexpr bool asks_for_rows = true;
 constexpr int lone_vectors(int rows) {
     return rows <= 2 ? 8 : 4;
@@ -201,7 +201,7 @@ constexpr int gradient_vectors = 4;
 constexpr int gradient_rows(int vectors) {
     return vectors == 4 ? 4 : 8;
 }
-constexpr std::size_t far_step = 1;
+constexpr std::size_t near_multiple = 1;
 constexpr int few_rows = 4;
 constexpr int few_vectors = 4;
 constexpr std::size_t many_samples = 768;      // from so many on sums come before steps,
