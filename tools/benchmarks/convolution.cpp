@@ -48,8 +48,8 @@ void measure(const Case& c, const registry::Registry& registry, const Tell& tell
     layer.initialise({1, 2});
     const auto in = static_cast<std::size_t>(input.elements());
     const auto out = static_cast<std::size_t>(output.elements());
-    const std::vector<float> x = filled(rows * in), above = filled(rows * out);
-    std::vector<float> y(rows * out), dy = above, dx(rows * in);
+    const layers::Floats x = filled(rows * in);
+    layers::Floats y(rows * out, 9), dy = filled(rows * out, 18), dx(rows * in, 27);
     std::vector<std::int64_t> ids(rows);
     std::iota(ids.begin(), ids.end(), 0);
     layers::Floats memory(layer.workspace_bytes(rows, true) / sizeof(float) + 64);

@@ -59,10 +59,11 @@ double copy_rate() {
     return rate;
 }
 
-std::vector<float> filled(std::size_t count) {
-    std::vector<float> values(count);
+layers::Floats filled(std::size_t count, std::size_t stagger) {
+    layers::Floats values(count, stagger);
     for (std::size_t i = 0; i < count; ++i)
-        values[i] = static_cast<float>(static_cast<int>(i * 2654435761u % 2001u) - 1000) * 1e-3f;
+        values.data()[i] =
+            static_cast<float>(static_cast<int>(i * 2654435761u % 2001u) - 1000) * 1e-3f;
     return values;
 }
 

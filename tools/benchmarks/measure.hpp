@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "pipeline/layers/layer.hpp"
 #include "tools/benchmarks/figure.hpp"
 
 namespace narrows::tools::benchmarks {
@@ -21,8 +22,9 @@ double peak_flops();
 // Bytes read and written a second by a plain copy of 16 MiB, one thread, measured once.
 double copy_rate();
 
-// Values of a layer's size, the same every time.
-std::vector<float> filled(std::size_t count);
+// Values of a layer's size, the same every time, where a model's would lie: at a cache line,
+// `stagger` of them into the page.
+layers::Floats filled(std::size_t count, std::size_t stagger = 0);
 
 // A figure of floating-point operations against the peak of `threads` threads.
 Figure of_peak(std::string name, std::string size, double operations, double seconds,

@@ -11,8 +11,11 @@ constexpr std::size_t count = 1u << 22;
 
 void passes(const Settings&, const Tell& tell) {
     const simd::Kernels& kernels = simd::kernels();
-    std::vector<float> x = filled(count), y(count), z = filled(count), v(count, 1.0f);
-    for (float& value : z) value = 0.5f + 0.4f * value;  // a target within (0, 1)
+    layers::Floats x = filled(count), y(count, 9), z = filled(count, 18), v(count, 27);
+    for (std::size_t i = 0; i < count; ++i) {
+        z.data()[i] = 0.5f + 0.4f * z.data()[i];  // a target within (0, 1)
+        v.data()[i] = 1;
+    }
     const std::vector<std::uint8_t> bytes(count, 7);
     const auto pass = [&](const char* name, double bytes_a_value,
                           const std::function<void()>& body) {
@@ -36,7 +39,7 @@ void passes(const Settings&, const Tell& tell) {
     pass("bce", 12, [&] { kernels.bce_logits(x.data(), z.data(), 1, y.data(), count); });
     pass("mask", 8, [&] { kernels.mask(stream, 0.5f, 0, 1, x.data(), y.data(), count); });
     pass("gaussian", 8, [&] { kernels.add_gaussian(stream, 0.3f, x.data(), y.data(), count); });
-    std::vector<float> mean(count);
+    layers::Floats mean(count, 36);
     pass("adam", 28, [&] { kernels.adam({}, x.data(), z.data(), mean.data(), v.data(), count); });
     pass("adam-bf16", 20,
          [&] { kernels.adam_bf16({}, 0, x.data(), z.data(), mean.data(), count); });

@@ -42,12 +42,12 @@ LayerProducts::LayerProducts(std::size_t rows, std::size_t in, std::size_t out)
       in_(in),
       out_(out),
       x_(filled(rows * in)),
-      dz_(filled(rows * out)),
-      panels_(simd::panels_size(in, out)),
-      transposed_(simd::panels_size(out, in)),
-      y_(rows * out),
-      dx_(rows * in) {
-    const std::vector<float> weights = filled(in * out);
+      dz_(filled(rows * out, 9)),
+      panels_(simd::panels_size(in, out), 18),
+      transposed_(simd::panels_size(out, in), 27),
+      y_(rows * out, 36),
+      dx_(rows * in, 45) {
+    const layers::Floats weights = filled(in * out);
     simd::pack(weights.data(), in, out, panels_.data());
     simd::pack_transposed(weights.data(), in, out, transposed_.data());
 }

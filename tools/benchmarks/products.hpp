@@ -15,7 +15,7 @@ public:
 
 private:
     std::size_t rows_, in_, out_;
-    std::vector<float> x_, dz_, panels_, transposed_, y_, dx_;
+    layers::Floats x_, dz_, panels_, transposed_, y_, dx_;
 };
 
 }  // namespace narrows::tools::benchmarks
