@@ -28,8 +28,8 @@ std::optional<Numeric> type_named(std::string_view name) {
 }  // namespace
 
 // Magic 0, 0, type, rank; then big-endian extents (LeCun's format).
-std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget) {
-    auto bytes = open_bytes(spec.file, budget, true);
+std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget, bool once) {
+    auto bytes = open_bytes(spec.file, budget, !once);
     std::array<unsigned char, 4> magic{};
     if (bytes->size() < 4) damaged(spec, "IDX", "it has fewer than 4 bytes");
     bytes->read(0, 4, reinterpret_cast<std::byte*>(magic.data()));
@@ -80,8 +80,8 @@ std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budg
 
 // The header is a Python dict: 'descr', 'fortran_order', 'shape' (numpy's format page, versions
 // 1-3).
-std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget) {
-    auto bytes = open_bytes(spec.file, budget, true);
+std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget, bool once) {
+    auto bytes = open_bytes(spec.file, budget, !once);
     std::array<unsigned char, 12> head{};
     if (bytes->size() < 12) damaged(spec, "NPY", "it has fewer than 12 bytes");
     bytes->read(0, 12, reinterpret_cast<std::byte*>(head.data()));
@@ -162,13 +162,13 @@ std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budg
     return make_rows(std::move(bytes), std::move(layout));
 }
 
-std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget) {
+std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget, bool once) {
     if (spec.shape.empty() || spec.type.empty())
         throw Error(Fault::usage,
                     fmt::format("\"{}\" is raw: its {} is not known", spec.file,
                                 spec.shape.empty() ? "sample's shape" : "type"),
                     "for example --shape 64,64 --type f32");
-    auto bytes = open_bytes(spec.file, budget, true);
+    auto bytes = open_bytes(spec.file, budget, !once);
     RowLayout layout;
     layout.name = short_name(spec.file);
     std::string_view type = spec.type;

@@ -62,8 +62,8 @@ public:
 // Opens one or several DATA, concatenated in order; they share `memory_budget` (bytes kept in
 // memory). Throws Error{Fault::input}: no such file, no known format, damage, shapes that differ,
 // and, with a list of what is there, a dataset that must be named; Error{Fault::usage}: an unknown
-// `format`. `once`: rows will be read in order and once, so that compressed HDF5 is decoded as they
-// come.
+// `format`. `once`: rows will be read in order and once, so that files are not kept and compressed
+// HDF5 is decoded as they come.
 NARROWS_PUBLIC std::shared_ptr<const Dataset> open(std::span<const DataSpec> specs,
                                                    std::uint64_t memory_budget = 192u << 20,
                                                    bool once = false);

@@ -6,9 +6,9 @@
 namespace narrows::datasets {
 
 std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t budget, bool once);
-std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget);
-std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget);
-std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget);
+std::shared_ptr<const Dataset> open_idx(const DataSpec& spec, std::uint64_t budget, bool once);
+std::shared_ptr<const Dataset> open_npy(const DataSpec& spec, std::uint64_t budget, bool once);
+std::shared_ptr<const Dataset> open_raw(const DataSpec& spec, std::uint64_t budget, bool once);
 std::shared_ptr<const Dataset> open_csv(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_ts(const DataSpec& spec, std::uint64_t budget);
 std::shared_ptr<const Dataset> open_png_folder(const DataSpec& spec, std::uint64_t budget);

@@ -91,13 +91,13 @@ std::shared_ptr<const Dataset> open_one(const DataSpec& spec, std::uint64_t budg
     if (format == "hdf5")
         data = open_hdf5(spec, budget, once);
     else if (format == "idx")
-        data = open_idx(spec, budget);
+        data = open_idx(spec, budget, once);
     else if (format == "npy")
-        data = open_npy(spec, budget);
+        data = open_npy(spec, budget, once);
     else if (format == "csv")
         data = open_csv(spec, budget);
     else if (format == "raw")
-        data = open_raw(spec, budget);
+        data = open_raw(spec, budget, once);
     else if (format == "ts")
         data = open_ts(spec, budget);
     else if (format == "png")

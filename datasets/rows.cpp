@@ -14,6 +14,8 @@ std::size_t values_of(const Dataset& data) {
     return static_cast<std::size_t>(data.sample().elements());
 }
 
+constexpr std::size_t converted_at_once = 1u << 20;  // bytes
+
 class Rows final : public Dataset {
 public:
     Rows(std::shared_ptr<const Bytes> bytes, RowLayout layout, Companions companions)
@@ -41,7 +43,8 @@ public:
         if (layout_.type == storage::Numeric::f32)
             return read_stored(first, count, reinterpret_cast<std::byte*>(out));
         const auto together = std::max<std::int64_t>(
-            1, static_cast<std::int64_t>((1u << 20) / std::max<std::size_t>(1, row_bytes())));
+            1,
+            static_cast<std::int64_t>(converted_at_once / std::max<std::size_t>(1, row_bytes())));
         std::vector<std::byte> stored(static_cast<std::size_t>(std::min(together, count)) *
                                       row_bytes());
         const std::size_t features = row_bytes() / value_bytes();
@@ -57,6 +60,11 @@ public:
         gather_by_runs(*this, rows, out);
     }
     bool in_memory() const override { return bytes_->in_memory(); }
+    std::uint64_t reading_bytes(std::size_t threads) const override {
+        return layout_.type == storage::Numeric::f32
+                   ? 0
+                   : threads * std::max(converted_at_once, row_bytes());
+    }
     std::vector<std::int64_t> labels() const override { return companions_.labels; }
     std::vector<std::string> label_names() const override { return companions_.label_names; }
     std::vector<std::int64_t> ids() const override { return companions_.ids; }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "pipeline/layers/settings.hpp"
+#include "pipeline/layers/spaced_rows.hpp"
 
 namespace narrows::layers {
 namespace {
@@ -123,10 +124,45 @@ bool Dense::restart(std::span<const std::size_t> units, RandomKey key) {
     return true;
 }
 
-// Only an activation whose derivative needs its input keeps anything beside y.
+// The weight gradient broadcasts the values of its left side, which is x where the weight is this
+// layer's own, and reads its right side in vectors.
+bool Dense::spaces_x() const {
+    return owner_ ? spaced::pays_right(inputs_, outputs_) : spaced::pays(inputs_, outputs_);
+}
+bool Dense::spaces_dz() const {
+    return owner_ ? spaced::pays(outputs_, inputs_) : spaced::pays_right(outputs_, inputs_);
+}
+
 std::size_t Dense::workspace_bytes(std::size_t max_rows, bool training) const {
-    return training && simd::derivative_needs_input(*act_) ? max_rows * outputs_ * sizeof(float)
-                                                           : 0;
+    if (!training) return 0;
+    std::size_t floats = 0;
+    if (simd::derivative_needs_input(*act_)) floats += max_rows * outputs_;
+    if (spaces_x()) floats += max_rows * spaced::stride(inputs_);
+    if (spaces_dz()) floats += max_rows * spaced::stride(outputs_);
+    return floats * sizeof(float);
+}
+
+Dense::Kept Dense::kept(const Pass& pass) const {
+    Kept out;
+    auto* next = reinterpret_cast<float*>(pass.workspace);
+    const auto take = [&](std::size_t row) {
+        float* const here = next;
+        next += pass.rows * row;
+        return here;
+    };
+    if (simd::derivative_needs_input(*act_)) out.before = take(outputs_);
+    if (updates() && spaces_x()) out.x = take(spaced::stride(inputs_));
+    if (updates() && spaces_dz()) out.dz = take(spaced::stride(outputs_));
+    return out;
+}
+
+void Dense::keep(const Kept& to, const float* x, const float* dz, ranks::Rows rows) const {
+    if (to.x != nullptr) spaced::copy(x, inputs_, rows.first, rows.last, to.x);
+    if (to.dz != nullptr) spaced::copy(dz, outputs_, rows.first, rows.last, to.dz);
+}
+
+void Dense::complete(const Trace& trace) {
+    keep(kept(trace.pass), trace.x, trace.dz, {0, trace.pass.rows});
 }
 
 void Dense::forward(const Pass& pass, const float* x, float* y) {
@@ -140,24 +176,27 @@ void Dense::forward(const Pass& pass, const float* x, float* y) {
     product.bias = bias_ ? bias_->data() : nullptr;
     product.activation = pass.skip_activation ? simd::Activation::linear : *act_;
     product.alpha = settings::alpha_of(*act_, alpha_);
-    if (pass.keeps() && simd::derivative_needs_input(*act_))
-        product.before = reinterpret_cast<float*>(pass.workspace);
+    if (pass.keeps() && simd::derivative_needs_input(*act_)) product.before = kept(pass).before;
     multiply(*pass.loop, product, simd::kernels().product);
 }
 
 void Dense::backward(const Pass& pass, const float* x, const float* y, float* dy, float* dx) {
-    if (!pass.skip_activation && !pass.relu_passed && *act_ != simd::Activation::linear) {
-        const float* saved = simd::derivative_needs_input(*act_)
-                                 ? reinterpret_cast<const float*>(pass.workspace)
-                                 : y;
+    const bool derives =
+        !pass.skip_activation && !pass.relu_passed && *act_ != simd::Activation::linear;
+    const Kept kept_here = kept(pass);
+    if (derives || kept_here.x != nullptr || kept_here.dz != nullptr) {
+        const float* const saved = kept_here.before != nullptr ? kept_here.before : y;
         const std::size_t tasks =
             pass.rows * outputs_ < least_values ? 1 : std::min(pass.rows, 4 * pass.loop->threads());
         pass.loop->each(tasks, [&](std::size_t task) {
-            const std::size_t first = pass.rows * task / tasks * outputs_;
-            const std::size_t last = pass.rows * (task + 1) / tasks * outputs_;
-            simd::kernels().activation_gradient(*act_, settings::alpha_of(*act_, alpha_),
-                                                saved + first, dy + first, dy + first,
-                                                last - first);
+            const std::size_t first = pass.rows * task / tasks;
+            const std::size_t last = pass.rows * (task + 1) / tasks;
+            float* const slopes = dy + first * outputs_;
+            if (derives)
+                simd::kernels().activation_gradient(*act_, settings::alpha_of(*act_, alpha_),
+                                                    saved + first * outputs_, slopes, slopes,
+                                                    (last - first) * outputs_);
+            keep(kept_here, x, dy, {first, last});
         });
     }
     if (dx == nullptr) return;

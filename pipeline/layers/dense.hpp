@@ -30,6 +30,11 @@ public:
     float alpha() const;
     // Sum of the squares of each unit's weights, [units]; one chain a unit, in double.
     void unit_norms(const Loop& loop, float* squares) const;
+    // Is the weight's gradient taken for some rows of all panels at a time, instead of panel by
+    // panel? Activations that fit no cache are then read once.
+    static constexpr bool rows_first(std::size_t samples, std::size_t inputs) {
+        return samples * inputs >= std::size_t{3} << 20;
+    }
     // Adds scale * factors[j] * W_j to the gradient of unit j's weights in the coming update; calls
     // add up. factors [units].
     void pull(std::span<const double> factors, double scale);
@@ -41,6 +46,7 @@ public:
     bool passes_relu() const override { return true; }
     bool update_part(const Loop& loop, std::span<const Trace> traces, const UpdateRule& rule,
                      const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
+    void complete(const Trace& trace) override;
     void parts_arrived(const Loop& loop) override;
     void add_states(const ranks::Ranks& ranks, std::vector<ranks::Piece>& pieces) override;
 
@@ -58,6 +64,17 @@ private:
     std::size_t task_row(std::size_t task) const;  // counted through the panels
     std::vector<std::size_t> task_bounds(const ranks::Ranks& ranks) const;
     bool collect_terms(std::span<const Trace> traces);
+    // A pass's workspace: values before the activation [rows, outputs] where its derivative needs
+    // them, and copies of x and dz with spaced rows where those pay; null else.
+    struct Kept {
+        float *before = nullptr, *x = nullptr, *dz = nullptr;
+    };
+    bool spaces_x() const;
+    bool spaces_dz() const;
+    Kept kept(const Pass& pass) const;
+    void keep(const Kept& to, const float* x, const float* dz, ranks::Rows rows) const;
+    bool updates() const { return !(owner_ ? owner_ : this)->weight_->frozen; }
+    simd::OuterTerm term_of(const Trace& trace) const;  // x^T dz, from the copies if there are any
     std::size_t plan_tasks(std::span<const Trace> traces, ranks::Rows tasks);
 
     std::int64_t units_ = 1;
@@ -75,6 +92,7 @@ private:
     ranks::Rows own_tasks_;  // of this update
     std::size_t together_ = 1;
     bool collected_ = false, bias_task_ = false;  // it changes the weight; the bias
+    bool by_rows_ = false;                        // tasks go through the panels first
     std::vector<float> bias_sums_;
     std::vector<float> pull_, coming_pull_;  // of this update and the next, [units in panels]
 };

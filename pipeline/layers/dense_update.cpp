@@ -4,6 +4,7 @@
 #include <array>
 
 #include "pipeline/layers/dense.hpp"
+#include "pipeline/layers/spaced_rows.hpp"
 
 namespace narrows::layers {
 namespace {
@@ -80,16 +81,31 @@ std::size_t Dense::task_row(std::size_t task) const {
     return task / chunks * inputs_ + task % chunks * rows_a_task;
 }
 
+simd::OuterTerm Dense::term_of(const Trace& trace) const {
+    simd::OuterTerm term{trace.x, inputs_, trace.dz, outputs_, trace.pass.rows};
+    const Kept kept_then = kept(trace.pass);
+    if (kept_then.x != nullptr) {
+        term.a = kept_then.x;
+        term.a_stride = spaced::stride(inputs_);
+    }
+    if (kept_then.dz != nullptr) {
+        term.b = kept_then.dz;
+        term.b_stride = spaced::stride(outputs_);
+    }
+    return term;
+}
+
 // A shared weight's gradient is one chain: the owner's batches, then the borrower's, where input
 // and output have changed places. False: nothing to update.
 bool Dense::collect_terms(std::span<const Trace> traces) {
     if (!weight_ || weight_->frozen) return false;
     terms_.clear();
-    for (const Trace& trace : traces)
-        terms_.push_back({trace.x, inputs_, trace.dz, outputs_, trace.pass.rows});
+    for (const Trace& trace : traces) terms_.push_back(term_of(trace));
     if (partner_)
-        for (const Trace& trace : partner_->traces_)
-            terms_.push_back({trace.dz, inputs_, trace.x, outputs_, trace.pass.rows});
+        for (const Trace& trace : partner_->traces_) {
+            const simd::OuterTerm term = partner_->term_of(trace);
+            terms_.push_back({term.b, term.b_stride, term.a, term.a_stride, term.rows});
+        }
     return !terms_.empty();
 }
 
@@ -100,6 +116,7 @@ std::size_t Dense::plan_tasks(std::span<const Trace> traces, ranks::Rows tasks) 
     for (const simd::OuterTerm& term : terms_) samples += term.rows;
     own_tasks_ = tasks;
     together_ = samples <= few_samples ? together : 1;
+    by_rows_ = together_ == 1 && tasks.count() == weight_tasks() && rows_first(samples, inputs_);
     bias_task_ = bias_ && !bias_->frozen && !traces.empty();
     return (tasks.count() + together_ - 1) / together_ + (bias_task_ ? 1 : 0);
 }
@@ -112,6 +129,11 @@ std::size_t Dense::plan_update(std::span<const Trace> traces) {
 void Dense::update_task(std::size_t group, std::span<const Trace> traces, const UpdateRule& rule) {
     if (bias_task_ && group-- == 0) return update_bias(traces, rule);
     const std::size_t chunks = panel_tasks();
+    if (by_rows_) {
+        const std::size_t first = group / panels_count() * rows_a_task;
+        return update_tiles(group % panels_count(), first, std::min(inputs_, first + rows_a_task),
+                            rule);
+    }
     const std::size_t last = std::min(own_tasks_.last, own_tasks_.first + (group + 1) * together_);
     for (std::size_t task = own_tasks_.first + group * together_; task < last;) {
         const std::size_t chunk = task % chunks;

@@ -23,6 +23,7 @@
 constexpr Kernels the_table{
     .level = this_level,
     .name = this_name,
+    .reads_far = near_multiple > 1,
     .product = product,
     .transposed_product = transposed_product,
     .int8_product = int8_product,

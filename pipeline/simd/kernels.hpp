@@ -145,6 +145,9 @@ struct RandomStream {  // Philox4x32-10 (Salmon et al. 2011): counter (element/4
 struct Kernels {
     Level level;
     std::string_view name;
+    // weight_gradient and dense_adam read B's rows where they lie, unless those are whole pages
+    // apart: the caller may help by a copy with space between them. Else they copy in any case.
+    bool reads_far;
 
     // -- products
     void (*product)(const Product&);

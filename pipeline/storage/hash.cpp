@@ -6,6 +6,11 @@
 
 #include "pipeline/storage/file.hpp"
 
+// The library's own choice of the widest vectors; without it SSE2, a quarter as fast. Same values.
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>
+#endif
+
 namespace narrows::storage {
 
 std::string to_text(std::uint64_t hash) {

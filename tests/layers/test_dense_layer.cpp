@@ -59,6 +59,16 @@ void check_close(const std::vector<float>& got, const std::vector<double>& expec
     }
 }
 
+// sums [inputs, units] += x^T dz; turned: [units, inputs].
+void add_gradient(std::vector<double>& sums, const Bench& bench, bool turned) {
+    const std::size_t in = bench.x.size() / bench.rows, out = bench.dz.size() / bench.rows;
+    for (std::size_t r = 0; r < bench.rows; ++r)
+        for (std::size_t k = 0; k < in; ++k)
+            for (std::size_t j = 0; j < out; ++j)
+                sums[turned ? j * in + k : k * out + j] +=
+                    double(bench.x[r * in + k]) * double(bench.dz[r * out + j]);
+}
+
 }  // namespace
 
 TEST_CASE("a dense layer computes act(x W + b) of a plain loop", "[dense]") {
@@ -180,6 +190,60 @@ TEST_CASE("tile by tile, a dense layer's update is the whole gradient's", "[dens
     }
 }
 
+// Such rows are copied before the weight gradient reads them.
+TEST_CASE("layers of whole pages have the gradient of plain sums, tied ones too", "[dense]") {
+    const auto level = simd::kernels().level;
+    constexpr std::size_t wide = 1024, narrow = 512, rows = 20;
+    for (const simd::Level other : simd::available())
+        for (const bool tied : {false, true}) {
+            REQUIRE(simd::select(other));
+            INFO(simd::kernels().name << (tied ? " tied" : ""));
+            const auto down = dense(narrow, "gelu"), up = dense(wide, "gelu");
+            down->configure({wide});
+            up->configure({narrow});
+            fill(*down, 1);
+            if (tied) REQUIRE(up->tie(*down));
+            if (!tied) fill(*up, 4);
+            Bench first(*down, {wide}, {narrow}, rows, 7);
+            Bench second(*up, {narrow}, {wide}, rows, 9);
+            for (Bench* bench : {&first, &second}) {
+                bench->forward();
+                bench->backward();
+            }
+            const std::vector<layers::Trace> of_first{first.trace()}, of_second{second.trace()};
+            down->prepare_update(of_first);
+            up->prepare_update(of_second);
+            Gradients rule(*down);
+            rule.expect(*up);
+            down->update_layer(first.serial, of_first, rule);
+            up->update_layer(second.serial, of_second, rule);
+            std::vector<double> of_down(wide * narrow), of_up(wide * narrow);
+            add_gradient(of_down, first, false);
+            add_gradient(tied ? of_down : of_up, second, tied);
+            check_close(rule.of(*down->parameters()[0]), of_down, 1e-5);
+            if (!tied) check_close(rule.of(*up->parameters()[0]), of_up, 1e-5);
+        }
+    simd::select(level);
+}
+
+TEST_CASE("a batch that fits no cache has the gradient of plain sums", "[dense]") {
+    constexpr std::size_t inputs = 4100, units = 35, rows = 768;
+    REQUIRE(Dense::rows_first(rows, inputs));
+    const auto layer = dense(units, "tanh");
+    layer->configure({inputs});
+    fill(*layer, 1);
+    Bench bench(*layer, {inputs}, {units}, rows);
+    bench.forward();
+    bench.backward();
+    const std::vector<layers::Trace> traces{bench.trace()};
+    layer->prepare_update(traces);
+    Gradients rule(*layer);
+    layer->update_layer(ThreadLoop(2), traces, rule);
+    std::vector<double> gradient(inputs * units);
+    add_gradient(gradient, bench, false);
+    check_close(rule.of(*layer->parameters()[0]), gradient, 1e-4);
+}
+
 TEST_CASE("a frozen parameter of a dense layer stays as it is", "[dense]") {
     for (const std::size_t frozen : {0u, 1u}) {
         const auto layer = dense(5, "tanh");
@@ -253,7 +317,8 @@ TEST_CASE("dense layers give the same bits for all loops, cuts and kernel levels
         std::int64_t inputs, units;
         std::size_t rows;
     };
-    for (const Size& size : {Size{784, 256, 32}, Size{256, 10, 131}, Size{33, 300, 1}})
+    for (const Size& size : {Size{784, 256, 32}, Size{256, 10, 131}, Size{33, 300, 1},
+                             Size{1024, 512, 9}, Size{512, 2048, 18}})
         for (const std::string act : {"relu", "gelu", "softplus"}) {
             INFO(size.inputs << " -> " << size.units << " " << act);
             const auto step = [&](const Loop& loop, std::size_t cut = 1, bool want_dx = true) {

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <memory>
 
+#include "pipeline/layers/dense.hpp"
+#include "pipeline/layers/spaced_rows.hpp"
 #include "pipeline/simd/kernels.hpp"
 #include "pipeline/simd/whole_product.hpp"
 
@@ -46,7 +48,9 @@ LayerProducts::LayerProducts(std::size_t rows, std::size_t in, std::size_t out)
       panels_(simd::panels_size(in, out), 18),
       transposed_(simd::panels_size(out, in), 27),
       y_(rows * out, 36),
-      dx_(rows * in, 45) {
+      dx_(rows * in, 45),
+      spaced_x_(rows * layers::spaced::stride(in), 54),
+      spaced_dz_(rows * layers::spaced::stride(out), 63) {
     const layers::Floats weights = filled(in * out);
     simd::pack(weights.data(), in, out, panels_.data());
     simd::pack_transposed(weights.data(), in, out, transposed_.data());
@@ -60,14 +64,29 @@ void LayerProducts::input_gradient() {
     multiply(rows_, dz_.data(), out_, transposed_.data(), in_, dx_.data());
 }
 
+// As a dense layer does it: copies with spaced rows first, where they pay; in its order.
 void LayerProducts::weight_gradient() {
     constexpr std::size_t together = 96;
     alignas(64) std::array<float, together * simd::panel_width> tile;
-    const simd::OuterTerm term{x_.data(), in_, dz_.data(), out_, rows_};
-    for (std::size_t panel = 0; panel < simd::panel_count(out_); ++panel)
-        for (std::size_t first = 0; first < in_; first += together)
-            simd::kernels().weight_gradient({&term, 1}, first, std::min(together, in_ - first),
-                                            panel, out_, tile.data());
+    simd::OuterTerm term{x_.data(), in_, dz_.data(), out_, rows_};
+    if (layers::spaced::pays(in_, out_)) {
+        layers::spaced::copy(x_.data(), in_, 0, rows_, spaced_x_.data());
+        term.a = spaced_x_.data();
+        term.a_stride = layers::spaced::stride(in_);
+    }
+    if (layers::spaced::pays_right(out_, in_)) {
+        layers::spaced::copy(dz_.data(), out_, 0, rows_, spaced_dz_.data());
+        term.b = spaced_dz_.data();
+        term.b_stride = layers::spaced::stride(out_);
+    }
+    const std::size_t panels = simd::panel_count(out_), parts = (in_ + together - 1) / together;
+    const bool rows_first = layers::Dense::rows_first(rows_, in_);
+    for (std::size_t task = 0; task < panels * parts; ++task) {
+        const std::size_t panel = rows_first ? task % panels : task / parts;
+        const std::size_t first = (rows_first ? task / panels : task % parts) * together;
+        simd::kernels().weight_gradient({&term, 1}, first, std::min(together, in_ - first), panel,
+                                        out_, tile.data());
+    }
 }
 
 double LayerProducts::operations() const {

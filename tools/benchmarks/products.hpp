@@ -15,7 +15,7 @@ public:
 
 private:
     std::size_t rows_, in_, out_;
-    layers::Floats x_, dz_, panels_, transposed_, y_, dx_;
+    layers::Floats x_, dz_, panels_, transposed_, y_, dx_, spaced_x_, spaced_dz_;
 };
 
 }  // namespace narrows::tools::benchmarks
