@@ -130,8 +130,9 @@ std::int64_t nearest_zero(double value) {
                                    : std::numeric_limits<std::int64_t>::min();
 }
 
-std::vector<std::int64_t> integers(const storage::ArrayFile& file, const std::string& path) {
-    const auto reader = file.open(path);
+std::vector<std::int64_t> integers(const storage::ArrayFile& file, const FileInfo& info,
+                                   const std::string& path) {
+    const auto reader = file.open_checked(info, path);
     const std::int64_t rows = reader->info().shape[0];
     const storage::Numeric type = reader->info().type;
     std::vector<std::byte> stored(static_cast<std::size_t>(rows) * storage::size_of(type));
@@ -169,14 +170,15 @@ std::shared_ptr<const Dataset> open_hdf5(const DataSpec& spec, std::uint64_t bud
         if (!other.numeric || other.shape.rank() != 1 || other.shape[0] != rows ||
             other.path == array.path)
             continue;
-        if (other.path == "/labels") companions.labels = integers(file, other.path);
-        if (other.path == "/ids") companions.ids = integers(file, other.path);
+        if (other.path == "/labels") companions.labels = integers(file, info, other.path);
+        if (other.path == "/ids") companions.ids = integers(file, info, other.path);
     }
     if (!companions.labels.empty())
         for (const ArrayInfo& other : info.arrays)
             if (other.path == "/label_names" && !other.numeric && other.shape.rank() == 1)
-                companions.label_names = file.open(other.path)->read_text(0, other.shape[0]);
-    auto reader = file.open(array.path);
+                companions.label_names =
+                    file.open_checked(info, other.path)->read_text(0, other.shape[0]);
+    auto reader = file.open_checked(info, array.path);
     // Small data is decoded once, also where it comes in order but a chunk is many packets.
     const bool packed =
         array.scale_factor != 1 || array.add_offset != 0 || array.fill_value.has_value();

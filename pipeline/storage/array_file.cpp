@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "pipeline/storage/array_reader.hpp"
+#include "pipeline/storage/checked_reader.hpp"
 #include "pipeline/storage/header.hpp"
 #include "pipeline/storage/parts_reader.hpp"
 
@@ -68,6 +69,16 @@ std::unique_ptr<ArrayReader> ArrayFile::open(const std::string& dataset) const {
     if (layout.kind != ArrayLayout::Kind::parts) return open_layout(layout);
     check_layout(layout, file_bytes(file_->number(), path_), path_);
     return std::make_unique<PartsReader>(*this, layout.info);
+}
+
+std::unique_ptr<ArrayReader> ArrayFile::open_checked(const FileInfo& contents,
+                                                     const std::string& dataset) const {
+    const ArrayLayout layout = source_->layout(dataset);
+    if (layout.kind == ArrayLayout::Kind::parts || shows_damage(layout)) return open(dataset);
+    std::vector<std::uint64_t> checksums = read_checksums(*this, contents, layout.info);
+    auto rows = open_layout(layout);
+    if (checksums.empty()) return rows;
+    return std::make_unique<CheckedReader>(path_, std::move(rows), std::move(checksums));
 }
 
 std::unique_ptr<ArrayReader> ArrayFile::open_here(const std::string& dataset) const {

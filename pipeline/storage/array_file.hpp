@@ -80,6 +80,11 @@ public:
     FileInfo look() const;
     // Rows of files that narrows joined come from their parts, which are all checked here.
     std::unique_ptr<ArrayReader> open(const std::string& dataset) const;
+    // The same, but rows that would not show damage by themselves are compared with the checksums
+    // that narrows wrote beside them, a block of 4096 when the first of them is asked for; reading
+    // throws Error{Fault::input} where one fails. `contents`: what look() gave.
+    std::unique_ptr<ArrayReader> open_checked(const FileInfo& contents,
+                                              const std::string& dataset) const;
     const std::filesystem::path& path() const { return path_; }
 
 private:

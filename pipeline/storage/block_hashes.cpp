@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/storage/array_rows.hpp"
+#include "pipeline/storage/file.hpp"
 #include "pipeline/storage/whole_file.hpp"
 
 namespace narrows::storage {
@@ -52,6 +54,14 @@ void BlockHashes::go_on_at(
         block_.add(bytes.data(), static_cast<std::size_t>(count) * row_bytes_);
         rows_ += count;
     }
+}
+
+std::string damaged_rows(const std::filesystem::path& path, const ArrayInfo& info,
+                         std::int64_t block) {
+    const std::int64_t first = block * hashed_rows;
+    const std::int64_t last = std::min(first + hashed_rows, stored_rows(info)) - 1;
+    return in_quotes(path) + " is damaged: " + info.path + ", rows " + std::to_string(first) +
+           " to " + std::to_string(last) + " fail their checksum";
 }
 
 std::vector<std::uint64_t> read_checksums(const ArrayFile& file, const FileInfo& contents,

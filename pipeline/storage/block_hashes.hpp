@@ -35,6 +35,10 @@ private:
     HashStream block_;
 };
 
+// What to say of a block whose hash is not what it was.
+std::string damaged_rows(const std::filesystem::path& path, const ArrayInfo& info,
+                         std::int64_t block);
+
 // Of the rows of `info`, as they stand in the same file: low and high half of each block. Empty
 // where there are none that can be theirs.
 std::vector<std::uint64_t> read_checksums(const ArrayFile& file, const FileInfo& contents,

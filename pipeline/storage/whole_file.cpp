@@ -49,11 +49,7 @@ void check_array(const ArrayFile& file, const FileInfo& contents, const ArrayInf
             ++report.checksums;
             return;
         }
-        const std::int64_t first = block * hashed_rows;
-        problem(in_quotes(file.path()) + " is damaged: " + info.path + ", rows " +
-                std::to_string(first) + " to " +
-                std::to_string(std::min(first + hashed_rows, stored_rows(info)) - 1) +
-                " fail their checksum");
+        problem(damaged_rows(file.path(), info, block));
     };
     BlockHashes blocks(row);
     const std::int64_t chunk = info.chunk.empty() ? 1 : info.chunk[0];

@@ -84,7 +84,13 @@ TEST_CASE("a flipped bit in codes is found by info --check, in what narrows join
         folder.write("damaged.h5", bytes);
         const Outcome outcome = folder.narrows("info --check damaged.h5");
         CHECK(outcome.code == 4);
-        CHECK(outcome.out.find("/codes, rows " + one.block + " fail their checksum") !=
-              std::string::npos);
+        const std::string told = "/codes, rows " + one.block + " fail their checksum";
+        CHECK(outcome.out.find(told) != std::string::npos);
+        // Nor are they used.
+        const Outcome use =
+            folder.narrows("train damaged.h5 --model linear --latent 2 --epochs 1 -o never.h5");
+        CHECK(use.code == 4);
+        CHECK(use.err.find(told) != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(folder.path() / "work" / "never.h5"));
     }
 }
