@@ -23,6 +23,7 @@ public:
     explicit MemoryBytes(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
     std::uint64_t size() const override { return bytes_.size(); }
     bool in_memory() const override { return true; }
+    const std::byte* data() const override { return bytes_.data(); }
     void read(std::uint64_t at, std::size_t count, std::byte* out) const override {
         if (at + count > bytes_.size()) throw Error(Fault::input, "the file ends too early");
         std::memcpy(out, bytes_.data() + at, count);

@@ -13,6 +13,7 @@ public:
     virtual ~Bytes();
     virtual std::uint64_t size() const = 0;
     virtual bool in_memory() const { return false; }
+    virtual const std::byte* data() const { return nullptr; }  // all of them, if in memory
     // Throws Error{Fault::input} when the bytes are not there (any more).
     virtual void read(std::uint64_t at, std::size_t count, std::byte* out) const = 0;
 };

@@ -50,6 +50,9 @@ public:
     virtual bool stored_as_read() const { return true; }
     // Are all values in memory, so that reading any row costs nothing?
     virtual bool in_memory() const { return false; }
+    // Where the row's values lie in memory as read_stored() gives them; null: they do not, or not
+    // so.
+    virtual const std::byte* stored_row(std::int64_t /*row*/) const { return nullptr; }
     // Rows that are decoded together where the file is compressed, else 1.
     virtual std::int64_t rows_together() const { return 1; }
     // What reading takes beside its results and what was kept at the opening, at most.

@@ -60,6 +60,11 @@ public:
         gather_by_runs(*this, rows, out);
     }
     bool in_memory() const override { return bytes_->in_memory(); }
+    const std::byte* stored_row(std::int64_t row) const override {
+        const std::byte* const all = bytes_->data();
+        if (all == nullptr || (layout_.big_endian && value_bytes() > 1)) return nullptr;
+        return all + layout_.offset + static_cast<std::size_t>(row) * row_bytes();
+    }
     std::uint64_t reading_bytes(std::size_t threads) const override {
         return layout_.type == storage::Numeric::f32
                    ? 0
@@ -100,6 +105,9 @@ public:
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
     bool in_memory() const override { return base_->in_memory(); }
+    const std::byte* stored_row(std::int64_t row) const override {
+        return base_->stored_row(first_ + row);
+    }
     std::uint64_t reading_bytes(std::size_t threads) const override {
         return base_->reading_bytes(threads);
     }
@@ -221,6 +229,13 @@ public:
         return std::all_of(parts_.begin(), parts_.end(),
                            [](const auto& part) { return part->in_memory(); });
     }
+    const std::byte* stored_row(std::int64_t row) const override {
+        const std::byte* found = nullptr;
+        each(row, 1, [&](const Dataset& part, std::int64_t at, std::int64_t, std::int64_t) {
+            found = part.stored_row(at);
+        });
+        return found;
+    }
     std::int64_t rows_together() const override { return parts_[0]->rows_together(); }
     std::vector<std::int64_t> labels() const override {
         return all([](const Dataset& part) { return part.labels(); });
@@ -279,6 +294,9 @@ public:
     }
     bool stored_as_read() const override { return base_->stored_as_read(); }
     bool in_memory() const override { return base_->in_memory(); }
+    const std::byte* stored_row(std::int64_t row) const override {
+        return base_->stored_row(rows_[static_cast<std::size_t>(row)]);
+    }
     std::uint64_t reading_bytes(std::size_t threads) const override {
         return base_->reading_bytes(threads);
     }

@@ -276,8 +276,8 @@ void Load::open(OpenContext& context) {
                 context.connected("x") && !context.connected("weight") && scaling_ &&
                 scaling_->factor.size() == 1 && scaling_->shift[0] == 0;
     if (one_step_)
-        bytes_ =
-            context.reserve(static_cast<std::size_t>(context.batch() * data_->sample().elements()));
+        bytes_ = context.reserve(
+            static_cast<std::size_t>((stored_ ? context.batch() : 1) * data_->sample().elements()));
     context.set_shape("labels", Shape{context.batch()}, Type::i64);
     // Weights come from values, also where only weights are read.
     if (context.connected("weight") && !context.connected("x"))
@@ -296,6 +296,26 @@ void Load::read_rows(const datasets::Dataset& data, std::span<const std::int64_t
         replace_missing(row, weight == nullptr ? nullptr : weight + i * features);
     }
     if (scaling_) apply_scaling(*scaling_, x, features, rows.size());
+}
+
+// (x - 0) * factor, rounded once, as apply_scaling() gives it. Rows in any order come from beyond
+// the caches: the next but one is asked for. `spare` is for a row that lies nowhere.
+void Load::convert_rows(const datasets::Dataset& data, std::span<const std::int64_t> rows,
+                        std::byte* spare, float* x) const {
+    constexpr std::size_t ahead = 2, line = 64;
+    const auto features = static_cast<std::size_t>(data.sample().elements());
+    for (std::size_t i = 0; i < rows.size(); ++i, x += features) {
+        if (i + ahead < rows.size())
+            if (const std::byte* const next = data.stored_row(rows[i + ahead]))
+                for (std::size_t at = 0; at < features; at += line) __builtin_prefetch(next + at);
+        const std::byte* row = data.stored_row(rows[i]);
+        if (row == nullptr) {
+            data.read_stored(rows[i], 1, spare);
+            row = spare;
+        }
+        simd::kernels().from_u8(reinterpret_cast<const std::uint8_t*>(row), scaling_->factor[0], x,
+                                features);
+    }
 }
 
 bool Load::peek(std::string_view port, std::span<const std::int64_t> rows, void* values) {
@@ -338,20 +358,16 @@ void Load::process(Context& context) {
     }
     const bool convert = one_step_ && context.wanted("x");
     const bool stored = stored_ && context.wanted("stored");
-    if (stored || convert) {
+    if (stored_ && (stored || convert)) {
         std::uint8_t* bytes =
             stored ? context.out<std::uint8_t>("stored").data
                    : reinterpret_cast<std::uint8_t*>(context.workspace(bytes_).data());
-        auto* const to = reinterpret_cast<std::byte*>(bytes);
-        if (stored_)
-            data.read_stored(place.first, place.count, to);
-        else
-            for (std::size_t i = 0; i < ids.size(); ++i)
-                data.read_stored(ids[i], 1, to + i * features);
-        // (x - 0) * factor, rounded once, as apply_scaling() gives it
-        if (convert)
+        data.read_stored(place.first, place.count, reinterpret_cast<std::byte*>(bytes));
+        if (convert)  // as convert_rows() does
             simd::kernels().from_u8(bytes, scaling_->factor[0], context.out("x").data,
                                     ids.size() * features);
+    } else if (convert) {
+        convert_rows(data, ids, context.workspace(bytes_).data(), context.out("x").data);
     }
     if (context.wanted("labels")) {
         const Tensor<std::int64_t> labels = context.out<std::int64_t>("labels");

@@ -23,6 +23,8 @@ private:
     void read_held_out_labels();
     void read_rows(const datasets::Dataset& data, std::span<const std::int64_t> rows, float* x,
                    float* weight) const;
+    void convert_rows(const datasets::Dataset& data, std::span<const std::int64_t> rows,
+                      std::byte* spare, float* x) const;
     std::vector<std::int64_t> labels_of(const datasets::Dataset& data,
                                         const std::string& file) const;
     void take_scaling(OpenContext& context);
