@@ -14,6 +14,7 @@ std::size_t value_bytes(hid_t dataset);
 void check_usable(hid_t file, const std::filesystem::path& path);
 
 std::string damage_of(const std::filesystem::path& path, const std::string& object);
+std::string attribute_of(const std::string& object);  // for damage_of()
 
 // Everything that can be listed, by name. HDF5 keeps what it could read of an object whose header
 // is damaged, and gives that as all of it when it is asked again: what cannot be opened the first

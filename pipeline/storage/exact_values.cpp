@@ -113,24 +113,28 @@ std::string read_exact(hid_t attribute, ExactAttribute& out) {
 
 }  // namespace
 
-ExactAttributes exact_attributes(hid_t object, const std::string& what,
+FoundAttributes exact_attributes(hid_t object, const std::string& what,
                                  std::vector<std::string>& left_out) {
-    ExactAttributes out;
+    FoundAttributes out;
     std::size_t bytes = 0;
-    for (const std::string& name : attribute_names(object)) {
+    const AttributeNames found = attribute_names(object);
+    out.whole = found.whole;
+    if (!found.whole) left_out.push_back("attributes of " + what + ": they cannot be listed");
+    for (const std::string& name : found.names) {
         if (is_of_scales(name)) continue;
         ExactAttribute attribute;
         attribute.name = name;
         const Handle opened(H5Aopen(object, name.c_str(), H5P_DEFAULT));
         const std::string problem =
             opened.valid() ? read_exact(opened, attribute) : "it cannot be opened";
+        out.whole &= opened.valid();
         bytes += name.size() + attribute.values.size();
         if (!problem.empty())
             left_out.push_back("attribute " + name + " of " + what + ": " + problem);
         else if (bytes > most_bytes)
             left_out.push_back("attribute " + name + " of " + what + ": more than 1 MiB of them");
         else
-            out.push_back(std::move(attribute));
+            out.all.push_back(std::move(attribute));
     }
     H5Eclear2(H5E_DEFAULT);
     return out;

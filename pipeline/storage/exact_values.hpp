@@ -7,7 +7,11 @@ namespace narrows::storage::h5 {
 
 // Attributes of `object`; what cannot be copied is added to `left_out` as "NAME of `what`: reason".
 // Those that say which scales belong to which axes are left to scales_of() and attach().
-ExactAttributes exact_attributes(hid_t object, const std::string& what,
+struct FoundAttributes {
+    ExactAttributes all;
+    bool whole = true;  // none is there and cannot be listed or opened
+};
+FoundAttributes exact_attributes(hid_t object, const std::string& what,
                                  std::vector<std::string>& left_out);
 // Paths of the dimension scales of each axis; empty: none.
 std::vector<std::vector<std::string>> scales_of(hid_t dataset);

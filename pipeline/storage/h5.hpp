@@ -78,7 +78,13 @@ void put(hid_t object, const std::string& name, const Attribute& value,
          const std::filesystem::path& path);
 // Scalar or one-element numbers and texts; none for anything else.
 std::optional<Attribute> get(hid_t object, const std::string& name);
-std::vector<std::string> attribute_names(hid_t object);  // creation order if kept; at most 1000
+// In the order of their creation, if that is kept; at most 1000. Not whole: some cannot be listed.
+struct AttributeNames {
+    std::vector<std::string> names;
+    bool whole = true;
+};
+AttributeNames attribute_names(hid_t object);
+bool attributes_whole(hid_t object);  // all can be listed and opened
 std::vector<std::pair<std::string, Attribute>> get_all(hid_t object);  // in that order
 std::string text_or(const std::optional<Attribute>& value, std::string fallback = {});
 std::optional<double> number(const std::optional<Attribute>& value);

@@ -161,25 +161,34 @@ std::optional<Attribute> get(hid_t object, const std::string& name) {
     return read_value(attribute);
 }
 
-std::vector<std::string> attribute_names(hid_t object) {
-    std::vector<std::string> names;
-    const auto each = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-        auto& found = *static_cast<std::vector<std::string>*>(out);
+AttributeNames attribute_names(hid_t object) {
+    AttributeNames out;
+    const auto each = [](hid_t, const char* name, const H5A_info_t*, void* names) -> herr_t {
+        auto& found = *static_cast<std::vector<std::string>*>(names);
         found.emplace_back(name);
         return found.size() < most_attributes ? 0 : 1;
     };
-    if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &names) < 0) {
-        names.clear();
-        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, each, &names);
+    if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, each, &out.names) < 0) {
+        out.names.clear();
+        out.whole = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, each, &out.names) >= 0;
     }
     H5Eclear2(H5E_DEFAULT);
-    return names;
+    return out;
+}
+
+bool attributes_whole(hid_t object) {
+    const AttributeNames all = attribute_names(object);
+    const bool open = std::all_of(all.names.begin(), all.names.end(), [&](const std::string& name) {
+        return Handle(H5Aopen(object, name.c_str(), H5P_DEFAULT)).valid();
+    });
+    H5Eclear2(H5E_DEFAULT);
+    return all.whole && open;
 }
 
 std::vector<std::pair<std::string, Attribute>> get_all(hid_t object) {
     std::vector<std::pair<std::string, Attribute>> out;
     std::size_t bytes = 0;
-    for (const std::string& name : attribute_names(object)) {
+    for (const std::string& name : attribute_names(object).names) {
         std::optional<Attribute> value = get(object, name);
         if (!value) continue;
         const auto* text = std::get_if<std::string>(&*value);

@@ -196,6 +196,10 @@ public:
         if (!info)
             refuse(path_, name + " holds neither numbers nor fixed-length text",
                    "name another dataset");
+        // One of them may say what the values stand for.
+        if (!h5::attributes_whole(object))
+            throw Error(Fault::input, damage_of(path_, attribute_of(name)),
+                        "copy or make the file again");
         ArrayLayout layout;
         layout.info = *info;
         layout.value_bytes = value_bytes(object);

@@ -85,6 +85,13 @@ void note_damage(const std::string& path, Walk& walk) {
     walk.file.beside.damaged.push_back(damage_of(walk.path, path));
 }
 
+ExactAttributes take_attributes(hid_t object, const std::string& name, Walk& walk) {
+    FileBeside& beside = walk.file.beside;
+    h5::FoundAttributes found = h5::exact_attributes(object, name, beside.left_out);
+    if (!found.whole) beside.damaged.push_back(damage_of(walk.path, attribute_of(name)));
+    return std::move(found.all);
+}
+
 herr_t visit(hid_t group, const char* name, const H5L_info_t* link, void* out);
 
 void enter(hid_t group, Walk& walk) {
@@ -95,8 +102,7 @@ void enter(hid_t group, Walk& walk) {
 void look_at(hid_t object, const std::string& name, Walk& walk) {
     if (H5Iget_type(object) == H5I_GROUP) {
         if (walk.depth >= deepest_group) return;
-        std::vector<std::string>& left_out = walk.file.beside.left_out;
-        walk.file.beside.groups.push_back({name, h5::exact_attributes(object, name, left_out)});
+        walk.file.beside.groups.push_back({name, take_attributes(object, name, walk)});
         const std::string outer = std::exchange(walk.prefix, name);
         ++walk.depth;
         enter(object, walk);
@@ -116,7 +122,7 @@ void look_at(hid_t object, const std::string& name, Walk& walk) {
         left_out.push_back(name + ": values of its type or shape");
         return;
     }
-    info->beside.attributes = h5::exact_attributes(object, name, left_out);
+    info->beside.attributes = take_attributes(object, name, walk);
     info->beside.scales = h5::scales_of(object);
     info->beside.fill = h5::fill_of(object, *info);
     walk.file.arrays.push_back(std::move(*info));
@@ -244,6 +250,10 @@ void check_usable(hid_t file, const std::filesystem::path& path) {
         "finish it with --resume, or make it again");
 }
 
+std::string attribute_of(const std::string& object) {
+    return "an attribute of " + object;
+}
+
 std::string damage_of(const std::filesystem::path& path, const std::string& object) {
     return in_quotes(path) + " is damaged: " + object + " cannot be opened";
 }
@@ -254,7 +264,7 @@ FileInfo look_into(hid_t file, const std::filesystem::path& path) {
     info.format = h5::text_or(h5::get(file, "format"));
     Walk walk{path, info, {}, {}, "", 0, {}};
     earlier_name(file, "/", walk);  // links may lead back to the root
-    info.beside.attributes = h5::exact_attributes(file, "/", info.beside.left_out);
+    info.beside.attributes = take_attributes(file, "/", walk);
     enter(file, walk);
     if (walk.failure) std::rethrow_exception(walk.failure);
     for (const auto& [variable, bounds] : walk.bounds)

@@ -6,6 +6,7 @@
 #include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/file.hpp"
 #include "pipeline/storage/h5.hpp"
+#include "pipeline/storage/header.hpp"
 #include "pipeline/storage/parts_reader.hpp"
 #include "pipeline/storage/restored_writer.hpp"
 #include "pipeline/storage/schema.hpp"
@@ -106,6 +107,11 @@ FileCheck check_file(const fs::path& path) {
     const FileInfo contents = file.look();
     FileCheck report;
     report.problems = check_schema(contents);
+    // Without its header a model is a file like any other, with nothing that shows damage.
+    if ((contents.format == "narrows-model" || contents.format == "narrows-checkpoint") &&
+        !has_header(open_to_read(path).number()))
+        report.problems.push_back(in_quotes(path) + " is damaged: it is a " + contents.format +
+                                  " whose header is not there");
     for (const std::string& damage : contents.beside.damaged)
         if (report.problems.size() < most_problems) report.problems.push_back(damage);
     for (const ArrayInfo& info : contents.arrays) {

@@ -83,6 +83,52 @@ TEST_CASE("damage is named by file, dataset and rows, and hides nothing behind i
     CHECK(found[1].ends_with("/labels, rows 16384 to 19999 fail their checksum"));
 }
 
+TEST_CASE("values whose attributes are damaged are not read as if they had none",
+          "[whole][damage][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    const auto path = folder / "x.h5";
+    // So many that they lie in a heap and a tree of their own; one says what the values stand for.
+    REQUIRE(python(path, R"(
+f = h5py.File(path, 'w', libver='latest')
+for name in 'good', 'bad':
+    d = f.create_dataset(name, data=np.arange(6, dtype='i2').reshape(2, 3))
+    d.attrs['scale_factor'] = 0.5
+    for i in range(20): d.attrs['other%02d' % i] = i
+f.close(); print('made')
+)") == "made");
+    CHECK(storage::check_file(path).problems.empty());
+    const std::vector<std::byte> whole = bytes_of(path);
+    for (const std::string_view part : {"FRHP", "BTHD"}) {
+        INFO(part);
+        std::vector<std::byte> bytes = whole;
+        const auto place = std::find_end(bytes.begin(), bytes.end(), part.begin(), part.end(),
+                                         [](std::byte a, char b) { return char(a) == b; });
+        REQUIRE(place != bytes.end());
+        place[9] ^= std::byte{1};
+        put_bytes(path, bytes);
+
+        const std::string told =
+            "\"" + path.string() + "\" is damaged: an attribute of /bad cannot be opened";
+        CHECK(storage::check_file(path).problems.front() == told);
+        CHECK(error_of([&] { (void)storage::open_array(path, "bad"); }) == "4|" + told);
+        CHECK(storage::open_array(path, "good")->info().scale_factor == 0.5);
+    }
+}
+
+TEST_CASE("a model without its header is damaged, whatever is left of it", "[whole][damage]") {
+    const Folder folder;
+    storage::write_bundle(folder / "m.h5", sample_bundle(1));
+    CHECK(storage::check_file(folder / "m.h5").problems.empty());
+    std::vector<std::byte> bytes = bytes_of(folder / "m.h5");
+    bytes[3] = std::byte{0};  // within the magic
+    put_bytes(folder / "m.h5", bytes);
+    CHECK(storage::check_file(folder / "m.h5").problems ==
+          std::vector<std::string>{"\"" + (folder / "m.h5").string() +
+                                   "\" is damaged: it is a narrows-checkpoint whose header is not "
+                                   "there"});
+}
+
 TEST_CASE("a dataset or group that cannot be opened is damage, not absence", "[whole][damage]") {
     const Folder folder;
     make_dataset(folder / "x.h5", 0);
