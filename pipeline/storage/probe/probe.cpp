@@ -33,6 +33,19 @@ constexpr bool sanitized = true;  // maps terabytes for itself
 constexpr bool sanitized = false;
 #endif
 
+// Where branches are counted, what counts them writes files when the process ends.
+#ifdef NARROWS_COUNTED
+constexpr bool counted = true;
+[[noreturn]] void leave() {
+    std::exit(0);
+}
+#else
+constexpr bool counted = false;
+[[noreturn]] void leave() {
+    ::_exit(0);
+}
+#endif
+
 rlim_t address_space() {
     std::ifstream in("/proc/self/statm");
     rlim_t pages = 0;
@@ -73,7 +86,7 @@ void send(const void* from, std::size_t bytes) {
     while (bytes > 0) {
         const ssize_t sent = ::send(0, place, bytes, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) ::_exit(0);  // nobody listens any more
+        if (sent <= 0) leave();  // nobody listens any more
         place += sent;
         bytes -= static_cast<std::size_t>(sent);
     }
@@ -163,7 +176,7 @@ void give_up_powers() {
     ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     limit(RLIMIT_CORE, 0, 0);
-    limit(RLIMIT_FSIZE, 0, 0);
+    if (!counted) limit(RLIMIT_FSIZE, 0, 0);
     limit(RLIMIT_NOFILE, 16, 16);
 }
 
