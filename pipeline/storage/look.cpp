@@ -200,7 +200,7 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
     __extension__ using Wide = __int128;
     Wide bytes = static_cast<Wide>(H5Tget_size(type));
     for (const std::int64_t extent : info.shape) {
-        bytes *= extent;
+        bytes *= std::max<std::int64_t>(1, extent);  // 0 must not hide that the others overflow
         if (extent < 0 || bytes > (Wide{1} << 62)) return std::nullopt;
     }
 
