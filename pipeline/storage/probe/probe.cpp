@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -72,8 +71,7 @@ void limit_time(long microseconds) {
 bool receive(void* to, std::size_t bytes) {
     auto* place = static_cast<char*>(to);
     while (bytes > 0) {
-        const ssize_t got = ::recv(0, place, bytes, 0);
-        if (got < 0 && errno == EINTR) continue;
+        const ssize_t got = again([&] { return ::recv(0, place, bytes, 0); });
         if (got <= 0) return false;
         place += got;
         bytes -= static_cast<std::size_t>(got);
@@ -84,8 +82,7 @@ bool receive(void* to, std::size_t bytes) {
 void send(const void* from, std::size_t bytes) {
     const auto* place = static_cast<const char*>(from);
     while (bytes > 0) {
-        const ssize_t sent = ::send(0, place, bytes, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
+        const ssize_t sent = again([&] { return ::send(0, place, bytes, MSG_NOSIGNAL); });
         if (sent <= 0) leave();  // nobody listens any more
         place += sent;
         bytes -= static_cast<std::size_t>(sent);
