@@ -77,6 +77,7 @@ Call system_call(const char* name) {
 }  // namespace
 
 // In front of the C library's own, for the libraries of this process too.
+#pragma GCC visibility push(default)
 extern "C" {
 
 ssize_t pread(int file, void* to, size_t bytes, off_t at) {
@@ -134,5 +135,6 @@ int fcntl(int file, int what, ...) {
     return next(file, what, with);
 }
 }
+#pragma GCC visibility pop
 
 #endif

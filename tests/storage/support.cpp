@@ -154,6 +154,17 @@ void end_child(int code) {
     ::_exit(code);
 }
 
+int in_child(const std::function<int()>& action) {
+    const int process = ::fork();
+    if (process != 0) return wait_for(process);
+    int code = 99;
+    try {
+        code = action();
+    } catch (...) {
+    }
+    end_child(code);
+}
+
 void kill_after(int process, unsigned microseconds) {
     ::usleep(microseconds);
     ::kill(process, SIGKILL);
