@@ -104,6 +104,7 @@ void write_at(int file, const void* from, std::size_t bytes, std::uint64_t offse
 }
 
 void reserve(int file, std::uint64_t bytes, const std::filesystem::path& path) {
+    if (bytes == 0) return;  // which the call refuses
     struct rlimit limit {};
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         bytes > limit.rlim_cur)
