@@ -1,5 +1,6 @@
 // What stands beside values: attributes of every kind, links, scales and groups are carried into
 // copies as they are, and what cannot be is named.
+#include <algorithm>
 #include <sstream>
 
 #include "pipeline/storage/compressed_writer.hpp"
@@ -183,4 +184,47 @@ f['itself'].attrs.create('DIMENSION_LIST', many, dtype=h5py.vlen_dtype(h5py.ref_
     }
     repack(folder / "a.h5", folder / "b.h5");
     CHECK(look(folder / "b.h5").arrays.size() == info.arrays.size());
+}
+
+TEST_CASE("attributes without a value, with too much or none of a kind are read as far as they go",
+          "[foreign][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    REQUIRE(python(folder / "a.h5", R"(
+f = h5py.File(path, 'w', libver='latest')
+scalar = h5py.h5s.create(h5py.h5s.SCALAR)
+words = h5py.h5t.C_S1.copy(); words.set_size(h5py.h5t.VARIABLE)
+h5py.h5a.create(f.id, b'unwritten', words, scalar)
+h5py.h5a.create(f.id, b'unwritten_list', words, h5py.h5s.create_simple((2,)))
+spaces = h5py.h5t.C_S1.copy(); spaces.set_size(4); spaces.set_strpad(h5py.h5t.STR_SPACEPAD)
+h5py.h5a.create(f.id, b'spaces', spaces, scalar).write(np.array(b'    ', 'S4'), mtype=spaces)
+f.attrs['long'] = np.bytes_(b'x' * 70_000)
+f.attrs['format'] = 3
+f['x'] = np.arange(3, dtype='i2')
+f['x'].attrs['scale_factor'] = 'two'
+f['x'].attrs['add_offset'] = np.float32(1)
+seven = h5py.h5t.STD_U8LE.copy(); seven.set_precision(7)
+h5py.h5d.create(f.id, b'seven', seven, h5py.h5s.create_simple((3,)))
+h5py.h5d.create(f.id, b'big_byte', h5py.h5t.STD_U8BE, h5py.h5s.create_simple((3,)))
+h5py.h5d.create(f.id, b'big_sign', h5py.h5t.STD_I8BE, h5py.h5s.create_simple((3,)))
+g = f.create_group('full')
+for i in range(30): f['x'].attrs[f'a{i:02}'] = 'y' * 60_000
+)") == "");
+
+    const FileInfo info = look(folder / "a.h5");
+
+    CHECK(info.format == "");
+    std::vector<std::pair<std::string, Attribute>> found = info.attributes;
+    std::sort(found.begin(), found.end());
+    const std::vector<std::pair<std::string, Attribute>> expected = {
+        {"format", std::int64_t{3}}, {"spaces", std::string()}, {"unwritten", std::string()}};
+    CHECK((found == expected));
+    std::vector<std::string> names;
+    for (const ArrayInfo& array : info.arrays) names.push_back(array.path);
+    CHECK(names == std::vector<std::string>{"/big_byte", "/big_sign", "/x"});
+    CHECK(info.arrays[0].type == Numeric::u8);
+    CHECK(info.arrays[1].type == Numeric::i8);
+    CHECK(info.arrays[2].scale_factor == 1);
+    CHECK(info.arrays[2].add_offset == 1);
+    CHECK(info.arrays[2].attributes.size() == 2 + 17);  // 1 MiB of them
 }

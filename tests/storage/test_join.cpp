@@ -216,6 +216,12 @@ TEST_CASE("an output among the parts, and a folder without any, are refused", "[
     CHECK(says(error_of_join({apart}, folder / "elsewhere/all.h5", Joined::links),
                "2|\"" + apart.string() + "\" does not lie in the folder of"));
     CHECK(error_of_join({apart}, folder / "elsewhere/all.h5") == "none");
+
+    // Joined again, the output in the folder is none of its parts.
+    for (const Joined how : {Joined::links, Joined::links, Joined::copy, Joined::copy})
+        CHECK(error_of([&] {
+                  join(std::vector{folder / "parts"}, folder / "parts/all.h5", how);
+              }) == "none");
 }
 
 TEST_CASE("values of every type are joined by links and as a copy, under any name", "[join]") {
@@ -273,6 +279,7 @@ TEST_CASE("what a joined file says of its parts is checked before the first row"
         {"put('rows', np.array(4, 'i8'))", "/shards/rows" + no_list},
         {"put('bytes', np.array([b'1', b'2', b'3']))", "/shards/bytes" + no_list},
         {"put('xxh3', np.zeros((3, 3), 'u8'))", "/shards/xxh3" + no_list},
+        {"del s['name']", "virtual dataset"},
         {"del s['xxh3']", "has no dataset /shards/xxh3"},
         {"s['rows'][1] = -4", outside},
         {"s['name'][1] = b''", outside},
@@ -321,7 +328,7 @@ def change(number, code):
         const std::string error = error_of([&] { open_array(file, "codes"); });
         CHECK(error.starts_with("4|"));
         CHECK(says(error, cases[i].second));
-        if (i < 13) CHECK(parts_behind(file).empty());
+        if (i < 14) CHECK(parts_behind(file).empty());
     }
     CHECK(parts_behind(folder / "none.h5").empty());
 }

@@ -2,6 +2,7 @@
 // memory is touched.
 #include <zlib.h>
 
+#include "pipeline/storage/h5.hpp"
 #include "pipeline/storage/source.hpp"
 #include "pipeline/storage/unpack.hpp"
 #include "tests/catch.hpp"
@@ -277,4 +278,62 @@ TEST_CASE("Blosc's chunks are undone, and those of another length are damage", "
     std::string wrong = blosc_chunk(data);
     wrong[2] = '\x10';  // packed, it says
     CHECK(result(wrong).empty());
+}
+
+namespace {
+
+std::size_t never(unsigned, std::size_t, const unsigned*, std::size_t, std::size_t*, void**) {
+    return 0;
+}
+
+// One chunk of forty bytes, packed by hand: HDF5 makes a dataset only where it knows the filters.
+void put_packed(hid_t file, const char* name, const std::vector<int>& filters,
+                const std::string& stored) {
+    const h5::Handle list(H5Pcreate(H5P_DATASET_CREATE));
+    const hsize_t size[1] = {40}, start[1] = {0};
+    H5Pset_chunk(list, 1, size);
+    for (const int filter : filters) {
+        const H5Z_class2_t made{H5Z_CLASS_T_VERS, filter, 1, 1, "made up", nullptr, nullptr, never};
+        if (H5Zfilter_avail(filter) <= 0) H5Zregister(&made);
+        H5Pset_filter(list, filter, H5Z_FLAG_MANDATORY, 0, nullptr);
+    }
+    const h5::Handle space(H5Screate_simple(1, size, nullptr));
+    const h5::Handle dataset(
+        H5Dcreate2(file, name, H5T_STD_U8LE, space, H5P_DEFAULT, list, H5P_DEFAULT));
+    REQUIRE(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, start, stored.size(), stored.data()) >= 0);
+}
+
+}  // namespace
+
+TEST_CASE("LZ4 and Blosc in a file of strangers are read, beside another packer they are refused",
+          "[filters]") {
+    if (!can_unpack(Filter::lz4) || !can_unpack(Filter::blosc)) return;
+    const Folder folder;
+    const auto path = folder / "f.h5";
+    const std::string data = "forty bytes of text, in blocks of twenty";
+    {
+        const h5::Library library;
+        const h5::Handle file = h5::create(path, {});
+        put_packed(file, "lz4", {lz4_filter}, lz4_chunk(40, 40, {data}));
+        put_packed(file, "blosc", {blosc_filter}, blosc_chunk(data));
+        put_packed(file, "both", {lz4_filter, blosc_filter}, "x");
+        put_packed(file, "twice", {lz4_filter, lz4_filter}, "x");
+        put_packed(file, "more", {lz4_filter, H5Z_FILTER_DEFLATE}, "x");
+        put_packed(file, "codec", {codec_filter, lz4_filter}, "x");
+    }
+    const ArrayFile file(path);
+    for (const ArrayInfo& array : file.look().arrays)
+        if (array.path == "/codec") CHECK(array.filters == "narrows+lz4");
+    for (const std::string name : {"lz4", "blosc"}) {
+        const auto reader = file.open(name);
+        CHECK(reader->info().filters == name);
+        Bytes values(40);
+        reader->read(0, 40, values.data());
+        CHECK(values == bytes_of_text(data));
+    }
+    for (const std::string name : {"both", "twice", "more", "codec"})
+        CHECK(error_of([&] { file.open(name); })
+                  .find("/" + name +
+                        " needs another filter than shuffle, deflate, Fletcher-32, "
+                        "LZ4, Blosc, or LZ4 or Blosc beside another") != std::string::npos);
 }

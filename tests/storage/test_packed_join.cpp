@@ -75,7 +75,8 @@ fs::path write(const fs::path& path, const Made& made) {
         layout.shape = made.sample.with_batch(made.rows);
         layout.chunk_rows = made.chunk_rows;
         layout.model = "0123456789abcdef";
-        layout.attributes = {{"narrows_bound", made.bound}};
+        layout.attributes = {{"narrows_bound", made.bound},
+                             {"narrows_model", std::string("0123456789abcdef")}};
         out.begin(layout);
         for (std::int64_t row = 0; row < made.rows; row += made.chunk_rows) {
             const std::vector<std::byte> stored(5, static_cast<std::byte>(made.first + row));

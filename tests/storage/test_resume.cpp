@@ -153,3 +153,79 @@ TEST_CASE("codes go on only in a file with the same columns", "[codes]") {
     writer.discard();
     CHECK(entries(folder.path()) == 0);
 }
+
+TEST_CASE("rows that come again are those of before, and none come after the end", "[codes]") {
+    const Folder folder;
+    const auto path = folder / "z.h5";
+    CodesLayout layout;
+    layout.rows = 4;
+    layout.columns = {{"/codes", Type::f32, {2}}};
+    const std::vector<float> rows = {0, 1, 2, 3, 4, 5, 6, 7};
+    {
+        CodesWriter writer(path, layout, false);
+        writer.write(0, 0, 2, rows.data());
+        writer.rows_written(2);
+        writer.rows_written(1);
+        CHECK(writer.done() == 2);
+    }
+    CodesWriter writer(path, layout, true);
+    CHECK(writer.done() == 2);
+    CHECK(error_of([&] { writer.write(0, 0, 4, rows.data() + 0); }) == "none");
+    CHECK(error_of([&] {
+              writer.write(0, 1, 1, rows.data());
+          }).ends_with("/codes of row 1 is another: the data has changed"));
+    writer.rows_written(9);
+    CHECK(writer.done() == 4);
+    writer.commit();
+    writer.write(0, 0, 4, rows.data());
+    writer.rows_written(4);
+    writer.commit();
+    writer.discard();
+    CHECK(writer.finished());
+    CHECK(std::filesystem::exists(path));
+
+    CodesLayout empty = layout;
+    empty.rows = 0;
+    CodesWriter none(folder / "none.h5", empty, false);
+    none.commit();
+    CHECK(open_array(folder / "none.h5", "codes")->info().shape == Shape{0, 2});
+}
+
+TEST_CASE("samples of every rank say their axes, and rows are whole", "[dataset]") {
+    const Folder folder;
+    const std::pair<Shape, const char*> cases[] = {
+        {{}, "sample"},
+        {{2}, "sample,feature"},
+        {{2, 1}, "sample,row,col"},
+        {{1, 2, 1}, "sample,channel,row,col"},
+        {{1, 2, 1, 1}, "sample,axis1,axis2,axis3,axis4"}};
+    for (const auto& [sample, dims] : cases) {
+        DatasetLayout layout;
+        layout.sample = sample;
+        layout.rows = 2;
+        DatasetWriter writer(folder / "x.h5", layout);
+        const float rows[4] = {1, 2, 3, 4};
+        const auto bytes = std::as_bytes(std::span(rows));
+        writer.append(bytes.first(static_cast<std::size_t>(2 * sample.elements()) * 4));
+        CHECK(error_of([&] { writer.append(bytes.first(3)); }).starts_with("1|"));
+        writer.commit();
+        const FileInfo info = look(folder / "x.h5");
+        CHECK(*text_attribute(info.arrays.back().attributes, "dims") == dims);
+    }
+
+    DatasetLayout layout;
+    layout.sample = {0};
+    layout.level = 1;
+    CHECK(error_of([&] {
+              DatasetWriter(folder / "y.h5", layout);
+          }).starts_with("2|samples of 0 bytes cannot be stored in chunks"));
+    layout.level = 0;
+    layout.rows = 3;
+    DatasetWriter writer(folder / "y.h5", layout);
+    CHECK(error_of([&] { writer.append({}); }).ends_with("its rows have 0"));
+    layout.sample = {2};
+    layout.rows = 0;
+    DatasetWriter none(folder / "none.h5", layout);
+    none.commit();
+    CHECK(look(folder / "none.h5").arrays.size() == 2);
+}
