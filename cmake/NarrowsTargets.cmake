@@ -66,6 +66,17 @@ function(narrows_unite target)
     endif()
 endfunction()
 
+# narrows_count(TARGET ROOM): its branches are counted where those of the room are: by clang those of
+# the source, by gcc also what it makes of exceptions and temporaries.
+set(clang_counts "$<CXX_COMPILER_ID:Clang>")
+function(narrows_count target room)
+    if(room IN_LIST NARROWS_COVERAGE)  # as written: optimising joins branches
+        target_compile_options(${target} PRIVATE -fprofile-update=atomic -O0
+            "$<IF:${clang_counts},-fprofile-instr-generate;-fcoverage-mapping,--coverage>")
+        target_compile_definitions(${target} PRIVATE NARROWS_COUNTED)
+    endif()
+endfunction()
+
 # narrows_room(NAME [UNITE] LIBRARIES ...): the sources of the current folder as one object library.
 function(narrows_room name)
     cmake_parse_arguments(ARG "UNITE" "" "LIBRARIES" ${ARGN})
@@ -81,9 +92,10 @@ function(narrows_room name)
     if(ARG_UNITE)
         narrows_unite(narrows_room_${name})
     endif()
-    if(name IN_LIST NARROWS_COVERAGE)  # as written: optimising joins branches
-        target_compile_options(narrows_room_${name} PRIVATE --coverage -fprofile-update=atomic -O0)
-        target_link_options(narrows_room_${name} INTERFACE --coverage)
+    narrows_count(narrows_room_${name} ${name})
+    if(name IN_LIST NARROWS_COVERAGE)
+        target_link_options(narrows_room_${name} INTERFACE
+            "$<IF:${clang_counts},-fprofile-instr-generate,--coverage>")
     endif()
 endfunction()
 

@@ -104,9 +104,12 @@ void CompressedWriter::put(const ArrayInfo& info, std::span<const std::byte> val
     const h5::Handle type = h5::type_of(info);
     const h5::Handle list = h5::dataset_list();
     h5::set_fill(list, info);
-    const h5::Handle made = h5::make_dataset(impl_->file, info.path, type, info.shape, list, path);
+    h5::Handle made = h5::make_dataset(impl_->file, info.path, type, info.shape, list, path);
     impl_->put_beside(made, info.path, info.beside);
-    if (!values.empty() && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+    // The library keeps small data back until the dataset is closed: that may fail, too.
+    if ((!values.empty() &&
+         H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) ||
+        !made.close())
         h5::fail_write(path, "dataset " + info.path);
 }
 

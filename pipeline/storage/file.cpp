@@ -34,7 +34,7 @@ std::string in_quotes(const std::filesystem::path& path) {
 std::string system_text(int error) {
     if (error == EFBIG) return "the file would exceed the limit for file sizes";
     std::string text = std::strerror(error);
-    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
+    if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
         text[0] = static_cast<char>(text[0] - 'A' + 'a');
     return text;
 }
@@ -46,7 +46,7 @@ Descriptor open_to_read(const std::filesystem::path& path) {
             Fault::input, "cannot open " + in_quotes(path) + ": " + system_text(errno),
             errno == ENOENT ? "check the spelling and the folder" : "check its permissions");
     struct stat status {};
-    if (::fstat(file.number(), &status) != 0 || S_ISDIR(status.st_mode))
+    if (::fstat(file.number(), &status) == 0 && S_ISDIR(status.st_mode))
         throw Error(Fault::input, in_quotes(path) + " is a folder, not a file",
                     "name a file in it");
     return file;
@@ -73,8 +73,8 @@ void read_at(int file, void* to, std::size_t bytes, std::uint64_t offset,
              const std::filesystem::path& path) {
     auto* place = static_cast<std::byte*>(to);
     while (bytes > 0) {
-        const ssize_t got = ::pread(file, place, bytes, static_cast<off_t>(offset));
-        if (got < 0 && errno == EINTR) continue;
+        const ssize_t got =
+            again([&] { return ::pread(file, place, bytes, static_cast<off_t>(offset)); });
         if (got < 0)
             throw Error(Fault::run, "cannot read " + in_quotes(path) + ": " + system_text(errno),
                         "check the disk");
@@ -94,8 +94,8 @@ void write_at(int file, const void* from, std::size_t bytes, std::uint64_t offse
               const std::filesystem::path& path) {
     const auto* place = static_cast<const std::byte*>(from);
     while (bytes > 0) {
-        const ssize_t put = ::pwrite(file, place, bytes, static_cast<off_t>(offset));
-        if (put < 0 && errno == EINTR) continue;
+        const ssize_t put =
+            again([&] { return ::pwrite(file, place, bytes, static_cast<off_t>(offset)); });
         if (put <= 0) fail_write(path, put < 0 ? errno : ENOSPC);
         place += put;
         bytes -= static_cast<std::size_t>(put);
@@ -104,23 +104,22 @@ void write_at(int file, const void* from, std::size_t bytes, std::uint64_t offse
 }
 
 void reserve(int file, std::uint64_t bytes, const std::filesystem::path& path) {
+    if (bytes == 0) return;  // which the call refuses
     struct rlimit limit {};
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         bytes > limit.rlim_cur)
         fail_write(path, EFBIG);
 
-    int error = 0;
-    do {
-        error =
-            ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-    } while (error == EINTR);
-    if (error == 0) return;
+    const auto size = static_cast<off_t>(bytes);
+    if (again([&] { return ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, size); }) == 0) return;
+    const int error = errno;
     if (error != EOPNOTSUPP && error != ENOSYS) fail_write(path, error);
 
-    // No reservations on this file system: at least the space must be there now.
+    // No reservations on this file system: at least the space must be there now, where it can be
+    // told.
     struct statvfs disk {};
     struct stat status {};
-    if (::fstatvfs(file, &disk) != 0 || ::fstat(file, &status) != 0) return;
+    if (::fstatvfs(file, &disk) != 0 || ::fstat(file, &status) != 0 || disk.f_blocks == 0) return;
     const std::uint64_t present = static_cast<std::uint64_t>(status.st_blocks) * 512;
     const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
     if (bytes > present && bytes - present > free) fail_write(path, ENOSPC);

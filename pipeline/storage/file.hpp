@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,6 +33,14 @@ public:
 private:
     int number_ = -1;
 };
+
+// What a system call gives; one that a signal interrupts is made again.
+template <class Call>
+auto again(const Call& call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
 
 std::string in_quotes(const std::filesystem::path& path);
 std::string system_text(int error);  // "no space left on device"

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "pipeline/storage/array_rows.hpp"
 #include "pipeline/storage/block_hashes.hpp"
 #include "pipeline/storage/difference.hpp"
 #include "pipeline/storage/file.hpp"
@@ -43,6 +44,11 @@ Opened open_part(const fs::path& path) {
     part.count = integer(part, "parts");
     part.first_row = integer(part, "first_row");
     part.all_rows = integer(part, "all_rows");
+    if (part.count < 1 || part.count > most_parts || part.all_rows < part.count)
+        throw Error(Fault::input,
+                    in_quotes(path) + " says that it is one of " + std::to_string(part.count) +
+                        " parts of " + std::to_string(part.all_rows) + " rows, which cannot be",
+                    "make this part again");
     const auto about_the_part = [](const ArrayInfo& array) {
         return array.path == "/rows_done" || array.path == "/complete" || are_checksums(array.path);
     };
@@ -119,9 +125,12 @@ std::vector<Opened> open_all(std::span<const fs::path> files) {
     std::vector<Opened> parts;
     std::string missing;
     for (auto& [number, part] : by_number) parts.push_back(std::move(part));
+    constexpr std::int64_t most_named = 20;
+    std::int64_t left_out = 0;
     for (std::int64_t number = 1; number <= parts[0].count; ++number)
-        if (!by_number.contains(number))
+        if (!by_number.contains(number) && ++left_out <= most_named)
             missing += (missing.empty() ? "" : ", ") + std::to_string(number);
+    if (left_out > most_named) missing += " and " + std::to_string(left_out - most_named) + " more";
     if (!missing.empty())
         throw Error(Fault::input,
                     "of " + std::to_string(parts[0].count) + " parts these are missing: " + missing,
@@ -179,7 +188,7 @@ void copy_rows(const std::vector<Opened>& parts, FileInfo info, const fs::path& 
     for (const Opened& part : parts) {
         const ArrayFile file(part.path);
         for (std::size_t number = 0; number < arrays; ++number) {
-            const auto reader = file.open(info.arrays[number].path);
+            const auto reader = open_as(file, part.info.arrays[number]);
             const std::size_t row = row_bytes_of(info.arrays[number]);
             const std::int64_t count = reader->info().shape[0];
             const auto step = static_cast<std::int64_t>(

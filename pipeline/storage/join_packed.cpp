@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t plain_at_once = 1u << 30;
 
-const ArrayInfo* find(const FileInfo& info, const std::string& path) {
-    for (const ArrayInfo& array : info.arrays)
-        if (array.path == path) return &array;
-    return nullptr;
-}
-
 // Chunks of one dataset of a part, as they stand in its file.
 class StoredChunks {
 public:
@@ -26,11 +20,14 @@ public:
         layout_ = probe_source(path, file_.number())->layout(dataset);
         check_layout(layout_, file_bytes(file_.number(), path), path);
         if (layout_.kind != ArrayLayout::Kind::chunks ||
-            layout_.filters != std::vector<Filter>{Filter::codec} || layout_.info.chunk.empty())
+            layout_.filters != std::vector<Filter>{Filter::codec} ||
+            !std::equal(layout_.info.chunk.begin() + 1, layout_.info.chunk.end(),
+                        layout_.info.shape.begin() + 1))
             throw Error(Fault::input, in_quotes(path) + ": " + dataset + " is not compressed",
                         "make this part again");
     }
     std::int64_t chunk_rows() const { return layout_.info.chunk[0]; }
+    std::size_t chunks() const { return layout_.chunks.size(); }
 
     void copy_to(CompressedWriter& out, std::int64_t first_row) const {
         std::vector<std::byte> stored;
@@ -55,7 +52,7 @@ private:
 
 void copy_chunks(const std::vector<OpenedPart>& parts, const ArrayInfo& array,
                  CompressedWriter& out) {
-    const bool in_all = goes_on(*find(parts[0].info, array.path), parts);
+    const bool in_all = goes_on(*find_array(parts[0].info, array.path), parts);
     const StoredChunks first(parts[0].path, array.path);
     PackedLayout layout;
     layout.path = array.path;
@@ -67,17 +64,28 @@ void copy_chunks(const std::vector<OpenedPart>& parts, const ArrayInfo& array,
     layout.beside = array.beside;
     out.begin(layout);
     first.copy_to(out, 0);
-    for (std::size_t i = 1; in_all && i < parts.size(); ++i)
-        StoredChunks(parts[i].path, array.path).copy_to(out, parts[i].first_row);
+    for (std::size_t i = 1; in_all && i < parts.size(); ++i) {
+        const StoredChunks next(parts[i].path, array.path);
+        const std::int64_t rows = next.chunk_rows(), wanted = first.chunk_rows();
+        // The run's last chunk may be cut short.
+        const bool last = i + 1 == parts.size() && next.chunks() == 1 && rows < wanted;
+        if (rows != wanted && !last)
+            throw Error(Fault::input,
+                        in_quotes(parts[i].path) + " is of another run than " +
+                            in_quotes(parts[0].path) + ": its chunks of " + array.path + " have " +
+                            std::to_string(rows) + " rows, not " + std::to_string(wanted),
+                        "join the parts of one run, made with the same options but --part");
+        next.copy_to(out, parts[i].first_row);
+    }
 }
 
 void copy_plain(const std::vector<OpenedPart>& parts, const ArrayInfo& array,
                 CompressedWriter& out) {
     std::vector<std::byte> values;
-    const bool in_all = goes_on(*find(parts[0].info, array.path), parts);
+    const bool in_all = goes_on(*find_array(parts[0].info, array.path), parts);
     for (const OpenedPart& part : parts) {
-        const auto reader = open_array(part.path, array.path);
-        const ArrayInfo& info = reader->info();
+        const ArrayInfo& info = *find_array(part.info, array.path);
+        const auto reader = open_as(ArrayFile(part.path), info);
         const std::int64_t rows = info.shape.rank() == 0 ? 1 : info.shape[0];
         const std::size_t bytes =
             info.value_bytes * static_cast<std::size_t>(info.shape.elements());
@@ -96,7 +104,7 @@ void copy_plain(const std::vector<OpenedPart>& parts, const ArrayInfo& array,
 bool goes_on(const ArrayInfo& array, const std::vector<OpenedPart>& parts) {
     const std::int64_t rows = parts.size() > 1 ? parts[1].first_row : parts[0].all_rows;
     return array.numeric && array.shape.rank() > 0 && array.shape[0] == rows &&
-           (parts.size() == 1 || find(parts[1].info, array.path) != nullptr);
+           (parts.size() == 1 || find_array(parts[1].info, array.path) != nullptr);
 }
 
 void check_packed_rows(const std::vector<OpenedPart>& parts) {
@@ -111,7 +119,7 @@ void check_packed_rows(const std::vector<OpenedPart>& parts) {
             refuse(part, "does not begin where the part before it ends");
         for (const ArrayInfo& array : parts[0].info.arrays) {
             if (!goes_on(array, parts)) continue;
-            const ArrayInfo* own = find(part.info, array.path);
+            const ArrayInfo* own = find_array(part.info, array.path);
             if (own == nullptr) refuse(part, "has no " + array.path);
             if (own->shape.rank() == 0 || own->shape[0] != end - part.first_row)
                 refuse(part, "does not hold its rows " + std::to_string(part.first_row) + " to " +
@@ -121,9 +129,13 @@ void check_packed_rows(const std::vector<OpenedPart>& parts) {
                 refuse(part, "is of another run than " + in_quotes(parts[0].path) + ": " +
                                  array.path + " has another shape, type, bound or model");
         }
-        for (const ArrayInfo& array : part.info.arrays)
-            if (find(parts[0].info, array.path) == nullptr)
-                refuse(part, "has " + array.path + ", the first part has not");
+        for (const ArrayInfo& array : part.info.arrays) {
+            const ArrayInfo* first = find_array(parts[0].info, array.path);
+            if (first == nullptr) refuse(part, "has " + array.path + ", the first part has not");
+            // Else its rows would be left out.
+            if (i > 0 && !array.path.starts_with("/.models/") && !goes_on(*first, parts))
+                refuse(part, "does not begin where the part before it ends");
+        }
     }
 }
 

@@ -91,7 +91,7 @@ void put_plain(hid_t file, const OpenedPart& part, const ArrayInfo& array, const
                     "make one file of all: --copy");
     std::vector<std::byte> values(bytes);
     if (bytes > 0)
-        open_array(part.path, array.path)
+        open_as(ArrayFile(part.path), array)
             ->read(0, array.shape.rank() == 0 ? 1 : array.shape[0], values.data());
     const h5::Handle type = h5::type_of(array), list = h5::dataset_list();
     h5::set_fill(list, array);
@@ -146,7 +146,7 @@ Ends ends_of(std::span<const OpenedPart> parts, const ArrayInfo& array) {
     Ends ends;
     const std::size_t bytes = row_bytes_of(array);
     for (const OpenedPart& part : parts) {
-        const auto reader = open_array(part.path, array.path);
+        const auto reader = open_as(ArrayFile(part.path), *find_array(part.info, array.path));
         const std::int64_t last = reader->info().shape[0] - 1;
         for (std::int64_t row = 0; row <= last; row += std::max<std::int64_t>(1, last)) {
             ends.rows.push_back(part.first_row + row);
@@ -209,6 +209,22 @@ void check_links(const fs::path& temporary, const std::vector<OpenedPart>& parts
 }
 
 }  // namespace
+
+const ArrayInfo* find_array(const FileInfo& info, const std::string& path) {
+    for (const ArrayInfo& array : info.arrays)
+        if (array.path == path) return &array;
+    return nullptr;
+}
+
+std::unique_ptr<ArrayReader> open_as(const ArrayFile& file, const ArrayInfo& seen) {
+    std::unique_ptr<ArrayReader> reader = file.open(seen.path);
+    const ArrayInfo& now = reader->info();
+    if (now.shape == seen.shape && now.type == seen.type && now.numeric == seen.numeric &&
+        now.value_bytes == seen.value_bytes)
+        return reader;
+    throw Error(Fault::input, in_quotes(file.path()) + " was changed while it was read",
+                "leave the parts alone, and start again");
+}
 
 void link_parts(const std::vector<OpenedPart>& parts, const FileInfo& info, const fs::path& to) {
     AtomicFile target(to);

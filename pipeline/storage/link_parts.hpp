@@ -14,6 +14,12 @@ struct OpenedPart {
     std::int64_t number = 0, count = 0, first_row = 0, all_rows = 0;
 };
 
+const ArrayInfo* find_array(const FileInfo& info, const std::string& path);
+
+// As it was when its part was looked at, for memory is made by that. Throws Error{Fault::input}
+// where it is another one now.
+std::unique_ptr<ArrayReader> open_as(const ArrayFile& file, const ArrayInfo& seen);
+
 inline constexpr std::size_t joined_at_once = 8u << 20;  // bytes
 
 // `info` as the whole has it; the parts are in order and all there. Throws Error{Fault::usage}: a

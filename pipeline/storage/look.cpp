@@ -206,7 +206,7 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
     __extension__ using Wide = __int128;
     Wide bytes = static_cast<Wide>(H5Tget_size(type));
     for (const std::int64_t extent : info.shape) {
-        bytes *= extent;
+        bytes *= std::max<std::int64_t>(1, extent);  // 0 must not hide that the others overflow
         if (extent < 0 || bytes > (Wide{1} << 62)) return std::nullopt;
     }
 
@@ -227,9 +227,10 @@ std::optional<ArrayInfo> describe_array(hid_t dataset, const std::string& name) 
 
 void check_usable(hid_t file, const std::filesystem::path& path) {
     h5::check_version(file, path);
-    if (H5Lexists(file, "complete", H5P_DEFAULT) <= 0 ||
-        H5Lexists(file, "rows_done", H5P_DEFAULT) <= 0)
-        return;
+    const htri_t flag = H5Lexists(file, "complete", H5P_DEFAULT),
+                 slots_there = H5Lexists(file, "rows_done", H5P_DEFAULT);
+    if (flag < 0 || slots_there < 0) h5::fail_read(path, "its row counter cannot be read");
+    if (flag == 0 || slots_there == 0) return;
     const h5::Handle complete(H5Dopen2(file, "complete", H5P_DEFAULT));
     const h5::Handle counter(H5Dopen2(file, "rows_done", H5P_DEFAULT));
     if (H5Sget_simple_extent_npoints(h5::Handle(H5Dget_space(complete))) != 1 ||

@@ -13,8 +13,7 @@ Part parse_part(std::string_view text) {
         const auto count = std::from_chars(number.ptr + 1, end, part.count);
         good = count.ec == std::errc{} && count.ptr == end;
     }
-    constexpr std::int64_t most = 99999;  // part-00001.h5
-    if (!good || part.number < 1 || part.number > part.count || part.count > most)
+    if (!good || part.number < 1 || part.number > part.count || part.count > most_parts)
         throw Error(Fault::usage, "part \"" + std::string(text) + "\" is not one of 1/N to N/N",
                     "the second of four is 2/4");
     return part;

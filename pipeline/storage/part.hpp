@@ -14,6 +14,7 @@ namespace narrows::storage {
 struct Part {
     std::int64_t number = 1, count = 1;
 };
+inline constexpr std::int64_t most_parts = 99999;  // part-00001.h5
 // Throws Error{Fault::usage}.
 NARROWS_PUBLIC Part parse_part(std::string_view text);
 

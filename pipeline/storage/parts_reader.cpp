@@ -64,13 +64,12 @@ Attributes joined_attributes(const Attributes& of_part) {
 
 // None of them may be joined itself: it would be asked for its parts, and so on.
 std::vector<Shard> shards_of(const ArrayFile& file) {
-    constexpr std::int64_t most = 99999;
     const auto open = [&](const char* name) {
         return file.open_here(std::string(shards_group) + "/" + name);
     };
     const std::unique_ptr<ArrayReader> names = open("name");
     const Shape& shape = names->info().shape;
-    if (names->info().numeric || shape.rank() != 1 || shape[0] < 1 || shape[0] > most)
+    if (names->info().numeric || shape.rank() != 1 || shape[0] < 1 || shape[0] > most_parts)
         throw Error(Fault::input, in_quotes(file.path()) + ": /shards/name is no list of parts",
                     "join the parts again");
     const std::int64_t count = shape[0];

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <unordered_map>
 
 #include "pipeline/storage/wire.hpp"
 
@@ -26,6 +27,13 @@ using Clock = std::chrono::steady_clock;
 // The probe limits its own processor time; these end one that waits, on a dead disk say.
 constexpr auto layout_time = std::chrono::seconds(30);
 constexpr auto rows_time = std::chrono::seconds(120);
+
+// Where branches are counted, the probe has its counts to write before it ends.
+#ifdef NARROWS_COUNTED
+constexpr bool counted = true;
+#else
+constexpr bool counted = false;
+#endif
 
 // Beside the library that this code is in: LIB/narrows/narrows-probe.
 fs::path probe_program() {
@@ -53,13 +61,14 @@ public:
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) cannot_start(errno);
         ours_ = Descriptor(ends[0]);
         const Descriptor theirs(ends[1]);
+        // Through high numbers: either may be 0 or 3 already.
+        const Descriptor link(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 10));
+        const Descriptor data(link ? ::fcntl(file, F_DUPFD_CLOEXEC, 10) : -1);
+        if (!data) cannot_start(errno);
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_init(&actions);
         posix_spawnattr_init(&attributes);
-        // Through high numbers: either may be 0 or 3 already.
-        const Descriptor link(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 10));
-        const Descriptor data(::fcntl(file, F_DUPFD_CLOEXEC, 10));
         posix_spawn_file_actions_adddup2(&actions, link.number(), 0);
         posix_spawn_file_actions_adddup2(&actions, data.number(), 3);
         // A group of its own: Ctrl-C is for us, who finish what is being read. One that comes
@@ -86,8 +95,8 @@ public:
     ~ProbeSource() override {
         if (process_ < 0 || owner_ != ::getpid()) return;
         ours_.close();  // it ends by itself; the signal is for one that hangs
-        ::kill(process_, SIGKILL);
-        while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) continue;
+        if (!counted) ::kill(process_, SIGKILL);
+        again([&] { return ::waitpid(process_, nullptr, 0); });
     }
 
     FileInfo look() override {
@@ -97,6 +106,7 @@ public:
         Message answer = ask(question);
         FileInfo info = answer.take_file();
         answer.take_end();
+        for (const ArrayInfo& array : info.arrays) remember(array);
         return info;
     }
 
@@ -108,6 +118,9 @@ public:
         Message answer = ask(question);
         ArrayLayout layout = answer.take_layout();
         answer.take_end();
+        if (layout.info.path != (dataset.starts_with('/') ? dataset : "/" + dataset) ||
+            !remember(layout.info))
+            lost("gives another answer than before");
         return layout;
     }
 
@@ -133,6 +146,12 @@ public:
     }
 
 private:
+    // Memory is made for what was told of a dataset first: false where it is another one now.
+    bool remember(const ArrayInfo& info) {
+        const Told now{info.shape, info.value_bytes, info.type, info.numeric};
+        return told_.try_emplace(info.path, now).first->second == now;
+    }
+
     [[noreturn]] void cannot_start(int error) const {
         throw Error(
             Fault::run,
@@ -157,7 +176,7 @@ private:
             }
             if (process_ >= 0) {
                 ::kill(process_, SIGKILL);
-                while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) continue;
+                again([&] { return ::waitpid(process_, nullptr, 0); });
                 process_ = -1;
             } else if (WIFSIGNALED(status)) {
                 const int signal = WTERMSIG(status);
@@ -189,8 +208,8 @@ private:
     void send_bytes(const void* from, std::size_t bytes) {
         const auto* place = static_cast<const char*>(from);
         while (bytes > 0) {
-            const ssize_t sent = ::send(ours_.number(), place, bytes, MSG_NOSIGNAL);
-            if (sent < 0 && errno == EINTR) continue;
+            const ssize_t sent =
+                again([&] { return ::send(ours_.number(), place, bytes, MSG_NOSIGNAL); });
             if (sent <= 0) lost("failed");
             place += sent;
             bytes -= static_cast<std::size_t>(sent);
@@ -210,8 +229,7 @@ private:
             waited += std::min(slice, Clock::now() - before);
             if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
             if (ready < 0) lost("failed");
-            const ssize_t got = ::recv(ours_.number(), place, bytes, 0);
-            if (got < 0 && errno == EINTR) continue;
+            const ssize_t got = again([&] { return ::recv(ours_.number(), place, bytes, 0); });
             if (got <= 0) lost("failed");
             place += got;
             bytes -= static_cast<std::uint64_t>(got);
@@ -252,11 +270,20 @@ private:
         return answer;
     }
 
+    struct Told {
+        Shape shape;
+        std::size_t value_bytes = 0;
+        Numeric type = Numeric::f32;
+        bool numeric = true;
+        bool operator==(const Told&) const = default;
+    };
+
     const fs::path path_;
     const pid_t owner_ = ::getpid();
     pid_t process_ = -1;
     Descriptor ours_;
     std::string dead_;  // why it is refused from now on
+    std::unordered_map<std::string, Told> told_;
     std::mutex mutex_;
 };
 

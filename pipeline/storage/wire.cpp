@@ -17,9 +17,10 @@ void check_size(const ExactAttribute& one) {
     std::uint64_t points = one.null ? 0 : 1;
     if (one.extents.size() > Shape::max_rank || one.type.padding > 2) nonsense();
     for (const std::int64_t extent : one.extents) {
-        if (extent < 0 || static_cast<std::uint64_t>(extent) > most) nonsense();
+        if (extent < 0 ||
+            static_cast<std::uint64_t>(extent) > most / std::max<std::uint64_t>(1, points))
+            nonsense();
         points *= static_cast<std::uint64_t>(extent);
-        if (points > most) nonsense();
     }
     if (one.type.kind == ExactType::Kind::variable_text) {
         const auto ends = std::count(one.values.begin(), one.values.end(), std::byte{0});
@@ -31,7 +32,25 @@ void check_size(const ExactAttribute& one) {
     const std::uint64_t bytes = one.type.kind == ExactType::Kind::fixed_text
                                     ? std::max<std::size_t>(1, one.type.text_bytes)
                                     : size_of(one.type.number);
-    if (bytes > most || one.values.size() != points * bytes) nonsense();
+    if (bytes > most / std::max<std::uint64_t>(1, points) || one.values.size() != points * bytes)
+        nonsense();
+}
+
+// As describe_array() tells it: memory is taken and copies are laid out by this, before anything
+// is read.
+void check_info(const ArrayInfo& info) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 62;
+    std::uint64_t bytes = info.value_bytes;
+    if (bytes < 1 || bytes > most || (info.numeric && bytes != size_of(info.type))) nonsense();
+    for (const std::int64_t extent : info.shape) {
+        const auto least = static_cast<std::uint64_t>(std::max<std::int64_t>(1, extent));
+        if (extent < 0 || least > most / bytes) nonsense();
+        bytes *= least;
+    }
+    for (const std::int64_t extent : info.chunk)
+        if (extent < 1) nonsense();
+    if (!info.beside.fill.empty() && (!info.numeric || info.beside.fill.size() != info.value_bytes))
+        nonsense();
 }
 
 enum class AttributeKind : std::uint8_t { integer, real, text };
@@ -286,6 +305,7 @@ ArrayInfo Message::take_info() {
     info.value_bytes = static_cast<std::size_t>(take<std::uint64_t>());
     info.attributes = take_attributes();
     info.beside = take_beside();
+    check_info(info);
     return info;
 }
 

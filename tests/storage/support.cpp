@@ -14,6 +14,14 @@
 #include <fstream>
 #include <iostream>
 
+#ifdef NARROWS_COUNTED
+#ifdef __clang__
+extern "C" int __llvm_profile_write_file();
+#else
+extern "C" void __gcov_dump();
+#endif
+#endif
+
 namespace storage_test {
 
 namespace fs = std::filesystem;
@@ -129,6 +137,34 @@ int wait_for(int process) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void end_child(int code) {
+#ifdef NARROWS_COUNTED
+    for (const auto what : {RLIMIT_FSIZE, RLIMIT_NOFILE}) {
+        struct rlimit limit {};
+        ::getrlimit(what, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(what, &limit);
+    }
+#ifdef __clang__
+    __llvm_profile_write_file();
+#else
+    __gcov_dump();
+#endif
+#endif
+    ::_exit(code);
+}
+
+int in_child(const std::function<int()>& action) {
+    const int process = ::fork();
+    if (process != 0) return wait_for(process);
+    int code = 99;
+    try {
+        code = action();
+    } catch (...) {
+    }
+    end_child(code);
+}
+
 void kill_after(int process, unsigned microseconds) {
     ::usleep(microseconds);
     ::kill(process, SIGKILL);
@@ -139,7 +175,9 @@ int with_file_limit(std::uint64_t bytes, const std::function<void()>& action) {
     const int process = ::fork();
     if (process != 0) return wait_for(process);
     ::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limit { bytes, bytes };
+    struct rlimit limit {};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes;
     ::setrlimit(RLIMIT_FSIZE, &limit);
     int code = 0;
     try {
@@ -149,7 +187,7 @@ int with_file_limit(std::uint64_t bytes, const std::function<void()>& action) {
     } catch (...) {
         code = 99;
     }
-    ::_exit(code);
+    end_child(code);
 }
 
 int on_small_disk(const fs::path& folder, std::uint64_t bytes, const std::function<int()>& action) {
@@ -166,7 +204,7 @@ int on_small_disk(const fs::path& folder, std::uint64_t bytes, const std::functi
         code = action();
     } catch (...) {
     }
-    ::_exit(code);
+    end_child(code);
 }
 
 narrows::storage::Bundle sample_bundle(std::uint64_t step, std::size_t values) {

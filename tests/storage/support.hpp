@@ -42,6 +42,10 @@ std::filesystem::path helper_path();
 // Kills the helper after so many microseconds (or lets it end by itself), waits for it.
 void kill_after(int process, unsigned microseconds);
 int wait_for(int process);  // exit code, or 128 + signal
+// Ends a child that was forked. Where branches are counted, what it did is counted, too.
+[[noreturn]] void end_child(int code);
+// In a child process: what `action` returns. For what leaves something behind in its process.
+int in_child(const std::function<int()>& action);
 
 // In a child process: the exit code of `action` (0, or the fault when an Error is thrown) under a
 // limit for file sizes.

@@ -98,6 +98,12 @@ TEST_CASE("an output that cannot be written is refused with its name and the rea
     CHECK(device == "2|output \"/dev/null\" is not writable: it is not a plain file");
 }
 
+TEST_CASE("an empty text is written, too", "[atomic]") {
+    const Folder folder;
+    storage::write_text_atomically(folder / "empty.csv", "");
+    CHECK(std::filesystem::file_size(folder / "empty.csv") == 0);
+}
+
 TEST_CASE("a link as output keeps being a link", "[atomic]") {
     const Folder folder;
     storage::write_text_atomically(folder / "target.txt", "old");
@@ -107,4 +113,44 @@ TEST_CASE("a link as output keeps being a link", "[atomic]") {
 
     CHECK(std::filesystem::is_symlink(folder / "link.txt"));
     CHECK(text_of(folder / "target.txt") == "new");
+}
+
+TEST_CASE("names without a folder are of the current one, a name that is a folder's is refused",
+          "[atomic]") {
+    const Folder folder;
+    const int process = ::fork();
+    if (process == 0) {
+        int code = ::chdir(folder.path().c_str());
+        const std::string error = error_of([] {
+            storage::write_text_atomically("here.txt", "text");
+            storage::make_folder("made");
+        });
+        end_child(code + (error == "none" ? 0 : 1));
+    }
+    CHECK(wait_for(process) == 0);
+    CHECK(text_of(folder / "here.txt") == "text");
+    CHECK(std::filesystem::is_directory(folder / "made"));
+
+    CHECK(error_of([&] { AtomicFile(folder.path() / ""); }).ends_with("it names a folder"));
+    CHECK(error_of([&] {
+              storage::make_folder(folder / "here.txt/below");
+          }).starts_with("2|cannot make the folder \""));
+    storage::make_folder(folder / "a/b/c");
+    CHECK(std::filesystem::is_directory(folder / "a/b/c"));
+}
+
+TEST_CASE("a temporary name that is taken is passed over", "[atomic]") {
+    const Folder folder;
+    std::string next;
+    {
+        const AtomicFile first(folder / "x");
+        next = first.temporary().filename().string();
+    }
+    const std::size_t dash = next.rfind('-') + 1;
+    const unsigned long number = std::stoul(next.substr(dash)) + 1;
+    const auto taken = folder / (next.substr(0, dash) + std::to_string(number));
+    std::filesystem::create_directory(taken);  // stays, as what is no file of ours does
+    const AtomicFile second(folder / "x");
+    CHECK(second.temporary().filename() == next.substr(0, dash) + std::to_string(number + 1));
+    CHECK(std::filesystem::exists(taken));
 }

@@ -194,6 +194,29 @@ TEST_CASE("checkpoints are numbered, pruned, and the newest whole one is found",
     CHECK(entries(folder.path()) == 0);
 }
 
+TEST_CASE("damaged checkpoints do not look like none, and other files are left alone",
+          "[checkpoints][damage]") {
+    const Folder folder;
+    const storage::Checkpoints checkpoints{folder / "m.ckpt"};
+    for (const std::uint64_t step : {1, 2, 3}) checkpoints.save(sample_bundle(step));
+    for (const std::string name : {"ckpt-7.h5", "ckpt-x.h5", "notes.txt"})
+        put_bytes(folder / "m.ckpt" / name, std::vector<std::byte>(9, std::byte{'a'}));
+    CHECK(checkpoints.latest()->step == 3);
+    CHECK(entries(folder / "m.ckpt") == 5);
+
+    for (const std::string name : {"ckpt-0000000002.h5", "ckpt-0000000003.h5"})
+        put_bytes(folder / "m.ckpt" / name, std::vector<std::byte>(9, std::byte{'a'}));
+    CHECK(error_of([&] { (void)checkpoints.latest(); }).find("ckpt-0000000003.h5") !=
+          std::string::npos);
+
+    checkpoints.remove_all();
+    CHECK(entries(folder / "m.ckpt") == 3);
+    checkpoints.remove_all();
+    CHECK(!checkpoints.latest());
+    checkpoints.save(sample_bundle(9), 9);
+    CHECK(checkpoints.latest()->step == 9);
+}
+
 TEST_CASE("helper: saves checkpoints until it is killed", "[.helper]") {
     const storage::Checkpoints checkpoints{helper_path()};
     REQUIRE(!checkpoints.folder.empty());

@@ -142,7 +142,7 @@ f.close()
         struct rusage used {};
         ::getrusage(RUSAGE_CHILDREN, &used);
         if (used.ru_maxrss > 64 * 1024 && !with_sanitizer) code |= 2;  // which takes its own
-        ::_exit(code);
+        end_child(code);
     }
     CHECK(wait_for(process) == 0);
 }
@@ -166,7 +166,7 @@ f.close()
     const int process = ::fork();
     if (process == 0) {
         const std::string error = error_of([&] { storage::open_array(path, "codes"); });
-        ::_exit(error.find("is joined from parts") != std::string::npos ? 0 : 1);
+        end_child(error.find("is joined from parts") != std::string::npos ? 0 : 1);
     }
     CHECK(wait_for(process) == 0);
 }

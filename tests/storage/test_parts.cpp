@@ -84,7 +84,7 @@ TEST_CASE("more parts than a process may open files are joined and read", "[part
             if (!storage::check_file(folder / "z.h5").problems.empty()) code |= 2;
         });
         if (error != "none") std::fprintf(stderr, "%s\n", error.c_str());
-        ::_exit(error == "none" ? code : 4);
+        end_child(error == "none" ? code : 4);
     }
     CHECK(wait_for(process) == 0);
 }

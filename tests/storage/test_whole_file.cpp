@@ -278,3 +278,34 @@ TEST_CASE("live codes stand under their own name, are refused until complete, an
     CHECK(storage::CodesWriter(folder / "z.h5", layout, true).done() == 1000);
     CHECK(entries(folder.path()) == 2);
 }
+
+TEST_CASE("a counter of a complete file that tells two numbers, or another, is damage",
+          "[whole][damage][h5py]") {
+    if (!has_h5py()) return;
+    const Folder folder;
+    const auto path = folder / "z.h5";
+    const auto problems = [&](const std::string& code) {
+        std::filesystem::remove(path);
+        storage::CodesLayout layout;
+        layout.rows = 1;
+        layout.columns = {{"/codes", Type::u8, {}}, {"/ids", Type::i64, {}}};
+        storage::CodesWriter writer(path, layout, false);
+        const std::uint64_t row = 1;
+        writer.write(0, 0, 1, &row);
+        writer.write(1, 0, 1, &row);
+        writer.rows_written(1);
+        writer.commit();
+        CHECK(python(path, "f = h5py.File(path, 'r+')\nd = f['rows_done']\n" + code) == "");
+        std::string all;
+        for (const std::string& problem : storage::check_file(path).problems) all += problem;
+        return all;
+    };
+    const std::string damage = "the row counter in /rows_done";
+    CHECK(problems("").find(damage) == std::string::npos);
+    for (const std::string change :
+         {"d[0] += 1", "d[2] += 1", "d[2] = 5; d[3] = np.uint64(2**64 - 6)"})
+        CHECK(problems(change).find(damage) != std::string::npos);
+    for (const std::string other : {"np.zeros(4, 'i8')", "np.zeros(5, 'u8')"})
+        CHECK(problems("del f['rows_done']; f['rows_done'] = " + other).find(damage) ==
+              std::string::npos);
+}
