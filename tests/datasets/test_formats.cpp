@@ -231,35 +231,6 @@ TEST_CASE("ranges, windows and joined files are datasets too", "[datasets]") {
     CHECK(selected->ids() == std::vector<std::int64_t>{2, 0});
 }
 
-TEST_CASE("a row that lies in memory is there as it is stored, or is not said to be",
-          "[datasets]") {
-    const Folder folder;
-    const std::string file = folder.write("x.raw", "abcdefghijkl");
-    auto spec = datasets::parse_data(file);
-    spec.shape = {2};
-    spec.type = "u8";
-    auto first = spec, last = spec;
-    first.last = 2;
-    last.first = 3;
-    const datasets::DataSpec two[] = {last, first};
-    const auto joined = datasets::open(two);
-    for (const auto& data : {open(spec), datasets::rows_between(open(spec), 1, 5), joined,
-                             datasets::select(joined, {4, 0, 3})})
-        for (std::int64_t row = 0; row < data->rows(); ++row) {
-            std::string stored(2, '\0');
-            data->read_stored(row, 1, reinterpret_cast<std::byte*>(stored.data()));
-            const std::byte* const there = data->stored_row(row);
-            REQUIRE(there != nullptr);
-            CHECK(std::string(reinterpret_cast<const char*>(there), 2) == stored);
-        }
-
-    CHECK(open(spec, 11)->stored_row(0) == nullptr);                             // in the file
-    CHECK(datasets::open({&spec, 1}, 1 << 20, true)->stored_row(0) == nullptr);  // read once
-    spec.type = ">u16";
-    spec.shape = {1};
-    CHECK(open(spec)->stored_row(0) == nullptr);  // the other byte order
-}
-
 TEST_CASE("labels of HDF5 files are read exactly, whatever their type", "[datasets]") {
     const Folder folder;
     storage::CodesLayout layout;
